@@ -1,0 +1,1 @@
+//! Generations to boot entries to the EFI system partition.

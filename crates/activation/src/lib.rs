@@ -1,0 +1,1 @@
+//! From an old toplevel to a new one on the running machine.

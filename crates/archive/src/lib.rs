@@ -1,0 +1,1 @@
+//! Pinned Debian snapshots, dependency solving, conflicts explained.

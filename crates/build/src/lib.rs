@@ -1,0 +1,1 @@
+//! Realising derivations: schedule, logs, substitution, builtin builders.

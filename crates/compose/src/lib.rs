@@ -1,0 +1,1 @@
+//! What packages mean together: unpacking, maintainer scripts, views, /etc.

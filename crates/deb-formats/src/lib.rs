@@ -1,0 +1,1 @@
+//! Debian's formats: .deb, control data, Packages and Release files, versions, relations.

@@ -1,0 +1,1 @@
+//! Source map, spans, codes and the rendering of errors.

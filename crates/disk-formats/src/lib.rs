@@ -1,0 +1,1 @@
+//! Writers of disk formats: GPT, FAT, cpio, EROFS metadata.

@@ -1,0 +1,1 @@
+//! The module system: options, types, merging, priorities, option docs.

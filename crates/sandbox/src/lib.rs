@@ -1,0 +1,1 @@
+//! A build's sandbox as a plan value, and entering it.

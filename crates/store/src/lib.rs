@@ -1,0 +1,1 @@
+//! The store: SQLite database, roots, locks, garbage collection, verification.

@@ -1,0 +1,1 @@
+//! The Nix language: text to syntax tree and all its errors.

@@ -1,0 +1,1 @@
+//! Typed system calls; the one crate with unsafe code.

@@ -1,0 +1,1 @@
+//! Evaluation bound to store and build: configuration to toplevel.

@@ -1,0 +1,1 @@
+//! A closure on a bootable disk.

@@ -1,0 +1,1 @@
+//! Stage 1: the /init program and the packer of initrds.

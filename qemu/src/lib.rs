@@ -1,0 +1,1 @@
+//! Virtual machines: QMP, serial console, guest agent.
