@@ -1,1 +1,8 @@
-//! Writers of disk formats: GPT, FAT, cpio, EROFS metadata.
+//! Writers of disk formats.
+//!
+//! Each module is one format with its own types and its own source. They write through `std::io` traits to whatever the
+//! caller hands them. Nothing here opens a device, knows what a store or a system is, reads a clock or draws a random
+//! number: identifiers and times are arguments, so the same arguments give the same bytes.
+
+mod checksum;
+pub mod erofs;
