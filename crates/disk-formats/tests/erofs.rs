@@ -158,11 +158,19 @@ fn run(program: &str, arguments: &[&str]) -> String {
     text
 }
 
+/// The lines in which `fsck.erofs` names errors; its exit status alone is 0 even for a superblock it cannot read.
+fn fsck_complaints(image: &Path) -> String {
+    let text = run("fsck.erofs", &[image.to_str().unwrap()]);
+    text.lines()
+        .filter(|line| line.contains("<E>") || line.contains("corrupt"))
+        .collect()
+}
+
 #[test]
 fn fsck_accepts_the_image() {
     let directory = TempDir::new().unwrap();
     let image = write_sample(directory.path());
-    run("fsck.erofs", &[image.to_str().unwrap()]);
+    assert_eq!(fsck_complaints(&image), "");
 }
 
 #[test]
@@ -170,11 +178,9 @@ fn fsck_notices_a_damaged_image() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("damaged.erofs");
     let mut image = image_of(&sample());
-    // The root inode's type bits: no longer a directory.
     image[1152 + 5] = 0xff;
     fs::write(&path, image).unwrap();
-    let output = Command::new("fsck.erofs").arg(&path).output().unwrap();
-    assert!(!output.status.success());
+    assert_ne!(fsck_complaints(&path), "");
 }
 
 #[test]
@@ -248,7 +254,7 @@ fn an_empty_tree_is_a_valid_image() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("empty.erofs");
     fs::write(&path, image_of(&Tree::new())).unwrap();
-    run("fsck.erofs", &[path.to_str().unwrap()]);
+    assert_eq!(fsck_complaints(&path), "");
 }
 
 /// The size of a desktop's /usr; the bound is a hundred times what a debug build takes, so that it means a change of order.
