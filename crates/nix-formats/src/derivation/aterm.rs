@@ -1,0 +1,351 @@
+//! The `.drv` file: an ATerm, one line without spaces.
+//!
+//! `Derive([outputs],[inputDrvs],[inputSrcs],system,builder,[args],[env])`; an output is `(name,path,[method]algo,hash)`,
+//! an input `(drvPath,[outputs])`, a variable `(name,value)`. In strings `\n \r \t \" \\` are escaped, nothing else.
+//! Nix's experimental `DrvWithVersion` files (dynamic derivations) are refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::{BString, ByteSlice as _};
+
+use super::modulo::OutputPaths;
+use super::{Derivation, DerivationOutput};
+use crate::content_address::{ContentAddress, ContentAddressMethod};
+use crate::hash::{Hash, HashAlgo, HashError};
+use crate::store_path::{StoreDir, StorePath, StorePathError};
+
+/// Why bytes are not a derivation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Something else was expected.
+    #[error("derivation `{name}` is malformed at byte {offset}: expected {expected}")]
+    Expected {
+        /// The derivation's name.
+        name: String,
+        /// Where, in bytes from the beginning.
+        offset: usize,
+        /// What should have come.
+        expected: &'static str,
+    },
+    /// A path is none.
+    #[error("derivation `{name}` holds a bad store path")]
+    Path {
+        /// The derivation's name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: StorePathError,
+    },
+    /// An output's hash is none.
+    #[error("derivation `{name}` holds a bad output hash")]
+    Hash {
+        /// The derivation's name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: HashError,
+    },
+}
+
+/// The inputs as they are printed: paths in files, hashes when computing a hash modulo.
+pub(super) type PrintedInputs = BTreeMap<String, BTreeSet<String>>;
+
+pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
+    let inputs = drv.input_drvs.iter().map(|(path, outputs)| (dir.display(path), outputs.clone())).collect();
+    print_with(drv, dir, OutputPaths::Keep, &inputs)
+}
+
+pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, inputs: &PrintedInputs) -> Vec<u8> {
+    let mut out = b"Derive(".to_vec();
+    print_list(&mut out, &drv.outputs, |out, (name, output)| {
+        let [path, algo, hash] = output_fields(output, dir, paths);
+        print_tuple(out, &[name, &path, &algo, &hash]);
+    });
+    out.push(b',');
+    print_list(&mut out, inputs, |out, (path, outputs)| {
+        out.push(b'(');
+        print_string(out, path.as_bytes());
+        out.push(b',');
+        print_list(out, outputs, |out, output| print_string(out, output.as_bytes()));
+        out.push(b')');
+    });
+    out.push(b',');
+    print_list(&mut out, &drv.input_srcs, |out, path| print_string(out, dir.display(path).as_bytes()));
+    out.push(b',');
+    print_string(&mut out, &drv.system);
+    out.push(b',');
+    print_string(&mut out, &drv.builder);
+    out.push(b',');
+    print_list(&mut out, &drv.args, |out, arg| print_string(out, arg));
+    out.push(b',');
+    print_list(&mut out, &drv.env, |out, (name, value)| {
+        let masked = paths == OutputPaths::Mask && drv.outputs.contains_key(name);
+        out.push(b'(');
+        print_string(out, name.as_bytes());
+        out.push(b',');
+        print_string(out, if masked { b"" } else { value });
+        out.push(b')');
+    });
+    out.push(b')');
+    out
+}
+
+fn output_fields(output: &DerivationOutput, dir: &StoreDir, paths: OutputPaths) -> [String; 3] {
+    let shown = |path: &StorePath| match paths {
+        OutputPaths::Keep => dir.display(path),
+        OutputPaths::Mask => String::new(),
+    };
+    match output {
+        DerivationOutput::InputAddressed { path } => [shown(path), String::new(), String::new()],
+        DerivationOutput::Fixed { path, address } => {
+            let algo = format!("{}{}", address.method.prefix(), address.hash.algo());
+            [shown(path), algo, address.hash.to_base16()]
+        }
+        DerivationOutput::Floating { method, algo } => {
+            [String::new(), format!("{}{algo}", method.prefix()), String::new()]
+        }
+        DerivationOutput::Deferred => [String::new(), String::new(), String::new()],
+        DerivationOutput::Impure { method, algo } => {
+            [String::new(), format!("{}{algo}", method.prefix()), "impure".to_owned()]
+        }
+    }
+}
+
+fn print_list<I: IntoIterator>(out: &mut Vec<u8>, items: I, print: impl Fn(&mut Vec<u8>, I::Item)) {
+    out.push(b'[');
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        print(out, item);
+    }
+    out.push(b']');
+}
+
+fn print_tuple(out: &mut Vec<u8>, fields: &[&str]) {
+    out.push(b'(');
+    for (i, field) in fields.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        print_string(out, field.as_bytes());
+    }
+    out.push(b')');
+}
+
+fn print_string(out: &mut Vec<u8>, mut text: &[u8]) {
+    out.push(b'"');
+    while let Some(i) = text.find_byteset(b"\"\\\n\r\t") {
+        out.extend_from_slice(&text[..i]);
+        out.extend_from_slice(match text[i] {
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            b'"' => b"\\\"",
+            _ => b"\\\\",
+        });
+        text = &text[i + 1..];
+    }
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
+pub(super) fn parse(name: &str, bytes: &[u8], dir: &StoreDir) -> Result<Derivation, ParseError> {
+    let mut parser = Parser { name, bytes, offset: 0, dir };
+    parser.expect(b"Derive(", "`Derive(`")?;
+    let outputs = parser.list(Parser::output)?;
+    parser.comma()?;
+    let input_drvs = parser.list(Parser::input)?;
+    parser.comma()?;
+    let input_srcs = parser.list(Parser::path)?;
+    parser.comma()?;
+    let system = parser.string()?;
+    parser.comma()?;
+    let builder = parser.string()?;
+    parser.comma()?;
+    let args = parser.list(Parser::string)?;
+    parser.comma()?;
+    let env = parser.list(Parser::variable)?;
+    parser.expect(b")", "`)`")?;
+    if parser.offset != bytes.len() {
+        return Err(parser.error("the end of the file"));
+    }
+    Ok(Derivation {
+        name: name.to_owned(),
+        outputs: outputs.into_iter().collect(),
+        input_drvs: input_drvs.into_iter().collect(),
+        input_srcs: input_srcs.into_iter().collect(),
+        system,
+        builder,
+        args,
+        env: env.into_iter().collect(),
+    })
+}
+
+struct Parser<'b> {
+    name: &'b str,
+    bytes: &'b [u8],
+    offset: usize,
+    dir: &'b StoreDir,
+}
+
+impl Parser<'_> {
+    fn error(&self, expected: &'static str) -> ParseError {
+        ParseError::Expected { name: self.name.to_owned(), offset: self.offset, expected }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.offset..]
+    }
+
+    fn expect(&mut self, text: &[u8], what: &'static str) -> Result<(), ParseError> {
+        if !self.rest().starts_with(text) {
+            return Err(self.error(what));
+        }
+        self.offset += text.len();
+        Ok(())
+    }
+
+    fn comma(&mut self) -> Result<(), ParseError> {
+        self.expect(b",", "`,`")
+    }
+
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, ParseError>) -> Result<Vec<T>, ParseError> {
+        self.expect(b"[", "`[`")?;
+        let mut items = Vec::new();
+        while !self.rest().starts_with(b"]") {
+            if !items.is_empty() {
+                self.comma()?;
+            }
+            items.push(item(self)?);
+        }
+        self.offset += 1;
+        Ok(items)
+    }
+
+    fn string(&mut self) -> Result<BString, ParseError> {
+        self.expect(b"\"", "`\"`")?;
+        let mut text = Vec::new();
+        loop {
+            let rest = &self.bytes[self.offset..];
+            let Some(i) = rest.find_byteset(b"\"\\") else {
+                return Err(self.error("a string's end"));
+            };
+            text.extend_from_slice(&rest[..i]);
+            self.offset += i + 1;
+            if rest[i] == b'"' {
+                return Ok(text.into());
+            }
+            let Some(escaped) = rest.get(i + 1) else {
+                return Err(self.error("an escaped character"));
+            };
+            text.push(match escaped {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                other => *other,
+            });
+            self.offset += 1;
+        }
+    }
+
+    fn utf8(&mut self) -> Result<String, ParseError> {
+        let text = self.string()?;
+        String::from_utf8(text.into()).map_err(|_| self.error("UTF-8 text"))
+    }
+
+    fn path(&mut self) -> Result<StorePath, ParseError> {
+        let text = self.utf8()?;
+        self.parse_path(&text)
+    }
+
+    fn parse_path(&self, text: &str) -> Result<StorePath, ParseError> {
+        self.dir.parse(text).map_err(|source| ParseError::Path { name: self.name.to_owned(), source })
+    }
+
+    fn input(&mut self) -> Result<(StorePath, BTreeSet<String>), ParseError> {
+        self.expect(b"(", "`(`")?;
+        let path = self.path()?;
+        self.comma()?;
+        let outputs = self.list(Self::utf8)?;
+        self.expect(b")", "`)`")?;
+        Ok((path, outputs.into_iter().collect()))
+    }
+
+    fn variable(&mut self) -> Result<(String, BString), ParseError> {
+        self.expect(b"(", "`(`")?;
+        let name = self.utf8()?;
+        self.comma()?;
+        let value = self.string()?;
+        self.expect(b")", "`)`")?;
+        Ok((name, value))
+    }
+
+    fn output(&mut self) -> Result<(String, DerivationOutput), ParseError> {
+        self.expect(b"(", "`(`")?;
+        let name = self.utf8()?;
+        self.comma()?;
+        let path = self.utf8()?;
+        self.comma()?;
+        let algo = self.utf8()?;
+        self.comma()?;
+        let hash = self.utf8()?;
+        self.expect(b")", "`)`")?;
+        let output = match (path.is_empty(), algo.is_empty(), &*hash) {
+            (true, true, _) => DerivationOutput::Deferred,
+            (false, true, _) => DerivationOutput::InputAddressed { path: self.parse_path(&path)? },
+            (_, false, "" | "impure") => {
+                let (method, algo) = self.method(&algo)?;
+                if hash.is_empty() {
+                    DerivationOutput::Floating { method, algo }
+                } else {
+                    DerivationOutput::Impure { method, algo }
+                }
+            }
+            (false, false, digits) => {
+                let (method, algo) = self.method(&algo)?;
+                let hash = Hash::parse(digits, Some(algo)).map_err(|source| self.hash_error(source))?;
+                DerivationOutput::Fixed { path: self.parse_path(&path)?, address: ContentAddress { method, hash } }
+            }
+            (true, false, _) => return Err(self.error("the path of a fixed output")),
+        };
+        Ok((name, output))
+    }
+
+    fn method(&self, text: &str) -> Result<(ContentAddressMethod, HashAlgo), ParseError> {
+        ContentAddressMethod::parse_with_algo(text).map_err(|source| self.hash_error(source))
+    }
+
+    fn hash_error(&self, source: HashError) -> ParseError {
+        ParseError::Hash { name: self.name.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Derivation;
+    use crate::store_path::StoreDir;
+
+    const FIXED: &str = concat!(
+        r#"Derive([("out","/nix/store/4q0pg5zpfmznxscq3avycvf9xdvx50n3-bar","r:sha256","#,
+        r#""08813cbee9903c62be4c5027726a418a300da4500b2d369d3af9286f4815ceba")],"#,
+        r#"[("/nix/store/ss2p4wmxijn652haqyd7dckxwl4c7hxx-bar.drv",["out"])],[],":",":","#,
+        r#"["-c","a\"b\\c\nd\te\rf"],[("builder",":"),("name","bar")])"#
+    );
+
+    #[test]
+    fn prints_back_what_it_parsed() {
+        let dir = StoreDir::default();
+        let drv = Derivation::parse("bar", FIXED.as_bytes(), &dir).unwrap();
+        assert_eq!(drv.args[1], "a\"b\\c\nd\te\rf");
+        assert!(drv.fixed_output().is_some());
+        assert_eq!(String::from_utf8(drv.to_aterm(&dir)).unwrap(), FIXED);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        for len in 0..FIXED.len() {
+            assert!(Derivation::parse("bar", &FIXED.as_bytes()[..len], &StoreDir::default()).is_err(), "{len}");
+        }
+    }
+}
