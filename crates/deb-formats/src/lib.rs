@@ -10,3 +10,7 @@
 pub mod control;
 pub mod deb;
 pub mod ids;
+pub mod packages;
+pub mod relation;
+pub mod release;
+pub mod version;
