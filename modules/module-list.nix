@@ -1,0 +1,44 @@
+# Every option module, one folder per domain.
+[
+  ./boot/initrd.nix
+  ./boot/kernel.nix
+  ./boot/loader.nix
+  ./environment/environment.nix
+  ./environment/shells.nix
+  ./esker/gc.nix
+  ./filesystems/filesystems.nix
+  ./filesystems/persistence.nix
+  ./filesystems/swap.nix
+  ./hardware/firmware.nix
+  ./i18n/console.nix
+  ./i18n/locale.nix
+  ./i18n/time.nix
+  ./misc/assertions.nix
+  ./misc/meta.nix
+  ./misc/nixpkgs.nix
+  ./misc/version.nix
+  ./networking/firewall.nix
+  ./networking/network.nix
+  ./networking/networkd.nix
+  ./networking/networkmanager.nix
+  ./programs/bash.nix
+  ./programs/simple.nix
+  ./security/pam.nix
+  ./security/sudo.nix
+  ./security/wrappers.nix
+  ./services/getty.nix
+  ./services/journald.nix
+  ./services/nginx.nix
+  ./services/openssh.nix
+  ./services/resolved.nix
+  ./services/timesyncd.nix
+  ./system/activation.nix
+  ./system/etc.nix
+  ./system/packages.nix
+  ./system/specialisation.nix
+  ./system/toplevel.nix
+  ./systemd/systemd.nix
+  ./systemd/tmpfiles.nix
+  ./systemd/user.nix
+  ./users/users.nix
+]

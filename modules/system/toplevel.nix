@@ -1,0 +1,74 @@
+# The toplevel: the one path that a generation is. Everything a machine runs is reachable from it.
+{ lib, config, pkgs, ... }:
+
+let
+  inherit (lib) mkOption types;
+  inherit (pkgs) system;
+  out = placeholder "out";
+
+  failed = map (a: a.message) (lib.filter (a: !a.assertion) config.assertions);
+
+  kernelParams = config.boot.kernelParams;
+
+  bootspec = {
+    "org.nixos.bootspec.v1" = {
+      inherit system;
+      label = "Esker ${config.system.nixos.label} (Linux ${config.boot.kernelPackages.kernel.modDirVersion})";
+      init = "${out}/init";
+      kernel = config.boot.kernelPackages.kernel.file;
+      initrd = "${config.system.build.initrd}/initrd";
+      inherit kernelParams;
+      toplevel = out;
+    };
+    "org.nixos.specialisation.v1" = lib.mapAttrs (
+      name: s: builtins.fromJSON (builtins.toJSON { toplevel = "${s.configuration.system.build.toplevel}"; })
+    ) config.specialisation;
+    "org.esker.v1" = {
+      inherit (config.boot.loader) timeout;
+      inherit (config.boot.loader.systemd-boot) configurationLimit editor consoleMode;
+      inherit (config.boot.loader.efi) canTouchEfiVariables;
+      hostName = config.networking.hostName;
+      systemdBoot = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi";
+    };
+  };
+
+  toplevel = pkgs.mkTree "esker-system-${config.system.name}-${config.system.nixos.label}" ({
+    "activate".link = "${pkgs.runtime}/bin/activate";
+    "dry-activate".link = "${pkgs.runtime}/bin/activate";
+    "init".link = "${pkgs.runtime}/bin/activate";
+    "activation.json".text = builtins.toJSON config.system.build.activation;
+    "bin/switch-to-configuration".link = "${pkgs.runtime}/bin/esker";
+    "boot.json".text = builtins.toJSON bootspec;
+    "etc".link = "${config.system.build.etc}/etc";
+    "extra-dependencies".text = lib.concatMapStrings (p: "${p}\n") config.system.extraDependencies;
+    "firmware".link = "${config.hardware.firmwareTree}";
+    "init-interface-version".text = "esker-1\n";
+    "initrd".link = "${config.system.build.initrd}/initrd";
+    "kernel".link = config.boot.kernelPackages.kernel.file;
+    "kernel-modules".link = "${config.system.build.kernelModules}";
+    "kernel-params".text = lib.concatStringsSep " " kernelParams + "\n";
+    "nixos-version".text = config.system.nixos.version + "\n";
+    "runtime".link = "${pkgs.runtime}";
+    "specialisation".directory = true;
+    "sw".link = "${config.system.build.sw}";
+    "system".text = system + "\n";
+    "systemd".link = "/usr/lib/systemd";
+  } // lib.mapAttrs' (
+    name: s: lib.nameValuePair "specialisation/${name}" { link = "${s.configuration.system.build.toplevel}"; }
+  ) config.specialisation);
+in
+{
+  options.system = {
+    extraDependencies = mkOption {
+      type = types.listOf types.path;
+      default = [ ];
+      description = "Paths that the system keeps alive without using them.";
+    };
+  };
+
+  config.system.build.toplevel =
+    if failed != [ ] then
+      throw "failed assertions:\n${lib.concatMapStringsSep "\n" (m: "- ${m}") failed}"
+    else
+      lib.foldr lib.warn toplevel config.warnings;
+}

@@ -1,0 +1,209 @@
+# `users.*`: accounts. System accounts get their numbers from names (`builtins.__systemId`), so that adding a package
+# renumbers nobody; people's numbers start at 1000 and stay as they were first given.
+{ lib, config, pkgs, ... }:
+
+let
+  inherit (lib) mkOption types mkIf mkMerge mkDefault;
+  cfg = config.users;
+
+  password = description: mkOption {
+    type = types.nullOr types.str;
+    default = null;
+    inherit description;
+  };
+
+  range = kind: types.submodule {
+    options = {
+      "start${kind}" = mkOption { type = types.int; description = "The first id of the range."; };
+      count = mkOption { type = types.int; default = 65536; description = "How many ids."; };
+    };
+  };
+
+  userModule =
+    { name, config, ... }:
+    {
+      options = {
+        enable = mkOption { type = types.bool; default = true; description = "Whether the account exists."; };
+        name = mkOption { type = types.passwdEntry types.str; default = name; description = "The login name."; };
+        description = mkOption { type = types.passwdEntry types.str; default = ""; description = "The person's name."; };
+        uid = mkOption {
+          type = types.nullOr types.int;
+          default = null;
+          description = "The user's number. People get the next free one from 1000, system accounts one made from their name.";
+        };
+        isSystemUser = mkOption { type = types.bool; default = false; description = "Whether it is a service's account."; };
+        isNormalUser = mkOption { type = types.bool; default = false; description = "Whether it is a person's account."; };
+        group = mkOption { type = types.str; default = ""; description = "The primary group."; };
+        extraGroups = mkOption { type = types.listOf types.str; default = [ ]; description = "Further groups."; };
+        home = mkOption { type = types.passwdEntry types.path; default = "/var/empty"; description = "The home folder."; };
+        homeMode = mkOption { type = types.strMatching "[0-7]{1,5}"; default = "700"; description = "The home folder's mode."; };
+        createHome = mkOption { type = types.bool; default = false; description = "Whether the home folder is made."; };
+        shell = mkOption {
+          type = types.nullOr (types.either types.shellPackage (types.passwdEntry types.path));
+          default = "/usr/sbin/nologin";
+          description = "The login shell.";
+        };
+        useDefaultShell = mkOption { type = types.bool; default = false; description = "Whether the shell is `users.defaultUserShell`."; };
+        hashedPassword = password "The password's hash, as mkpasswd makes it. `!` locks the account.";
+        hashedPasswordFile = password "A file on the machine that holds the password's hash.";
+        password = password "The password itself. It is readable by everyone, in the store; for tests only.";
+        initialHashedPassword = password "The hash of the password that the account starts with.";
+        initialPassword = password "The password that the account starts with.";
+        subUidRanges = mkOption { type = types.listOf (range "Uid"); default = [ ]; description = "Subordinate user ids."; };
+        subGidRanges = mkOption { type = types.listOf (range "Gid"); default = [ ]; description = "Subordinate group ids."; };
+        autoSubUidGidRange = mkOption { type = types.bool; default = false; description = "Whether subordinate ids are assigned."; };
+        linger = mkOption { type = types.bool; default = false; description = "Whether the user's manager runs without a login."; };
+        expires = password "The day on which the account expires, as YYYY-MM-DD.";
+        packages = mkOption { type = types.listOf types.package; default = [ ]; description = "Packages for this user; they join the system's /usr."; };
+        openssh.authorizedKeys.keys = mkOption { type = types.listOf types.singleLineStr; default = [ ]; description = "Public keys that may log in."; };
+        openssh.authorizedKeys.keyFiles = mkOption { type = types.listOf types.path; default = [ ]; description = "Files of such keys."; };
+      };
+
+      config = mkMerge [
+        { shell = mkIf config.useDefaultShell (mkDefault cfg.defaultUserShell); }
+        (mkIf config.isNormalUser {
+          group = mkDefault "users";
+          createHome = mkDefault true;
+          home = mkDefault "/home/${config.name}";
+          useDefaultShell = mkDefault true;
+        })
+        (mkIf (config.isSystemUser && config.group == "") { group = mkDefault config.name; })
+      ];
+    };
+
+  groupModule =
+    { name, ... }:
+    {
+      options = {
+        name = mkOption { type = types.passwdEntry types.str; default = name; description = "The group's name."; };
+        gid = mkOption { type = types.nullOr types.int; default = null; description = "The group's number."; };
+        members = mkOption { type = types.listOf (types.passwdEntry types.str); default = [ ]; description = "Users in the group."; };
+      };
+    };
+
+  enabled = lib.filter (u: u.enable) (lib.attrValues cfg.users);
+  shellPath = shell: if shell == null then "/usr/sbin/nologin" else if lib.isDerivation shell then "/usr/bin/${lib.getName shell}" else toString shell;
+
+  keysOf = u: u.openssh.authorizedKeys.keys ++ map builtins.readFile u.openssh.authorizedKeys.keyFiles;
+
+  # People without a number get the next free one from 1000, in the order of their names.
+  people = lib.filter (u: u.isNormalUser) enabled;
+  taken = map (u: u.uid) (lib.filter (u: u.uid != null) enabled);
+  numbered = lib.foldl' (
+    acc: u:
+    let
+      free = lib.findFirst (n: !(lib.elem n acc.taken)) null (lib.range 1000 (1000 + lib.length people + lib.length taken));
+    in
+    if u.uid != null then acc
+    else { taken = acc.taken ++ [ free ]; uids = acc.uids // { ${u.name} = free; }; }
+  ) { inherit taken; uids = { }; } people;
+
+  uidOf = u: if u.uid != null then u.uid else numbered.uids.${u.name} or (builtins.__systemId u.name);
+  gidOf = g: if g.gid != null then g.gid else builtins.__systemId g.name;
+
+  account = u: lib.filterAttrs (_: v: v != null) {
+    inherit (u) name description home createHome homeMode group password hashedPassword hashedPasswordFile
+      initialPassword initialHashedPassword expires subUidRanges subGidRanges autoSubUidGidRange;
+    uid = uidOf u;
+    shell = shellPath u.shell;
+    system = !u.isNormalUser;
+    groups = u.extraGroups;
+    linger = u.linger;
+  };
+
+  canLogIn = u:
+    u.enable && u.shell != "/usr/sbin/nologin"
+    && (
+      lib.any (p: p != null && p != "!" && p != "*") [ u.hashedPassword u.hashedPasswordFile u.password u.initialHashedPassword u.initialPassword ]
+      || (config.services.openssh.enable && keysOf u != [ ])
+    );
+  isAdmin = u: u.name == "root" || (config.security.sudo.enable && lib.any (g: lib.elem g u.extraGroups) [ "sudo" "wheel" ]);
+in
+{
+  options = {
+    users.mutableUsers = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Whether accounts may be changed on the machine, by passwd or useradd; what is declared stays declared.";
+    };
+    users.users = mkOption {
+      type = types.attrsOf (types.submodule userModule);
+      default = { };
+      description = "Accounts.";
+    };
+    users.groups = mkOption {
+      type = types.attrsOf (types.submodule groupModule);
+      default = { };
+      description = "Groups.";
+    };
+    users.defaultUserShell = mkOption {
+      type = types.either types.path types.shellPackage;
+      default = "/bin/bash";
+      description = "The login shell of people.";
+    };
+    users.allowNoPasswordLogin = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether a system that nobody can log in to is intended.";
+    };
+    users.build = mkOption {
+      type = types.lazyAttrsOf types.raw;
+      internal = true;
+      default = { };
+      description = "What is made of the accounts.";
+    };
+  };
+
+  config = {
+    users.users.root = {
+      uid = 0;
+      group = "root";
+      home = "/root";
+      description = "System administrator";
+      shell = mkDefault cfg.defaultUserShell;
+    };
+    users.groups.root.gid = 0;
+    users.groups.users.gid = 100;
+    # NixOS's name for the group of those who may become root; Debian's is `sudo`.
+    users.groups.wheel = { };
+
+    users.build.accounts = {
+      inherit (cfg) mutableUsers;
+      users = map account enabled;
+      groups = map (g: { inherit (g) name members; gid = gidOf g; }) (lib.attrValues cfg.groups);
+    };
+    users.build.ids = {
+      users = lib.listToAttrs (map (u: lib.nameValuePair u.name (uidOf u)) enabled);
+      groups = lib.listToAttrs (map (g: lib.nameValuePair g.name (gidOf g)) (lib.attrValues cfg.groups));
+    };
+
+    environment.systemPackages = lib.concatMap (u: u.packages) enabled
+      ++ lib.filter lib.isDerivation (map (u: u.shell) enabled);
+
+    environment.etc = lib.listToAttrs (
+      map (u: lib.nameValuePair "ssh/authorized_keys.d/${u.name}" {
+        text = lib.concatMapStrings (k: k + "\n") (keysOf u);
+        mode = "0444";
+      }) (lib.filter (u: keysOf u != [ ]) enabled)
+    );
+
+    systemd.tmpfiles.rules = lib.concatMap (u: lib.optional u.linger "f /var/lib/systemd/linger/${u.name} 0644 root root") enabled;
+
+    assertions = [
+      {
+        assertion = cfg.allowNoPasswordLogin || lib.any (u: canLogIn u && isAdmin u) enabled
+          || config.services.getty.autologinUser != null;
+        message = ''
+          nobody could log in to this system and administer it: neither root nor a member of the group sudo or wheel has
+          a password or, with services.openssh, a key. Set users.users.<name>.hashedPassword or
+          users.users.<name>.openssh.authorizedKeys.keys, or users.allowNoPasswordLogin if that is intended'';
+      }
+    ] ++ map (u: {
+      assertion = u.isNormalUser != u.isSystemUser || u.name == "root";
+      message = "users.users.${u.name}: exactly one of isNormalUser and isSystemUser must be set";
+    }) enabled ++ map (u: {
+      assertion = u.group != "";
+      message = "users.users.${u.name}.group is not set";
+    }) enabled;
+  };
+}

@@ -1,0 +1,40 @@
+# Kernels: Debian's images, found through their metapackages, and the module trees that modprobe reads.
+{ lib, pkgs, system }:
+
+let
+  arch = { x86_64-linux = "amd64"; aarch64-linux = "arm64"; }.${system};
+
+  # The metapackage's one `linux-image-…` dependency is the kernel of the day.
+  imageOf =
+    meta:
+    let
+      found = builtins.match ".*(linux-image-[0-9][^ ,(]*).*" pkgs.${meta}.debian.depends;
+    in
+    if found == null then throw "package `${meta}` names no kernel image" else pkgs.${builtins.head found};
+
+  packagesFor =
+    meta:
+    let
+      image = imageOf meta;
+      version = lib.removePrefix "linux-image-" image.pname;
+    in
+    {
+      # The kernel package, with the version that names its module folder and the path of its image.
+      kernel = image // {
+        modDirVersion = version;
+        file = "${image}/boot/vmlinuz-${version}";
+      };
+
+      # lib/modules/VERSION with the indices that depmod makes; the modules themselves stay in the kernel's path.
+      modules = pkgs.runInView "kernel-modules-${builtins.replaceStrings [ "~" ] [ "-" ] version}" {
+        packages = [ pkgs.kmod pkgs.coreutils pkgs.dash ];
+        kernel = image;
+        inherit version;
+        script = builtins.readFile ./caches/modules-dep.sh;
+      };
+    };
+in
+{
+  cloud = packagesFor "linux-image-cloud-${arch}";
+  standard = packagesFor "linux-image-${arch}";
+}
