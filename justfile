@@ -1,0 +1,49 @@
+# Esker's recipes. `./dev RECIPE` installs what is missing first.
+
+dist := justfile_directory() / "target" / "dist"
+target := arch() + "-unknown-linux-gnu"
+system := arch() + "-linux"
+esker := dist / "bin" / "esker"
+# A static program runs in the initrd and on any Debian; no path of this machine may get into it.
+static_flags := "-C target-feature=+crt-static --remap-path-prefix=" + justfile_directory() + "=/esker --remap-path-prefix=" + env("CARGO_HOME", env("HOME") / ".cargo") + "=/cargo"
+
+[private]
+default:
+    @just --list
+
+# Build Esker: target/dist/bin/esker with its runtime and libraries beside it
+[group('build')]
+build:
+    RUSTFLAGS="{{ static_flags }}" cargo build --quiet --release --target {{ target }} --bins -p esker -p initrd -p activation -p qemu
+    @tests/assemble-dist.sh target/{{ target }}/release {{ dist }} {{ system }}
+
+# Build a configuration and boot it in QEMU on this terminal
+[group('use')]
+vm configuration="examples/server" *arguments: build
+    {{ esker }} vm {{ configuration }} {{ arguments }}
+
+# Run every test
+[group('test')]
+test: build
+    ESKER={{ esker }} tests/run.sh
+
+# The fast tests only: no virtual machine
+[group('test')]
+test-fast:
+    cargo test --workspace --exclude stories
+
+# Compare the evaluator with the reference on the whole corpus
+[group('test')]
+diff-nix:
+    cargo test -p lang --test differential
+
+# Lints, formatting and the layers
+[group('test')]
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Medians of interleaved runs against the peers on this machine
+[group('bench')]
+bench what="all": build
+    ESKER={{ esker }} tests/bench/run.sh {{ what }}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Unpacks Debian trixie's nix-bin with its libraries into a folder, as the reference that tests compare with. Nothing is
+# installed and the host's /nix is never written: the wrappers default to a store that holds nothing.
+# usage: nix-reference.sh FOLDER
+set -eu
+folder=$1
+mkdir -p "$folder"/apt/etc/preferences.d "$folder"/apt/lists/partial "$folder"/apt/archives/partial "$folder/root" "$folder/conf"
+: > "$folder/apt/status"
+
+# The host's own mirror, for another suite.
+uri=$( { sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/*.sources
+         sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\).*/\2/p' /etc/apt/sources.list; } 2>/dev/null | grep -E '/debian/?$' | head -n 1)
+[ -n "$uri" ] || { echo "nix-reference: no Debian mirror in apt's sources" >&2; exit 1; }
+echo "deb [signed-by=$(ls /usr/share/keyrings/debian-archive-keyring.* | head -n 1)] $uri trixie main" > "$folder/apt/sources.list"
+cat > "$folder/apt/apt.conf" <<CONF
+Dir::Etc::SourceList "$folder/apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::PreferencesParts "$folder/apt/etc/preferences.d";
+Dir::State "$folder/apt";
+Dir::State::status "$folder/apt/status";
+Dir::State::lists "$folder/apt/lists";
+Dir::Cache "$folder/apt";
+Dir::Cache::archives "$folder/apt/archives";
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Debug::NoLocking "true";
+CONF
+apt-get -qq -c "$folder/apt/apt.conf" update
+apt-get -qq -y -c "$folder/apt/apt.conf" install --download-only nix-bin
+for deb in "$folder"/apt/archives/*.deb; do dpkg-deb -x "$deb" "$folder/root"; done
+rm -rf "$folder/apt/archives" "$folder/apt/lists"
+echo "experimental-features = nix-command flakes pipe-operators fetch-tree" > "$folder/conf/nix.conf"
+
+mkdir -p "$folder/bin"
+cat > "$folder/bin/_run" <<'WRAPPER'
+#!/bin/sh
+# Runs a program of the reference with its own libraries; its store is nowhere unless the caller names one.
+here=$(cd "$(dirname "$0")/.." && pwd)
+export NIX_CONF_DIR="${NIX_CONF_DIR-$here/conf}" NIX_STORE_DIR="${NIX_STORE_DIR-/nix/store}" NIX_REMOTE="${NIX_REMOTE-dummy://}"
+export NIX_STATE_DIR="${NIX_STATE_DIR-$here/state/var}" NIX_LOG_DIR="${NIX_LOG_DIR-$here/state/log}" XDG_CACHE_HOME="${XDG_CACHE_HOME-$here/state/cache}"
+name=$(basename "$0")
+libraries="$here/root/usr/lib/$(uname -m)-linux-gnu"
+exec "$libraries"/ld-linux-*.so.* --argv0 "$name" --library-path "$libraries" "$here/root/usr/bin/nix" "$@"
+WRAPPER
+chmod +x "$folder/bin/_run"
+for program in nix nix-instantiate nix-store nix-env nix-hash nix-build; do ln -sfn _run "$folder/bin/$program"; done
