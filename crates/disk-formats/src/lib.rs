@@ -5,4 +5,9 @@
 //! number: identifiers and times are arguments, so the same arguments give the same bytes.
 
 mod checksum;
+pub mod cpio;
 pub mod erofs;
+pub mod fat;
+pub mod gpt;
+pub mod guid;
+pub mod window;

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod tools;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use disk_formats::erofs::{Content, Entry, ErofsError, Metadata, Options, Tree};
 use tempfile::TempDir;
+use tools::run;
 
 /// `security.capability` of revision 2, `cap_net_raw+ep`.
 const CAP_NET_RAW: [u8; 20] = [
@@ -141,21 +143,6 @@ fn write_sample(directory: &Path) -> PathBuf {
     let path = directory.join("usr.erofs");
     fs::write(&path, image_of(&sample())).unwrap();
     path
-}
-
-/// Runs a tool and returns what it printed; fails with the tool's name if it is missing or unhappy.
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {program}, which this test needs: {error}"));
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}\n{text}",
-        output.status
-    );
-    text
 }
 
 /// The lines in which `fsck.erofs` names errors; its exit status alone is 0 even for a superblock it cannot read.
