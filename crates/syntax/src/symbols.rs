@@ -1,0 +1,95 @@
+//! Interned names.
+//!
+//! A [`Sym`] is a number; equal names have equal numbers. Numbers follow the order of first use, not the alphabet.
+
+use std::cell::RefCell;
+use std::hash::BuildHasher;
+
+use bumpalo::Bump;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+/// An interned name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Sym(pub u32);
+
+/// The table of names; their bytes live in the arena.
+pub struct Symbols<'a> {
+    bump: &'a Bump,
+    hasher: FixedState,
+    inner: RefCell<Inner<'a>>,
+}
+
+struct Inner<'a> {
+    table: HashTable<u32>,
+    names: Vec<&'a [u8]>,
+}
+
+impl<'a> Symbols<'a> {
+    /// An empty table that keeps its names in `bump`.
+    pub fn new(bump: &'a Bump) -> Self {
+        let inner = Inner { table: HashTable::with_capacity(1024), names: Vec::with_capacity(1024) };
+        Symbols { bump, hasher: FixedState::with_seed(0), inner: RefCell::new(inner) }
+    }
+
+    /// The number of `name`.
+    pub fn intern(&self, name: &[u8]) -> Sym {
+        let hash = self.hasher.hash_one(name);
+        let mut inner = self.inner.borrow_mut();
+        let Inner { table, names } = &mut *inner;
+        if let Some(id) = table.find(hash, |id| names[*id as usize] == name) {
+            return Sym(*id);
+        }
+        // 2³² different names do not fit in memory together with their texts.
+        let id = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        names.push(self.bump.alloc_slice_copy(name));
+        let hasher = &self.hasher;
+        table.insert_unique(hash, id, |id| hasher.hash_one(names[*id as usize]));
+        Sym(id)
+    }
+
+    /// The number of `name`, if it was ever interned.
+    pub fn lookup(&self, name: &[u8]) -> Option<Sym> {
+        let hash = self.hasher.hash_one(name);
+        let inner = self.inner.borrow();
+        inner.table.find(hash, |id| inner.names[*id as usize] == name).map(|id| Sym(*id))
+    }
+
+    /// The bytes of a name.
+    pub fn bytes(&self, sym: Sym) -> &'a [u8] {
+        self.inner.borrow().names[sym.0 as usize]
+    }
+
+    /// A name as text, for messages.
+    pub fn text(&self, sym: Sym) -> String {
+        String::from_utf8_lossy(self.bytes(sym)).into_owned()
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().names.len()
+    }
+
+    /// Whether no name was interned.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Symbols;
+    use bumpalo::Bump;
+
+    #[test]
+    fn equal_names_have_equal_numbers() {
+        let bump = Bump::new();
+        let symbols = Symbols::new(&bump);
+        let a = symbols.intern(b"a");
+        let b = symbols.intern(b"b");
+        assert_ne!(a, b);
+        assert_eq!(symbols.intern(b"a"), a);
+        assert_eq!(symbols.bytes(b), b"b");
+        assert!(symbols.lookup(b"c").is_none());
+    }
+}

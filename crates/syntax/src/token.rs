@@ -1,0 +1,125 @@
+//! Tokens outside of strings and paths.
+
+use crate::Sym;
+use crate::ast::Op;
+
+/// A token; strings and paths only tell that they begin, the parser reads their inside.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Token {
+    Eof,
+    Ident(Sym),
+    Int(i64),
+    Float(f64),
+    /// `"`; the position is behind it.
+    Quote,
+    /// `''`
+    IndentQuote,
+    /// A path starts here; nothing of it was read yet.
+    Path,
+    /// `<…>`, the range is between the brackets.
+    Search,
+    /// An URI, the range is all of it.
+    Uri,
+    If,
+    Then,
+    Else,
+    Assert,
+    With,
+    Let,
+    In,
+    Rec,
+    Inherit,
+    OrKw,
+    Ellipsis,
+    Op(Op),
+    Minus,
+    Not,
+    Question,
+    PipeInto,
+    PipeFrom,
+    LParen,
+    RParen,
+    LBrace,
+    RBrace,
+    LBracket,
+    RBracket,
+    DollarBrace,
+    Semicolon,
+    Colon,
+    Comma,
+    Dot,
+    At,
+    Assign,
+    /// A byte that starts no token.
+    Invalid(u8),
+}
+
+impl Token {
+    /// As the reference's messages name it.
+    pub(crate) fn describe(self) -> String {
+        let text = match self {
+            Token::Eof => "end of file",
+            Token::Ident(_) => "identifier",
+            Token::Int(_) => "integer",
+            Token::Float(_) => "floating-point literal",
+            Token::Quote => "'\"'",
+            Token::IndentQuote => "start of an indented string",
+            Token::Path => "path",
+            Token::Search => "search path",
+            Token::Uri => "URI",
+            Token::If => "'if'",
+            Token::Then => "'then'",
+            Token::Else => "'else'",
+            Token::Assert => "'assert'",
+            Token::With => "'with'",
+            Token::Let => "'let'",
+            Token::In => "'in'",
+            Token::Rec => "'rec'",
+            Token::Inherit => "'inherit'",
+            Token::OrKw => "'or'",
+            Token::Ellipsis => "'...'",
+            Token::Op(op) => return format!("'{}'", op_text(op)),
+            Token::Minus => "'-'",
+            Token::Not => "'!'",
+            Token::Question => "'?'",
+            Token::PipeInto => "'|>'",
+            Token::PipeFrom => "'<|'",
+            Token::LParen => "'('",
+            Token::RParen => "')'",
+            Token::LBrace => "'{'",
+            Token::RBrace => "'}'",
+            Token::LBracket => "'['",
+            Token::RBracket => "']'",
+            Token::DollarBrace => "'${'",
+            Token::Semicolon => "';'",
+            Token::Colon => "':'",
+            Token::Comma => "','",
+            Token::Dot => "'.'",
+            Token::At => "'@'",
+            Token::Assign => "'='",
+            Token::Invalid(_) => "invalid token",
+        };
+        text.to_owned()
+    }
+}
+
+/// The operator as written.
+pub(crate) fn op_text(op: Op) -> &'static str {
+    match op {
+        Op::Add => "+",
+        Op::Sub => "-",
+        Op::Mul => "*",
+        Op::Div => "/",
+        Op::Concat => "++",
+        Op::Update => "//",
+        Op::Eq => "==",
+        Op::Ne => "!=",
+        Op::Lt => "<",
+        Op::Le => "<=",
+        Op::Gt => ">",
+        Op::Ge => ">=",
+        Op::And => "&&",
+        Op::Or => "||",
+        Op::Implies => "->",
+    }
+}
