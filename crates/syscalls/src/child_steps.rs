@@ -4,13 +4,14 @@
 //! reaches. The `nix` functions used here pass C strings through without copying. Ids are set by raw system calls:
 //! libc's setresuid and setgroups would signal threads that exist only in the parent.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc::{self, c_int, c_ulong};
 use nix::mount::{MntFlags, MsFlags};
+use nix::sched::CloneFlags;
 use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
 
@@ -113,6 +114,13 @@ pub enum Step {
         uid: u32,
         /// Group.
         gid: u32,
+    },
+    /// Moves into a new user namespace below this one, in which its present ids have other numbers. Needs /proc.
+    NestedUserNamespace {
+        /// The text of uid_map.
+        uid_map: Vec<u8>,
+        /// The text of gid_map.
+        gid_map: Vec<u8>,
     },
     /// Leaves all supplementary groups.
     ClearGroups,
@@ -223,6 +231,12 @@ fn run_process_step(step: &Step) -> Result<(), Errno> {
                 libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>())
             })
         }
+        Step::NestedUserNamespace { uid_map, gid_map } => {
+            nix::sched::unshare(CloneFlags::CLONE_NEWUSER)?;
+            overwrite(c"/proc/self/uid_map", uid_map)?;
+            overwrite(c"/proc/self/setgroups", b"deny")?;
+            overwrite(c"/proc/self/gid_map", gid_map)
+        }
         Step::ResourceLimit { resource, limit } => {
             nix::sys::resource::setrlimit(*resource, *limit, *limit)
         }
@@ -265,7 +279,7 @@ fn control(option: c_int, value: c_ulong) -> Result<(), Errno> {
     Errno::result(unsafe { libc::prctl(option, value, zero, zero, zero) }).map(drop)
 }
 
-fn bind(source: &CString, target: &CString, attributes: MountAttributes) -> Result<(), Errno> {
+fn bind(source: &CStr, target: &CStr, attributes: MountAttributes) -> Result<(), Errno> {
     let tree: RawFd = open_tree_copy(source, Depth::Tree)?;
     let attached = mount_setattr(
         tree,
@@ -279,25 +293,25 @@ fn bind(source: &CString, target: &CString, attributes: MountAttributes) -> Resu
     attached
 }
 
-fn make_directory(path: &CString, mode: u32) -> Result<(), Errno> {
-    match nix::unistd::mkdir(path.as_c_str(), Mode::from_bits_truncate(mode)) {
+fn make_directory(path: &CStr, mode: u32) -> Result<(), Errno> {
+    match nix::unistd::mkdir(path, Mode::from_bits_truncate(mode)) {
         Ok(()) => chmod(path, mode),
         Err(Errno::EEXIST) => Ok(()),
         Err(errno) => Err(errno),
     }
 }
 
-fn make_file(path: &CString) -> Result<(), Errno> {
+fn make_file(path: &CStr) -> Result<(), Errno> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-    match open(path.as_c_str(), flags, Mode::from_bits_truncate(0o644)) {
+    match open(path, flags, Mode::from_bits_truncate(0o644)) {
         Ok(_) | Err(Errno::EEXIST) => Ok(()),
         Err(errno) => Err(errno),
     }
 }
 
-fn write_file(path: &CString, mode: u32, content: &[u8]) -> Result<(), Errno> {
+fn write_file(path: &CStr, mode: u32, content: &[u8]) -> Result<(), Errno> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-    let file = open(path.as_c_str(), flags, Mode::from_bits_truncate(0o600))?;
+    let file = open(path, flags, Mode::from_bits_truncate(0o600))?;
     let mut rest = content;
     while !rest.is_empty() {
         let length = nix::unistd::write(&file, rest)?;
@@ -306,7 +320,13 @@ fn write_file(path: &CString, mode: u32, content: &[u8]) -> Result<(), Errno> {
     chmod(path, mode)
 }
 
-fn chmod(path: &CString, mode: u32) -> Result<(), Errno> {
+/// Writes to an existing file in one call, as the files of /proc demand.
+fn overwrite(path: &CStr, content: &[u8]) -> Result<(), Errno> {
+    let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    nix::unistd::write(&file, content).map(drop)
+}
+
+fn chmod(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the path is a NUL-terminated string that outlives the call; the kernel only reads it.
     Errno::result(unsafe { libc::chmod(path.as_ptr(), mode) }).map(drop)
 }

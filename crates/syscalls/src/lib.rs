@@ -32,3 +32,4 @@ pub mod system;
 pub use child_steps::Step;
 pub use error::SyscallError;
 pub use nix::errno::Errno;
+pub use nix::sys::resource::Resource;
