@@ -1,1 +1,15 @@
 //! What packages mean together: unpacking, maintainer scripts, views, /etc.
+//!
+//! Everything that decides is a pure function of loaded packages (`plan_*`); small appliers write the results. Nothing here
+//! evaluates configuration, fetches, mounts, or runs a program of a package. DESIGN sections 5, 6 and 12 hold the reasons.
+//!
+//! The way of the data: `.deb` → [`unpack`] → package path → [`package`] (+ effects of its scripts) → [`view`] → image, link
+//! tree, hard-link tree; and, with the configuration's entries, → `etc`.
+
+pub mod capabilities;
+pub mod effect;
+pub mod location;
+pub mod manifest;
+pub mod package;
+pub mod unpack;
+pub mod view;
