@@ -1,0 +1,378 @@
+//! A machine as a value, and the arguments that make QEMU be it.
+
+use std::path::PathBuf;
+
+use crate::Accelerator;
+
+/// The processor architecture of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// x86_64, as a Q35 PC.
+    X86_64,
+    /// aarch64, as QEMU's `virt` board.
+    Aarch64,
+}
+
+impl Architecture {
+    /// The emulator's program.
+    pub fn emulator(self) -> &'static str {
+        match self {
+            Self::X86_64 => "qemu-system-x86_64",
+            Self::Aarch64 => "qemu-system-aarch64",
+        }
+    }
+
+    /// Of a system such as `x86_64-linux`; `None` where Esker knows no board for it.
+    pub fn of_system(system: &str) -> Option<Self> {
+        match system {
+            "x86_64-linux" => Some(Self::X86_64),
+            "aarch64-linux" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+}
+
+/// What a disk file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFormat {
+    /// The bytes of the disk.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
+/// On what bus a disk appears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A paravirtual disk.
+    Virtio,
+    /// An NVMe drive.
+    Nvme,
+    /// A SATA disk.
+    Ahci,
+    /// A USB stick.
+    Usb,
+    /// A SCSI disk.
+    Scsi,
+    /// A CD-ROM drive.
+    Cdrom,
+}
+
+/// Where each write to a disk is recorded, with its flushes, in the format of dm-log-writes.
+#[derive(Clone, Debug)]
+pub struct WriteLog {
+    /// The log's file; it must exist and be large enough for what is written.
+    pub path: PathBuf,
+}
+
+/// A disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The file or device.
+    pub path: PathBuf,
+    /// What it holds.
+    pub format: DiskFormat,
+    /// How it appears.
+    pub medium: Medium,
+    /// Whether writes are refused.
+    pub read_only: bool,
+    /// Whether writes are forgotten at the end.
+    pub ephemeral: bool,
+    /// Where writes are recorded.
+    pub log: Option<WriteLog>,
+}
+
+impl Disk {
+    /// A writable virtio disk of raw bytes.
+    pub fn raw(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            format: DiskFormat::Raw,
+            medium: Medium::Virtio,
+            read_only: false,
+            ephemeral: false,
+            log: None,
+        }
+    }
+}
+
+/// A port of the host that leads to one of the guest, over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The host's port, on the loopback address.
+    pub host: u16,
+    /// The guest's port.
+    pub guest: u16,
+}
+
+/// A network interface.
+#[derive(Clone, Debug)]
+pub enum Interface {
+    /// QEMU's user network: the guest reaches the host, the host reaches the guest through forwarded ports.
+    User {
+        /// Forwarded ports.
+        forwards: Vec<Forward>,
+        /// Whether the guest is cut off from everything but the forwarded ports.
+        restricted: bool,
+    },
+    /// A virtual switch that other machines join, by the path of its datagram multicast or socket.
+    Switch {
+        /// The port of a multicast group on loopback.
+        port: u16,
+        /// The interface's MAC address.
+        mac: String,
+    },
+}
+
+/// Where the machine's screen is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// Nowhere; screenshots work.
+    None,
+    /// In a window.
+    Window,
+}
+
+/// The sockets through which a machine is steered. All lie in one folder whose path must be short (a UNIX socket's
+/// name has 107 bytes at most).
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Sockets {
+    pub(crate) fn qmp(&self) -> PathBuf {
+        self.folder.join("qmp")
+    }
+    pub(crate) fn console(&self) -> PathBuf {
+        self.folder.join("console")
+    }
+    pub(crate) fn agent(&self) -> PathBuf {
+        self.folder.join("agent")
+    }
+}
+
+/// A machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// How its instructions are run.
+    pub accelerator: Accelerator,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// The firmware's code.
+    pub firmware_code: PathBuf,
+    /// The firmware's variables; a copy that belongs to this machine.
+    pub firmware_variables: PathBuf,
+    /// Disks, in the firmware's boot order.
+    pub disks: Vec<Disk>,
+    /// Network interfaces.
+    pub interfaces: Vec<Interface>,
+    /// The screen.
+    pub display: Display,
+    /// How it is steered; `None` puts the serial console on standard input and output, for a person.
+    pub sockets: Option<Sockets>,
+}
+
+/// The name of the agent's virtio port, in the guest `/dev/virtio-ports/NAME`.
+pub(crate) const AGENT_PORT: &str = "org.esker.agent.0";
+
+impl Machine {
+    /// QEMU's arguments.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Arguments::default();
+        self.board(&mut arguments);
+        self.firmware(&mut arguments);
+        for (index, disk) in self.disks.iter().enumerate() {
+            disk_arguments(&mut arguments, index, disk);
+        }
+        for (index, interface) in self.interfaces.iter().enumerate() {
+            interface_arguments(&mut arguments, index, interface);
+        }
+        self.terminals(&mut arguments);
+        arguments.0
+    }
+
+    fn board(&self, arguments: &mut Arguments) {
+        let accelerator = self.accelerator.name();
+        let (machine, cpu) = match (self.architecture, self.accelerator) {
+            (Architecture::X86_64, Accelerator::Kvm) => ("q35", "host"),
+            (Architecture::X86_64, Accelerator::Tcg) => ("q35", "max"),
+            (Architecture::Aarch64, Accelerator::Kvm) => ("virt", "host"),
+            // Pointer authentication by the architected algorithm is slow to emulate.
+            (Architecture::Aarch64, Accelerator::Tcg) => ("virt", "max,pauth-impdef=on"),
+        };
+        arguments.pair("-machine", format!("{machine},accel={accelerator}"));
+        arguments.pair("-cpu", cpu);
+        arguments.pair("-smp", self.cpus.to_string());
+        arguments.pair("-m", format!("{}M", self.memory_mib));
+        arguments.flag("-nodefaults");
+        arguments.flag("-no-user-config");
+        arguments.pair("-device", "virtio-rng-pci");
+        match self.architecture {
+            Architecture::X86_64 => arguments.pair("-device", "VGA"),
+            Architecture::Aarch64 => arguments.pair("-device", "virtio-gpu-pci"),
+        }
+        arguments.pair("-device", "qemu-xhci,id=usb");
+        arguments.pair("-device", "usb-kbd,bus=usb.0");
+        arguments.pair("-display", match self.display {
+            Display::None => "none",
+            Display::Window => "gtk",
+        });
+    }
+
+    fn firmware(&self, arguments: &mut Arguments) {
+        let code = self.firmware_code.display();
+        let variables = self.firmware_variables.display();
+        arguments.pair("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={code}"));
+        arguments.pair("-drive", format!("if=pflash,unit=1,format=raw,file={variables}"));
+    }
+
+    fn terminals(&self, arguments: &mut Arguments) {
+        let Some(sockets) = &self.sockets else {
+            arguments.pair("-serial", "mon:stdio");
+            return;
+        };
+        let server = |path: PathBuf| format!("path={},server=on,wait=off", path.display());
+        arguments.pair("-chardev", format!("socket,id=console,{}", server(sockets.console())));
+        arguments.pair("-serial", "chardev:console");
+        arguments.pair("-qmp", format!("unix:{},server=on,wait=off", sockets.qmp().display()));
+        arguments.pair("-chardev", format!("socket,id=agent,{}", server(sockets.agent())));
+        arguments.pair("-device", "virtio-serial-pci");
+        arguments.pair("-device", format!("virtserialport,chardev=agent,name={AGENT_PORT}"));
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn flag(&mut self, flag: &str) {
+        self.0.push(flag.to_owned());
+    }
+    fn pair(&mut self, option: &str, value: impl Into<String>) {
+        self.0.push(option.to_owned());
+        self.0.push(value.into());
+    }
+}
+
+/// A value within QEMU's comma-separated options: a comma is doubled.
+fn escaped(path: &std::path::Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
+    let format = match disk.format {
+        DiskFormat::Raw => "raw",
+        DiskFormat::Qcow2 => "qcow2",
+    };
+    let read_only = if disk.read_only || disk.medium == Medium::Cdrom { "on" } else { "off" };
+    let node = format!("disk{index}");
+    match &disk.log {
+        Some(log) => {
+            let file = format!("driver=file,filename={},node-name={node}-file", escaped(&disk.path));
+            arguments.pair("-blockdev", file);
+            arguments.pair("-blockdev", format!("driver={format},file={node}-file,node-name={node}-data"));
+            arguments.pair("-blockdev", format!("driver=file,filename={},node-name={node}-log", escaped(&log.path)));
+            let logged = format!("driver=blklogwrites,file={node}-data,log={node}-log,node-name={node},log-sector-size=512");
+            arguments.pair("-blockdev", logged);
+        }
+        None => {
+            let snapshot = if disk.ephemeral { "on" } else { "off" };
+            // `cache=unsafe` would make a power cut lose what the guest flushed; writeback keeps flushes.
+            let drive = format!(
+                "if=none,id={node},format={format},file={},readonly={read_only},snapshot={snapshot},cache=writeback,discard=unmap",
+                escaped(&disk.path)
+            );
+            arguments.pair("-drive", drive);
+        }
+    }
+    let boot = format!("bootindex={index}");
+    let device = match disk.medium {
+        Medium::Virtio => format!("virtio-blk-pci,drive={node},{boot}"),
+        Medium::Nvme => format!("nvme,drive={node},serial={node},{boot}"),
+        Medium::Usb => format!("usb-storage,bus=usb.0,drive={node},{boot}"),
+        Medium::Ahci => {
+            arguments.pair("-device", format!("ahci,id=ahci{index}"));
+            format!("ide-hd,bus=ahci{index}.0,drive={node},{boot}")
+        }
+        Medium::Cdrom => {
+            arguments.pair("-device", format!("ahci,id=ahci{index}"));
+            format!("ide-cd,bus=ahci{index}.0,drive={node},{boot}")
+        }
+        Medium::Scsi => {
+            arguments.pair("-device", format!("virtio-scsi-pci,id=scsi{index}"));
+            format!("scsi-hd,bus=scsi{index}.0,drive={node},{boot}")
+        }
+    };
+    arguments.pair("-device", device);
+}
+
+fn interface_arguments(arguments: &mut Arguments, index: usize, interface: &Interface) {
+    let (backend, mac) = match interface {
+        Interface::User { forwards, restricted } => {
+            let forwards: String =
+                forwards.iter().map(|f| format!(",hostfwd=tcp:127.0.0.1:{}-:{}", f.host, f.guest)).collect();
+            let restrict = if *restricted { ",restrict=on" } else { "" };
+            (format!("user,id=net{index}{restrict}{forwards}"), None)
+        }
+        Interface::Switch { port, mac } => {
+            (format!("socket,id=net{index},mcast=230.0.0.1:{port},localaddr=127.0.0.1"), Some(mac))
+        }
+    };
+    arguments.pair("-netdev", backend);
+    let mac = mac.map(|m| format!(",mac={m}")).unwrap_or_default();
+    // Without an option ROM the firmware does not try to boot from the network.
+    arguments.pair("-device", format!("virtio-net-pci,netdev=net{index},romfile={mac}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            architecture: Architecture::X86_64,
+            accelerator: Accelerator::Tcg,
+            memory_mib: 1024,
+            cpus: 2,
+            firmware_code: "/fw/code".into(),
+            firmware_variables: "/vm/vars".into(),
+            disks: vec![Disk::raw("/vm/a,b.img")],
+            interfaces: vec![Interface::User { forwards: vec![Forward { host: 2222, guest: 22 }], restricted: false }],
+            display: Display::None,
+            sockets: Some(Sockets { folder: "/tmp/x".into() }),
+        }
+    }
+
+    #[test]
+    fn commas_in_paths_are_doubled() {
+        let arguments = machine().arguments().join(" ");
+        assert!(arguments.contains("file=/vm/a,,b.img,"), "{arguments}");
+    }
+
+    #[test]
+    fn ports_are_forwarded_from_loopback_only() {
+        let arguments = machine().arguments().join(" ");
+        assert!(arguments.contains("hostfwd=tcp:127.0.0.1:2222-:22"), "{arguments}");
+    }
+
+    #[test]
+    fn a_logged_disk_records_its_writes() {
+        let mut machine = machine();
+        machine.disks[0].log = Some(WriteLog { path: "/vm/log".into() });
+        let arguments = machine.arguments().join(" ");
+        assert!(arguments.contains("driver=blklogwrites,file=disk0-data,log=disk0-log"), "{arguments}");
+    }
+
+    #[test]
+    fn a_person_gets_the_console_on_the_terminal() {
+        let mut machine = machine();
+        machine.sockets = None;
+        assert!(machine.arguments().windows(2).any(|w| w == ["-serial", "mon:stdio"]));
+    }
+}
