@@ -41,4 +41,5 @@
   ./systemd/tmpfiles.nix
   ./systemd/user.nix
   ./users/users.nix
+  ./virtualisation/agent.nix
 ]

@@ -187,6 +187,19 @@ in
       }) (lib.filter (u: keysOf u != [ ]) enabled)
     );
 
+    # /etc is made anew at each boot: what passwd and useradd change is copied to the state folder at once.
+    systemd.paths.esker-accounts = mkIf cfg.mutableUsers {
+      description = "Changes of accounts";
+      wantedBy = [ "multi-user.target" ];
+      pathConfig.PathChanged = [ "/etc/passwd" "/etc/shadow" "/etc/group" "/etc/gshadow" "/etc/subuid" "/etc/subgid" ];
+    };
+    systemd.services.esker-accounts = mkIf cfg.mutableUsers {
+      description = "Keep changed accounts";
+      serviceConfig.Type = "oneshot";
+      serviceConfig.ExecStart = "/run/current-system/activate sync-accounts";
+      restartIfChanged = false;
+    };
+
     systemd.tmpfiles.rules = lib.concatMap (u: lib.optional u.linger "f /var/lib/systemd/linger/${u.name} 0644 root root") enabled;
 
     assertions = [
