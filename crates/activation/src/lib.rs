@@ -1,1 +1,19 @@
 //! From an old toplevel to a new one on the running machine.
+//!
+//! Observe → pure plan → `describe()` → apply: a dry run prints the very value that apply consumes. Evaluates nothing,
+//! builds nothing, and knows no boot loader: [`switch`] is handed a callback that writes boot entries. All absolute paths
+//! go through [`Root`], so the whole of it runs below a directory in tests.
+
+pub mod accounts;
+pub mod boot;
+mod capabilities;
+pub mod etc;
+pub mod machine;
+mod root;
+pub mod system;
+pub mod toplevel;
+pub mod wrappers;
+
+pub use root::Root;
+pub use system::{ApplyError, PlanError, SystemPlan, apply_system, plan_system};
+pub use toplevel::{ActivationConfig, Toplevel, ToplevelError};

@@ -1,0 +1,112 @@
+//! Stage 2: activates a toplevel for boot, then becomes systemd. Runs as PID 1 in the final root, with /proc, /sys, /dev,
+//! /run, /nix and /usr mounted by stage 1. Never gives up on its own: what fails is reported on the console and in
+//! `/run/esker/activation.log`, and the boot goes on.
+
+use std::ffi::CString;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use fs_err as fs;
+
+use crate::machine::Occasion;
+use crate::root::Root;
+use crate::system::{ApplyError, PlanError, apply_system, plan_system};
+
+/// The service manager.
+const SYSTEMD: &str = "/usr/lib/systemd/systemd";
+/// What went wrong at boot, one line each; absent when nothing did. A unit turns it into a failed unit.
+const FAILURES: &str = "/run/esker/activation-failed";
+
+/// How an activation at boot went.
+#[derive(Debug)]
+pub struct BootReport {
+    /// Steps that failed, or the reason why nothing could be planned.
+    pub failures: Vec<String>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// Activates `toplevel` (a target path) for boot. Never fails: see the report.
+pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
+    let plan = match plan_system(root, toplevel, Occasion::Boot) {
+        Ok(plan) => plan,
+        Err(error) => {
+            return BootReport {
+                failures: vec![error_chain(&error)],
+                warnings: Vec::new(),
+            };
+        }
+    };
+    // Stage 1 mounted this generation's /usr.
+    let mut flip_usr = || Ok::<(), ApplyError>(());
+    let failures = apply_system(root, &plan, &mut flip_usr);
+    let mut warnings = plan.accounts.warnings;
+    warnings.extend(plan.wrappers.warnings);
+    BootReport {
+        failures: failures.iter().map(|error| error_chain(error)).collect(),
+        warnings,
+    }
+}
+
+/// Stage 2 itself. `arguments` are PID 1's, without the name. Returns only when systemd could not be started; PID 1
+/// ending then is the kernel's panic, and with `panic=N` its reboot into whatever boot counting still trusts.
+pub fn boot(toplevel: &Path, arguments: &[CString]) -> ApplyError {
+    let root = Root::machine();
+    let report = activate_for_boot(&root, toplevel);
+    for warning in &report.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    for failure in &report.failures {
+        say(&format!("error: {failure}"));
+    }
+    if !report.failures.is_empty() {
+        if let Err(error) = record_failures(&root, &report.failures) {
+            say(&format!("error: {error}"));
+        }
+    }
+    let mut command = vec![CString::from(c"systemd")];
+    command.extend(arguments.iter().cloned());
+    let error = syscalls::process::exec(Path::new(SYSTEMD), &command);
+    let failure = ApplyError::new("start systemd", error);
+    say(&format!("error: {}", error_chain(&failure)));
+    failure
+}
+
+fn record_failures(root: &Root, failures: &[String]) -> std::io::Result<()> {
+    let path = root.path(FAILURES);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, failures.join("\n") + "\n")
+}
+
+/// To the kernel's log, which reaches the console and, later, the journal. Nobody is left to hear of a failure.
+fn say(text: &str) {
+    if let Ok(mut log) = std::fs::OpenOptions::new().write(true).open("/dev/kmsg") {
+        let _unheard = log.write_all(format!("<4>esker: {text}").as_bytes());
+    }
+}
+
+/// An error and its causes, in one line.
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// The absolute toplevel that a program called `<toplevel>/init` or `<toplevel>/activate` belongs to.
+/// `None` when the name has no directory.
+pub fn toplevel_of_program(name: &std::ffi::OsStr) -> Option<&Path> {
+    let directory = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())).parent()?;
+    directory.is_absolute().then_some(directory)
+}
+
+/// A [`PlanError`] in one line.
+impl From<PlanError> for ApplyError {
+    fn from(error: PlanError) -> Self {
+        Self::new("plan the activation", error)
+    }
+}
