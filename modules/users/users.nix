@@ -86,30 +86,52 @@ let
 
   keysOf = u: u.openssh.authorizedKeys.keys ++ map builtins.readFile u.openssh.authorizedKeys.keyFiles;
 
-  # People without a number get the next free one from 1000, in the order of their names.
-  people = lib.filter (u: u.isNormalUser) enabled;
-  taken = map (u: u.uid) (lib.filter (u: u.uid != null) enabled);
-  numbered = lib.foldl' (
-    acc: u:
-    let
-      free = lib.findFirst (n: !(lib.elem n acc.taken)) null (lib.range 1000 (1000 + lib.length people + lib.length taken));
-    in
-    if u.uid != null then acc
-    else { taken = acc.taken ++ [ free ]; uids = acc.uids // { ${u.name} = free; }; }
-  ) { inherit taken; uids = { }; } people;
-
-  uidOf = u: if u.uid != null then u.uid else numbered.uids.${u.name} or (builtins.__systemId u.name);
+  # People without a number get the first free one from 1000 when activation makes them, and keep it for ever.
+  uidOf = u: if u.uid != null then u.uid else if u.isNormalUser then null else builtins.__systemId u.name;
   gidOf = g: if g.gid != null then g.gid else builtins.__systemId g.name;
 
-  account = u: lib.filterAttrs (_: v: v != null) {
-    inherit (u) name description home createHome homeMode group password hashedPassword hashedPasswordFile
-      initialPassword initialHashedPassword expires subUidRanges subGidRanges autoSubUidGidRange;
+  # Every group that is declared or that a declared user is in.
+  groupNames = lib.unique (
+    map (g: g.name) (lib.attrValues cfg.groups) ++ lib.concatMap (u: [ u.group ] ++ u.extraGroups) enabled
+  );
+  declaredGroups = lib.listToAttrs (map (g: lib.nameValuePair g.name g) (lib.attrValues cfg.groups));
+  group = name:
+    let
+      declared = declaredGroups.${name} or { inherit name; gid = null; members = [ ]; };
+    in
+    {
+      inherit name;
+      gid = gidOf declared;
+      members = lib.unique (
+        declared.members ++ map (u: u.name) (lib.filter (u: lib.elem name u.extraGroups) enabled)
+      );
+    };
+
+  present = lib.filterAttrs (_: v: v != null);
+  account = u: present {
+    inherit (u) name group home createHome homeMode description hashedPassword hashedPasswordFile
+      initialHashedPassword password initialPassword;
     uid = uidOf u;
     shell = shellPath u.shell;
     system = !u.isNormalUser;
-    groups = u.extraGroups;
-    linger = u.linger;
+    expires = if u.expires == null then null else daysSinceEpoch u.expires;
+    subUidRanges = map (r: { start = r.startUid; inherit (r) count; }) u.subUidRanges;
+    subGidRanges = map (r: { start = r.startGid; inherit (r) count; }) u.subGidRanges;
+    autoSubIdRange = u.autoSubUidGidRange;
   };
+
+  # "2026-01-31" → days since 1970-01-01, as shadow(5) counts them.
+  daysSinceEpoch = date:
+    let
+      parts = builtins.match "([0-9]{4})-([0-9]{2})-([0-9]{2})" date;
+      number = i: lib.toIntBase10 (lib.elemAt parts i);
+      month = number 1;
+      # Years begin in March, so that the leap day is a year's last.
+      year = number 0 - (if month <= 2 then 1 else 0);
+      dayOfYear = (153 * (month + (if month > 2 then -3 else 9)) + 2) / 5 + number 2 - 1;
+    in
+    if parts == null then throw "`${date}` is not a date of the form YYYY-MM-DD"
+    else year * 365 + year / 4 - year / 100 + year / 400 + dayOfYear - 719468;
 
   canLogIn = u:
     u.enable && u.shell != "/usr/sbin/nologin"
@@ -168,13 +190,12 @@ in
     users.groups.wheel = { };
 
     users.build.accounts = {
-      inherit (cfg) mutableUsers;
       users = map account enabled;
-      groups = map (g: { inherit (g) name members; gid = gidOf g; }) (lib.attrValues cfg.groups);
+      groups = map group groupNames;
     };
     users.build.ids = {
-      users = lib.listToAttrs (map (u: lib.nameValuePair u.name (uidOf u)) enabled);
-      groups = lib.listToAttrs (map (g: lib.nameValuePair g.name (gidOf g)) (lib.attrValues cfg.groups));
+      users = present (lib.listToAttrs (map (u: lib.nameValuePair u.name (uidOf u)) enabled));
+      groups = lib.listToAttrs (map (name: lib.nameValuePair name (group name).gid) groupNames);
     };
 
     environment.systemPackages = lib.concatMap (u: u.packages) enabled
