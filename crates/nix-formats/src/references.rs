@@ -21,8 +21,15 @@ impl ReferenceScanner {
     /// A scanner for the given hash parts.
     #[must_use]
     pub fn new(candidates: impl IntoIterator<Item = HashPart>) -> Self {
-        let candidates: HashMap<_, _> = candidates.into_iter().map(|part| (*part.digits(), false)).collect();
-        Self { unseen: candidates.len(), candidates, tail: Vec::with_capacity(2 * HASH_PART_LEN) }
+        let candidates: HashMap<_, _> = candidates
+            .into_iter()
+            .map(|part| (*part.digits(), false))
+            .collect();
+        Self {
+            unseen: candidates.len(),
+            candidates,
+            tail: Vec::with_capacity(2 * HASH_PART_LEN),
+        }
     }
 
     /// Scans the next piece of the stream.
@@ -36,7 +43,11 @@ impl ReferenceScanner {
         straddling.extend_from_slice(&piece[..border]);
         self.search(&straddling);
         self.search(piece);
-        let rest = if piece.len() >= HASH_PART_LEN - 1 { piece } else { &straddling };
+        let rest = if piece.len() >= HASH_PART_LEN - 1 {
+            piece
+        } else {
+            &straddling
+        };
         let keep = rest.len().saturating_sub(HASH_PART_LEN - 1);
         self.tail = rest[keep..].to_vec();
     }
@@ -97,7 +108,11 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 scanner.scan(piece);
             }
-            assert_eq!(scanner.found().into_iter().collect::<Vec<_>>(), vec![b, a], "pieces of {size}");
+            assert_eq!(
+                scanner.found().into_iter().collect::<Vec<_>>(),
+                vec![b, a],
+                "pieces of {size}"
+            );
         }
     }
 }
