@@ -10,23 +10,23 @@ let
 
   kernelParams = config.boot.kernelParams;
 
-  bootspec = {
+  # bootspec v1 of this system, whose own path is TOP.
+  bootspecFor = top: {
     "org.nixos.bootspec.v1" = {
-      inherit system;
-      label = "Esker ${config.system.nixos.label} (Linux ${config.boot.kernelPackages.kernel.modDirVersion})";
-      init = "${out}/init";
+      inherit system kernelParams;
+      label = "Esker ${lib.concatStringsSep "-" (config.system.nixos.tags ++ [ config.system.nixos.label ])} (Linux ${config.boot.kernelPackages.kernel.modDirVersion})";
+      init = "${top}/init";
       kernel = config.boot.kernelPackages.kernel.file;
       initrd = "${config.system.build.initrd}/initrd";
-      inherit kernelParams;
-      toplevel = out;
+      toplevel = top;
     };
     "org.nixos.specialisation.v1" = lib.mapAttrs (
-      name: s: builtins.fromJSON (builtins.toJSON { toplevel = "${s.configuration.system.build.toplevel}"; })
+      _: s: s.configuration.system.build.bootspecFor "${s.configuration.system.build.toplevel}"
     ) config.specialisation;
     "org.esker.v1" = {
       inherit (config.boot.loader) timeout;
       inherit (config.boot.loader.systemd-boot) configurationLimit editor consoleMode;
-      inherit (config.boot.loader.efi) canTouchEfiVariables;
+      inherit (config.boot.loader.efi) canTouchEfiVariables efiSysMountPoint;
       hostName = config.networking.hostName;
       systemdBoot = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi";
     };
@@ -38,7 +38,7 @@ let
     "init".link = "${pkgs.runtime}/bin/activate";
     "activation.json".text = builtins.toJSON config.system.build.activation;
     "bin/switch-to-configuration".link = "${pkgs.runtime}/bin/esker";
-    "boot.json".text = builtins.toJSON bootspec;
+    "boot.json".text = builtins.toJSON (bootspecFor out);
     "etc".link = "${config.system.build.etc}/etc";
     "extra-dependencies".text = lib.concatMapStrings (p: "${p}\n") config.system.extraDependencies;
     "firmware".link = "${config.hardware.firmwareTree}";
@@ -65,6 +65,8 @@ in
       description = "Paths that the system keeps alive without using them.";
     };
   };
+
+  config.system.build.bootspecFor = bootspecFor;
 
   config.system.build.toplevel =
     if failed != [ ] then
