@@ -1,0 +1,222 @@
+//! Getting files from mirrors: what a download is, what a fetcher must do, and the check that no fetcher can skip.
+//!
+//! Two fetchers: [`AptFetcher`] uses apt's downloader where there is one, [`HttpFetcher`] plain HTTP from a configured mirror.
+//! Which host serves a file is the fetcher's knowledge alone. Every file is checked against its SHA-256 here, whoever fetched
+//! it, before it gets its final name. Files that the archive no longer has are errors that say what to do.
+
+mod apt;
+mod http;
+mod sources;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+pub use apt::AptFetcher;
+pub use http::HttpFetcher;
+pub use sources::{Mirrors, SourcesError};
+
+use crate::lock::hex;
+use crate::mirror::MirrorUrl;
+
+/// A file to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// What it is for people: a package's name and version, or an index.
+    pub label: String,
+    /// Where it is.
+    pub url: MirrorUrl,
+    /// The SHA-256 it must have, hexadecimal. `None` only for signed files.
+    pub sha256: Option<String>,
+    /// Its length in bytes, when known.
+    pub size: Option<u64>,
+    /// The file to write. Exists only whole and checked; parts lie beside it as `.part`.
+    pub target: PathBuf,
+}
+
+/// Why one file could not be had.
+#[derive(Debug, Error)]
+pub enum DownloadError {
+    /// The mirrors do not have the file (any more).
+    #[error("{label}: no mirror has `{url}` (any more)")]
+    Gone {
+        /// The download's label.
+        label: String,
+        /// The file.
+        url: MirrorUrl,
+    },
+    /// The mirrors could not be reached, or failed midway.
+    #[error("{label}: cannot fetch `{url}`: {reason}")]
+    Failed {
+        /// The download's label.
+        label: String,
+        /// The file.
+        url: MirrorUrl,
+        /// What the downloader said.
+        reason: String,
+    },
+    /// The file is not what the lock says.
+    #[error("{label}: `{url}` has the wrong SHA-256: expected {expected}, got {found}")]
+    Hash {
+        /// The download's label.
+        label: String,
+        /// The file.
+        url: MirrorUrl,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The file cannot be written here.
+    #[error("{label}: cannot write `{path}`")]
+    Write {
+        /// The download's label.
+        label: String,
+        /// The local file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a batch of downloads did not succeed.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// Some files could not be had; the others were fetched and kept.
+    #[error(
+        "{} could not be fetched:\n{}{}",
+        count(errors),
+        lines(errors),
+        hint(errors)
+    )]
+    Downloads {
+        /// One error for each file, in the order asked for.
+        errors: Vec<DownloadError>,
+    },
+    /// The downloader cannot be run.
+    #[error("cannot run `{program}`")]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// No mirror is known for an archive.
+    #[error("no mirror of the archive `{mirror}` is known; set {variable} to its address")]
+    NoMirror {
+        /// The archive.
+        mirror: crate::mirror::MirrorName,
+        /// The environment variable to set.
+        variable: &'static str,
+    },
+    /// The host's list of mirrors cannot be read.
+    #[error("cannot read the host's package sources")]
+    Sources(#[from] SourcesError),
+}
+
+fn count(errors: &[DownloadError]) -> String {
+    if errors.len() == 1 {
+        "a file".to_owned()
+    } else {
+        format!("{} files", errors.len())
+    }
+}
+
+fn lines(errors: &[DownloadError]) -> String {
+    let shown: Vec<String> = errors
+        .iter()
+        .map(|error| match std::error::Error::source(error) {
+            Some(source) => format!("  {error}: {source}"),
+            None => format!("  {error}"),
+        })
+        .collect();
+    shown.join("\n")
+}
+
+fn hint(errors: &[DownloadError]) -> &'static str {
+    if errors
+        .iter()
+        .any(|error| matches!(error, DownloadError::Gone { .. }))
+    {
+        "\nhint: the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files"
+    } else {
+        ""
+    }
+}
+
+/// What a fetcher tells while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of all files of the batch that are there so far.
+    pub received_bytes: u64,
+    /// Bytes of the whole batch, as far as sizes are known.
+    pub total_bytes: u64,
+    /// Files that are complete.
+    pub files_done: usize,
+    /// Files of the batch.
+    pub files_total: usize,
+}
+
+/// Fetches files of Debian's archives.
+pub trait Fetcher: Send + Sync {
+    /// Fetches every file of the batch to its target and checks it; targets that exist are trusted and left alone. Tries them
+    /// all before it reports the failures together. What an interrupted run left is resumed or begun anew.
+    fn fetch(
+        &self,
+        downloads: &[Download],
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), FetchError>;
+}
+
+/// Where a download grows before it is checked.
+fn part_path(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// Checks a downloaded part and gives it its final name; the part goes if it is wrong.
+fn accept(download: &Download, part: &Path) -> Result<(), DownloadError> {
+    let write = |source| DownloadError::Write {
+        label: download.label.clone(),
+        path: download.target.clone(),
+        source,
+    };
+    if let Some(expected) = &download.sha256 {
+        let found = hash_file(part).map_err(write)?;
+        if found != *expected {
+            std::fs::remove_file(part).map_err(write)?;
+            let (label, url) = (download.label.clone(), download.url.clone());
+            return Err(DownloadError::Hash {
+                label,
+                url,
+                expected: expected.clone(),
+                found,
+            });
+        }
+    }
+    // Without this a power cut could leave a file of the right name and no content, which would then be trusted.
+    File::open(part)
+        .and_then(|file| file.sync_all())
+        .map_err(write)?;
+    std::fs::rename(part, &download.target).map_err(write)
+}
+
+/// SHA-256 of a file, hexadecimal.
+pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..length]);
+    }
+}

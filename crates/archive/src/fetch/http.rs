@@ -1,0 +1,215 @@
+//! Fetching over plain HTTP(S) from configured mirrors, for hosts without apt.
+//!
+//! One file after another on kept-alive connections, a few threads side by side. A part left by an interrupted run is
+//! continued with a range request where the server grants it, else begun anew.
+//!
+//! Source: RFC 9110 section 14 (range requests).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::apt::variable;
+use super::{Download, DownloadError, FetchError, Fetcher, Mirrors, Progress, accept, part_path};
+
+/// Connections at a time.
+const THREADS: usize = 4;
+
+/// Fetches over HTTP from mirrors given by address.
+#[derive(Debug, Clone)]
+pub struct HttpFetcher {
+    agent: ureq::Agent,
+    mirrors: Mirrors,
+}
+
+/// What the threads of one batch share.
+struct Batch<'a> {
+    queue: Mutex<VecDeque<(usize, &'a Download)>>,
+    errors: Mutex<BTreeMap<usize, DownloadError>>,
+    received_bytes: AtomicU64,
+    files_done: AtomicUsize,
+}
+
+impl HttpFetcher {
+    /// A fetcher from these mirrors.
+    pub fn new(mirrors: Mirrors) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_recv_response(Some(Duration::from_secs(60)))
+            .http_status_as_error(false)
+            .build();
+        Self {
+            agent: config.new_agent(),
+            mirrors,
+        }
+    }
+
+    /// The mirrors named by `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY`; `variable` looks one up.
+    pub fn from_environment(variable_value: impl Fn(&str) -> Option<String>) -> Self {
+        use crate::mirror::MirrorName::{Debian, DebianSecurity};
+        let value = |mirror| variable_value(variable(mirror)).unwrap_or_default();
+        Self::new(Mirrors::new(&[&value(Debian)], &[&value(DebianSecurity)]))
+    }
+
+    /// Works the queue until it is empty.
+    fn work(&self, batch: &Batch<'_>) {
+        loop {
+            let next = lock(&batch.queue).pop_front();
+            let Some((position, download)) = next else {
+                return;
+            };
+            let mut result = Ok(());
+            for base in self.mirrors.of(download.url.mirror) {
+                result = self.download(download, base, batch);
+                if result.is_ok() {
+                    break;
+                }
+            }
+            match result {
+                Ok(()) => {
+                    batch.files_done.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    lock(&batch.errors).insert(position, error);
+                }
+            }
+        }
+    }
+
+    fn download(
+        &self,
+        download: &Download,
+        base: &str,
+        batch: &Batch<'_>,
+    ) -> Result<(), DownloadError> {
+        let part = part_path(&download.target);
+        let failed = |reason: String| DownloadError::Failed {
+            label: download.label.clone(),
+            url: download.url.clone(),
+            reason,
+        };
+        let write = |source| DownloadError::Write {
+            label: download.label.clone(),
+            path: part.clone(),
+            source,
+        };
+        let have = part.metadata().map_or(0, |metadata| metadata.len());
+        // A signed file has no hash to check a patched-up copy against; it is small, so it is fetched whole.
+        let resume = have > 0 && download.sha256.is_some();
+        let mut request = self.agent.get(format!("{base}/{}", download.url.path));
+        if resume {
+            request = request.header("Range", format!("bytes={have}-"));
+        }
+        let response = request.call().map_err(|error| failed(error.to_string()))?;
+        let status = response.status().as_u16();
+        match status {
+            200 | 206 => {}
+            404 | 410 => {
+                return Err(DownloadError::Gone {
+                    label: download.label.clone(),
+                    url: download.url.clone(),
+                });
+            }
+            // The part is as long as the file or longer: it is whole, or wrong, which the check finds out.
+            416 => return accept(download, &part),
+            _ => return Err(failed(format!("the mirror answered with status {status}"))),
+        }
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .append(status == 206)
+            .truncate(status == 200)
+            .open(&part)
+            .map_err(write)?;
+        let mut body = response.into_body().into_reader();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let length = body
+                .read(&mut buffer)
+                .map_err(|error| failed(error.to_string()))?;
+            if length == 0 {
+                break;
+            }
+            file.write_all(&buffer[..length]).map_err(write)?;
+            batch
+                .received_bytes
+                .fetch_add(length as u64, Ordering::Relaxed);
+        }
+        drop(file);
+        accept(download, Path::new(&part))
+    }
+}
+
+impl Fetcher for HttpFetcher {
+    fn fetch(
+        &self,
+        downloads: &[Download],
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), FetchError> {
+        let wanted: VecDeque<(usize, &Download)> = downloads
+            .iter()
+            .enumerate()
+            .filter(|(_, download)| !download.target.exists())
+            .collect();
+        for (_, download) in &wanted {
+            if self.mirrors.of(download.url.mirror).is_empty() {
+                return Err(FetchError::NoMirror {
+                    mirror: download.url.mirror,
+                    variable: variable(download.url.mirror),
+                });
+            }
+        }
+        let present = downloads.len() - wanted.len();
+        let missing_bytes: u64 = wanted
+            .iter()
+            .filter_map(|(_, download)| download.size)
+            .sum();
+        let total_bytes: u64 = downloads.iter().filter_map(|download| download.size).sum();
+        let batch = Batch {
+            received_bytes: AtomicU64::new(total_bytes - missing_bytes),
+            files_done: AtomicUsize::new(present),
+            queue: Mutex::new(wanted),
+            errors: Mutex::default(),
+        };
+        let measure = || Progress {
+            received_bytes: batch.received_bytes.load(Ordering::Relaxed),
+            total_bytes,
+            files_done: batch.files_done.load(Ordering::Relaxed),
+            files_total: downloads.len(),
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| scope.spawn(|| self.work(&batch)))
+                .collect();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                std::thread::sleep(Duration::from_millis(20));
+                progress(&measure());
+            }
+        });
+        progress(&measure());
+        let errors: Vec<DownloadError> = batch
+            .errors
+            .into_inner()
+            .unwrap_or_default()
+            .into_values()
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(FetchError::Downloads { errors })
+        }
+    }
+}
+
+/// A thread that panicked holding the lock left the queue or the errors whole, as both change in one step.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! A small server on the loopback interface that knows ranges and can break off.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+
+use super::*;
+use crate::mirror::MirrorUrl;
+
+const CONTENT: &[u8] = b"0123456789";
+
+/// Serves `CONTENT` at /debian/file; returns the base address and the list of ranges asked for.
+fn serve() -> (String, std::sync::Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/debian", listener.local_addr().unwrap());
+    let ranges = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen = ranges.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap())
+                .lines()
+                .map_while(Result::ok);
+            let request = lines.next().unwrap_or_default();
+            let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let range = headers.iter().find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("range: bytes=")
+                    .map(str::to_owned)
+            });
+            let (status, body) = match (&range, request.contains("/debian/file")) {
+                (_, false) => ("404 Not Found", &b""[..]),
+                (None, true) => ("200 OK", CONTENT),
+                (Some(range), true) => {
+                    match CONTENT.get(range.trim_end_matches('-').parse::<usize>().unwrap()..) {
+                        Some(rest) if !rest.is_empty() => ("206 Partial Content", rest),
+                        _ => ("416 Range Not Satisfiable", &b""[..]),
+                    }
+                }
+            };
+            seen.lock().unwrap().extend(range);
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            )
+            .unwrap();
+            stream.write_all(body).unwrap();
+        }
+    });
+    (base, ranges)
+}
+
+fn download(directory: &Path, path: &str) -> Download {
+    let copy = directory.join("expected");
+    std::fs::write(&copy, CONTENT).unwrap();
+    Download {
+        label: path.to_owned(),
+        url: MirrorUrl::parse(&format!("mirror://debian/{path}")).unwrap(),
+        sha256: Some(crate::fetch::hash_file(&copy).unwrap()),
+        size: Some(10),
+        target: directory.join(path),
+    }
+}
+
+#[test]
+fn fetches_and_resumes() {
+    let (base, ranges) = serve();
+    let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
+    for part in [None, Some(&b"0123"[..]), Some(CONTENT)] {
+        let directory = tempfile::tempdir().unwrap();
+        let download = download(directory.path(), "file");
+        if let Some(part) = part {
+            std::fs::write(directory.path().join("file.part"), part).unwrap();
+        }
+        fetcher.fetch(&[download], &mut |_| {}).unwrap();
+        assert_eq!(
+            std::fs::read(directory.path().join("file")).unwrap(),
+            CONTENT
+        );
+    }
+    assert_eq!(*ranges.lock().unwrap(), ["4-", "10-"]);
+}
+
+#[test]
+fn a_wrong_part_is_found_out_and_removed() {
+    let (base, _) = serve();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file.part"), b"xx").unwrap();
+    let downloads = [download(directory.path(), "file")];
+    let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
+    let error = fetcher.fetch(&downloads, &mut |_| {}).unwrap_err();
+    let FetchError::Downloads { errors } = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        matches!(errors[..], [DownloadError::Hash { .. }]),
+        "{error}"
+    );
+    fetcher.fetch(&downloads, &mut |_| {}).unwrap();
+}
+
+#[test]
+fn says_what_the_mirror_does_not_have() {
+    let (base, _) = serve();
+    let directory = tempfile::tempdir().unwrap();
+    let fetcher =
+        HttpFetcher::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone()));
+    let error = fetcher
+        .fetch(&[download(directory.path(), "other")], &mut |_| {})
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("hint: the archive has moved on"),
+        "{error}"
+    );
+}
