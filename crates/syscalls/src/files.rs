@@ -121,6 +121,20 @@ pub fn available_bytes(path: &Path) -> Result<u64, SyscallError> {
     Ok(blocks.saturating_mul(size))
 }
 
+/// Whether the filesystem that holds `path` exists in memory only (ramfs, tmpfs).
+pub fn is_in_memory(path: &Path) -> Result<bool, SyscallError> {
+    const RAMFS_MAGIC: u64 = 0x8584_58f6;
+    const TMPFS_MAGIC: u64 = 0x0102_1994;
+    let status = nix::sys::statfs::statfs(path).on_path("statfs", path)?;
+    #[allow(
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast,
+        reason = "the type of this number differs between architectures"
+    )]
+    let magic = status.filesystem_type().0 as u64;
+    Ok(magic == RAMFS_MAGIC || magic == TMPFS_MAGIC)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +176,11 @@ mod tests {
         let path = dir.path().join("fifo");
         mknod(&path, SpecialFile::Fifo, 0o600).unwrap();
         assert!(std::fs::metadata(&path).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn the_process_information_is_not_a_memory_filesystem() {
+        assert!(!is_in_memory(Path::new("/proc")).unwrap());
+        assert!(is_in_memory(Path::new("/dev/shm")).unwrap());
     }
 }

@@ -106,8 +106,7 @@ fn mount_erofs(source: &Path) -> Result<DetachedMount, SyscallError> {
 
 fn mount_overlay(view: &ViewMount, metadata: &Path) -> Result<DetachedMount, SyscallError> {
     let overlay = FsContext::open("overlay")?;
-    // What mount tables show as the device: the view that is mounted. Garbage collection looks for it there.
-    overlay.set_string("source", &view.image)?;
+    overlay.set_string("source", &view.name)?;
     overlay.set_string("lowerdir+", metadata)?;
     for store in &view.stores {
         overlay.set_string("datadir+", store)?;

@@ -17,6 +17,9 @@ pub struct Cover {
 pub struct ViewMount {
     /// The EROFS image with the metadata.
     pub image: PathBuf,
+    /// What mount tables show as the view's device: the image's path in the running system. It tells which view is
+    /// mounted; in stage 1 it differs from where the image lies.
+    pub name: PathBuf,
     /// The directories that hold the contents, searched in this order. Not overlays: filesystems stack two deep at
     /// most.
     pub stores: Vec<PathBuf>,

@@ -65,6 +65,7 @@ impl World {
     fn mount_of(&self, image: &Path) -> ViewMount {
         ViewMount {
             image: image.to_owned(),
+            name: image.to_owned(),
             stores: vec![self.root.join("store")],
             covers: vec![],
             target: self.root.join("usr"),
@@ -132,6 +133,20 @@ fn only_the_view_is_left_mounted() {
     apply(&world.mount_of(&image), Attachment::OnTop).unwrap();
     assert_eq!(world.mounts_at(&world.root.join("staging")), 0);
     assert_eq!(world.mounts_at(&world.root.join("usr")), 1);
+}
+
+#[test]
+fn mount_tables_name_the_view() {
+    let world = World::new();
+    world.package("store", "aaa-tool", "one\n");
+    let mut view = world.mount_of(&world.view("one", "aaa-tool", 4));
+    view.name = "/nix/store/sw/usr.erofs".into();
+    apply(&view, Attachment::OnTop).unwrap();
+    let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    assert!(
+        table.contains(" /mnt/usr ro,relatime - overlay /nix/store/sw/usr.erofs "),
+        "{table}"
+    );
 }
 
 #[test]
@@ -254,6 +269,7 @@ fn a_missing_place_for_modules_is_explained() {
 fn the_description_lists_the_mounts_in_order() {
     let view = ViewMount {
         image: "/nix/store/x-sw/usr.erofs".into(),
+        name: "/nix/store/x-sw/usr.erofs".into(),
         stores: vec!["/nix/store".into()],
         covers: vec![Cover {
             source: "/run/booted-system/kernel-modules/lib/modules".into(),
