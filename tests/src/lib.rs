@@ -1,1 +1,12 @@
-//! Stories about whole systems.
+//! What stories about whole systems share: building systems with the real `esker` program, booting them, and checking
+//! facts one by one.
+//!
+//! `ESKER` names the program; the store and the caches lie below `target/stories`, so that later runs are quick. The
+//! lock of the stories is kept there too, with the files that it pins.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
+
+mod check;
+mod lab;
+
+pub use check::Checks;
+pub use lab::{Built, Lab, Ports};
