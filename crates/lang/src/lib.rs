@@ -1,1 +1,33 @@
-//! The evaluator and its builtins.
+//! The evaluator of the Nix language and its builtins: same values as C++ Nix 2.26.
+//!
+//! [`Eval`] is the way in: it parses, compiles ([`code`]: names resolved to slots) and evaluates lazily. Values live in
+//! a bump arena, are `Copy` and never freed before the arena. The world is seen only through [`io::EvalIo`]: nothing
+//! here opens a file, asks the clock or reads the environment.
+
+mod attrs;
+mod builtins;
+mod call;
+pub mod code;
+mod coerce;
+mod compile;
+mod context;
+mod derivations;
+mod error;
+mod eval;
+pub mod io;
+mod names;
+mod ops;
+mod paths;
+mod print;
+mod run;
+mod string;
+mod value;
+
+pub use attrs::{Attr, Attrs};
+pub use coerce::Coerce;
+pub use context::{Context, Element};
+pub use error::{Error, ErrorKind, Res};
+pub use eval::{AttrsBuilder, Eval, Settings};
+pub use string::Str;
+pub use syntax::{Features, Sym};
+pub use value::{Closure, External, LazyCode, List, NativeCode, NativeFn, Partial, Slot, Value};

@@ -1,0 +1,44 @@
+//! Numbers and comparison.
+
+use syntax::ast::Op;
+
+use crate::builtins::Table;
+use crate::error::{Error, Res};
+use crate::eval::Eval;
+use crate::value::Value;
+
+pub(super) const TABLE: Table = &[
+    ("add", 2, |e, a| binary(e, Op::Add, a)),
+    ("sub", 2, |e, a| binary(e, Op::Sub, a)),
+    ("mul", 2, |e, a| binary(e, Op::Mul, a)),
+    ("div", 2, |e, a| binary(e, Op::Div, a)),
+    ("bitAnd", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? & e.force_int(a[1])?))),
+    ("bitOr", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? | e.force_int(a[1])?))),
+    ("bitXor", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? ^ e.force_int(a[1])?))),
+    ("ceil", 1, |e, a| round(e, a[0], "ceil", f64::ceil)),
+    ("floor", 1, |e, a| round(e, a[0], "floor", f64::floor)),
+    ("lessThan", 2, |e, a| e.less(a[0], a[1]).map(Value::Bool)),
+];
+
+fn binary<'a>(eval: &Eval<'a>, op: Op, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let lhs = eval.force(args[0])?;
+    let rhs = eval.force(args[1])?;
+    if !matches!(lhs, Value::Float(_)) && !matches!(rhs, Value::Float(_)) {
+        return eval.arithmetic(op, Value::Int(eval.force_int(lhs)?), Value::Int(eval.force_int(rhs)?));
+    }
+    eval.arithmetic(op, lhs, rhs)
+}
+
+fn round<'a>(eval: &Eval<'a>, value: Value<'a>, name: &str, f: fn(f64) -> f64) -> Res<Value<'a>> {
+    // Integers pass through floats in the reference; whole ones come back unchanged.
+    if let Value::Int(n) = eval.force(value)? {
+        return Ok(Value::Int(n));
+    }
+    let number = eval.force_float(value)?;
+    let rounded = f(number);
+    #[allow(clippy::cast_possible_truncation, reason = "range checked")]
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
+        return Ok(Value::Int(rounded as i64));
+    }
+    Err(Error::eval(format!("NixFloat argument {} is not in the range of NixInt in builtins.{name}", crate::print::float(number))))
+}

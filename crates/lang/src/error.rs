@@ -1,0 +1,250 @@
+//! Errors of evaluation.
+//!
+//! An [`Error`] is one pointer wide; it collects the steps that led to it while it is passed up. Its first line says
+//! what the reference says. Turning it into text is the business of `diagnostics`.
+
+use std::fmt;
+
+use diagnostics::{Diagnostic, Frame, Label, Pos, Severity, Span};
+use syntax::{Sym, SyntaxError};
+
+use crate::eval::Eval;
+use crate::value::Value;
+
+/// The result of everything that evaluates.
+pub type Res<T> = Result<T, Error>;
+
+/// What sort of error it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// The text is not of the language.
+    Syntax,
+    /// A name that is not in scope.
+    UndefinedVariable,
+    /// A set lacks an attribute.
+    MissingAttribute,
+    /// A value of the wrong type.
+    Type,
+    /// `throw`
+    Throw,
+    /// `abort`
+    Abort,
+    /// A failed `assert`
+    Assertion,
+    /// A value that needs itself.
+    InfiniteRecursion,
+    /// Too many nested calls.
+    StackOverflow,
+    /// Anything else wrong with what was asked.
+    Eval,
+    /// The outside world refused.
+    Io,
+    /// Not allowed in pure or restricted evaluation.
+    Restricted,
+    /// A derivation that cannot be made.
+    Derivation,
+}
+
+impl ErrorKind {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            ErrorKind::Syntax => "syntax",
+            ErrorKind::UndefinedVariable => "undefined-variable",
+            ErrorKind::MissingAttribute => "missing-attribute",
+            ErrorKind::Type => "type",
+            ErrorKind::Throw => "throw",
+            ErrorKind::Abort => "abort",
+            ErrorKind::Assertion => "assertion",
+            ErrorKind::InfiniteRecursion => "infinite-recursion",
+            ErrorKind::StackOverflow => "stack-overflow",
+            ErrorKind::Eval => "eval",
+            ErrorKind::Io => "io",
+            ErrorKind::Restricted => "restricted",
+            ErrorKind::Derivation => "derivation",
+        }
+    }
+}
+
+/// Steps beyond this many are not recorded; the innermost ones matter.
+const MAX_TRACE: usize = 1000;
+
+/// An error of evaluation.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    diagnostic: Diagnostic,
+    more: Vec<Diagnostic>,
+}
+
+impl Error {
+    /// An error without a place.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, diagnostic: Diagnostic::error(kind.code(), message), more: Vec::new() }))
+    }
+
+    /// A type error.
+    pub fn type_error(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Type, message)
+    }
+
+    /// An error that is none of the special kinds.
+    pub fn eval(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Eval, message)
+    }
+
+    /// Several independent errors found in one go; the first gives the kind. None for no diagnostics.
+    pub fn many(kind: ErrorKind, diagnostics: Vec<Diagnostic>) -> Option<Self> {
+        let mut all = diagnostics.into_iter();
+        let diagnostic = all.next()?;
+        Some(Error(Box::new(Inner { kind, diagnostic, more: all.collect() })))
+    }
+
+    /// What sort it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The first line.
+    pub fn message(&self) -> &str {
+        &self.0.diagnostic.message
+    }
+
+    /// Whether `builtins.tryEval` turns it into a value.
+    pub fn is_catchable(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Throw | ErrorKind::Assertion)
+    }
+
+    /// All errors it stands for, the first one first.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        std::iter::once(&self.0.diagnostic).chain(&self.0.more)
+    }
+
+    /// The first error, to add to it.
+    pub fn diagnostic_mut(&mut self) -> &mut Diagnostic {
+        &mut self.0.diagnostic
+    }
+
+    /// Adds a labelled place; the first one added is the primary one.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        if span.start.is_some() {
+            self.0.diagnostic.labels.push(Label { span, text: text.into() });
+        }
+        self
+    }
+
+    /// Marks `pos` unless some place is marked already.
+    #[must_use]
+    pub fn at(self, pos: Pos) -> Self {
+        self.at_span(Span::at(pos))
+    }
+
+    /// Marks `span` unless some place is marked already.
+    #[must_use]
+    pub fn at_span(self, span: Span) -> Self {
+        if self.0.diagnostic.labels.is_empty() { self.label(span, "") } else { self }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.0.diagnostic.hints.push(text.into());
+        self
+    }
+
+    /// Adds a step of the way that led here, innermost first.
+    #[must_use]
+    pub fn step(mut self, span: Span, text: impl Into<String>) -> Self {
+        if self.0.diagnostic.trace.len() < MAX_TRACE {
+            self.0.diagnostic.trace.push(Frame { span, text: text.into(), important: false });
+        }
+        self
+    }
+
+    /// Adds a step that is shown without being asked for (`addErrorContext`).
+    #[must_use]
+    pub fn important_step(mut self, span: Span, text: impl Into<String>) -> Self {
+        if self.0.diagnostic.trace.len() < MAX_TRACE {
+            self.0.diagnostic.trace.push(Frame { span, text: text.into(), important: true });
+        }
+        self
+    }
+
+    pub(crate) fn undefined(eval: &Eval<'_>, name: Sym, span: Span, candidates: Vec<String>) -> Self {
+        let text = eval.symbols().text(name);
+        let error = Error::new(ErrorKind::UndefinedVariable, format!("undefined variable '{text}'")).label(span, "");
+        did_you_mean(error, &text, candidates)
+    }
+
+    pub(crate) fn missing_attribute(eval: &Eval<'_>, name: &[u8], span: Span, set: Option<&crate::Attrs<'_>>) -> Self {
+        let text = String::from_utf8_lossy(name).into_owned();
+        let candidates = match set {
+            Some(set) => set.all().iter().map(|a| eval.symbols().text(a.name)).collect(),
+            None => Vec::new(),
+        };
+        let error = Error::new(ErrorKind::MissingAttribute, format!("attribute '{text}' missing")).label(span, "");
+        did_you_mean(error, &text, candidates)
+    }
+
+    /// "expected a list but found a set: { }"
+    pub(crate) fn expected<'a>(eval: &Eval<'a>, what: &str, found: Value<'a>) -> Self {
+        let kind = crate::print::describe_type(found);
+        let shown = eval.show_short(found);
+        Error::type_error(format!("expected {what} but found {kind}: {shown}"))
+    }
+}
+
+/// Adds the names most like `name` as a hint.
+pub(crate) fn did_you_mean(error: Error, name: &str, mut candidates: Vec<String>) -> Error {
+    let limit = if name.len() < 3 { 1 } else { 2 };
+    candidates.retain(|c| c != name);
+    let mut near: Vec<(usize, String)> =
+        candidates.into_iter().map(|c| (distance(name, &c), c)).filter(|(d, _)| *d <= limit).collect();
+    near.sort();
+    near.dedup();
+    let names: Vec<String> = near.into_iter().take(3).map(|(_, c)| format!("`{c}`")).collect();
+    if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
+}
+
+/// Levenshtein distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl From<SyntaxError> for Error {
+    fn from(error: SyntaxError) -> Self {
+        Error(Box::new(Inner { kind: ErrorKind::Syntax, diagnostic: error.diagnostic(), more: Vec::new() }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", match self.0.diagnostic.severity { Severity::Error => self.0.kind.code(), Severity::Warning => "warning" }, self.message())
+    }
+}
+
+impl std::error::Error for Error {}

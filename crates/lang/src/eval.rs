@@ -1,0 +1,477 @@
+//! The evaluator as other packages use it: make one, register builtins, evaluate, look at values, build values.
+//!
+//! ```
+//! use bumpalo::Bump;
+//! use lang::{Eval, Settings, Value, io::PureIo};
+//! use std::rc::Rc;
+//!
+//! let bump = Bump::new();
+//! let eval = Eval::new(&bump, Rc::new(PureIo), Settings::default());
+//! eval.register_native("__double", 1, |eval, args| Ok(Value::Int(eval.force_int(args[0])? * 2)));
+//! let value = eval.eval_string("{ a = builtins.__double 21; }", "«example»", "/")?;
+//! let a = eval.select(value, "a")?;
+//! assert_eq!(eval.force_int(a)?, 42);
+//! # Ok::<(), lang::Error>(())
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bumpalo::Bump;
+use diagnostics::{Location, Pos, SourceMap};
+use hashbrown::HashMap;
+use syntax::{Features, Sym, Symbols};
+
+use crate::attrs::{Attr, Attrs};
+use crate::code::ThunkCode;
+use crate::compile::{Globals, compile};
+use crate::context::{Context, Element};
+use crate::derivations::Derivations;
+use crate::error::{Error, ErrorKind, Res};
+use crate::io::EvalIo;
+use crate::names::Names;
+use crate::string::Str;
+use crate::value::{External, List, NativeFn, Partial, Slot, Value};
+
+/// How to evaluate.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Logical store directory.
+    pub store_dir: String,
+    /// `builtins.currentSystem`, which exists only in impure evaluation.
+    pub system: String,
+    /// No environment, no clock, no search path.
+    pub pure: bool,
+    /// Nested calls allowed.
+    pub max_call_depth: u32,
+    /// Grammar behind feature names.
+    pub features: Features,
+    /// Whether `builtins.traceVerbose` prints.
+    pub trace_verbose: bool,
+    /// Home directory for `~/…` paths.
+    pub home: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            store_dir: "/nix/store".to_owned(),
+            system: format!("{}-linux", std::env::consts::ARCH),
+            pure: true,
+            max_call_depth: 10_000,
+            features: Features::default(),
+            trace_verbose: false,
+            home: None,
+        }
+    }
+}
+
+/// An evaluation. Values live as long as the arena `'a`.
+pub struct Eval<'a> {
+    bump: &'a Bump,
+    pub(crate) io: Rc<dyn EvalIo>,
+    pub(crate) settings: Settings,
+    symbols: Symbols<'a>,
+    pub(crate) names: Names,
+    name_strings: RefCell<Vec<Option<&'a Str<'a>>>>,
+    sources: RefCell<SourceMap>,
+    thunks: RefCell<Vec<&'a ThunkCode<'a>>>,
+    pub(crate) globals: RefCell<Rc<Globals<'a>>>,
+    pub(crate) builtins: RefCell<Vec<(Sym, Value<'a>)>>,
+    builtins_slot: &'a Slot<'a>,
+    pub(crate) imports: RefCell<HashMap<String, Value<'a>>>,
+    pub(crate) derivations: RefCell<Derivations>,
+    pub(crate) copied: RefCell<HashMap<String, &'a str>>,
+    pub(crate) call_depth: Cell<u32>,
+    pub(crate) native_depth: Cell<u32>,
+    empty_list: &'a List<'a>,
+    empty_attrs: &'a Attrs<'a>,
+    empty_string: &'a Str<'a>,
+}
+
+impl<'a> Eval<'a> {
+    /// An evaluator whose values live in `bump` and that sees the world through `io`.
+    pub fn new(bump: &'a Bump, io: Rc<dyn EvalIo>, settings: Settings) -> Self {
+        let symbols = Symbols::new(bump);
+        let names = Names::new(&symbols);
+        let eval = Eval {
+            bump,
+            io,
+            settings,
+            names,
+            symbols,
+            name_strings: RefCell::new(Vec::new()),
+            sources: RefCell::new(SourceMap::new()),
+            thunks: RefCell::new(Vec::new()),
+            globals: RefCell::new(Rc::new(Globals::with_hasher(foldhash::fast::FixedState::with_seed(0)))),
+            builtins: RefCell::new(Vec::new()),
+            builtins_slot: bump.alloc(Slot::new(Value::Unset)),
+            imports: RefCell::new(HashMap::new()),
+            derivations: RefCell::new(Derivations::default()),
+            copied: RefCell::new(HashMap::new()),
+            call_depth: Cell::new(0),
+            native_depth: Cell::new(0),
+            empty_list: bump.alloc(List { items: &[] }),
+            empty_attrs: bump.alloc(Attrs::sorted(&[])),
+            empty_string: bump.alloc(Str::flat(b"", None)),
+        };
+        crate::builtins::install(&eval);
+        eval
+    }
+
+    /// The arena.
+    pub fn bump(&self) -> &'a Bump {
+        self.bump
+    }
+
+    /// How this evaluator was set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The world as this evaluator sees it.
+    pub fn io(&self) -> &dyn EvalIo {
+        &*self.io
+    }
+
+    // ---- evaluating texts
+
+    /// Evaluates a text called `name`; relative paths in it start at `base_dir`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the text or its evaluation.
+    pub fn eval_string(&self, text: &str, name: &str, base_dir: &str) -> Res<Value<'a>> {
+        let globals = self.globals.borrow().clone();
+        let code = self.parse_with(text.as_bytes(), name, false, base_dir, &globals)?;
+        self.force(self.thunk_value(code))
+    }
+
+    /// Evaluates a file, or `default.nix` in a directory; a file is evaluated once only.
+    ///
+    /// # Errors
+    /// When it cannot be read, or whatever is wrong with it.
+    pub fn eval_file(&self, path: &str) -> Res<Value<'a>> {
+        let path = self.resolve_import(path)?;
+        if let Some(value) = self.imports.borrow().get(&path) {
+            return self.force(*value);
+        }
+        let globals = self.globals.borrow().clone();
+        let code = self.parse_file(&path, &globals)?;
+        let value = self.thunk_value(code);
+        self.imports.borrow_mut().insert(path, value);
+        self.force(value)
+    }
+
+    pub(crate) fn parse_file(&self, path: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
+        let text = self.io.read_file(path).map_err(|e| self.io_error(&e))?;
+        let base_dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });
+        self.parse_with(&text, path, true, base_dir, globals)
+    }
+
+    fn parse_with(&self, text: &[u8], name: &str, is_file: bool, base_dir: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
+        let base = self
+            .sources
+            .borrow_mut()
+            .add(name.to_owned(), text.into(), is_file)
+            .ok_or_else(|| Error::eval(format!("'{name}' is too large")))?;
+        let tree_bump = Bump::new();
+        let tree = syntax::parse(text, base, &self.symbols, &tree_bump, self.settings.features)?;
+        compile(self, &tree, globals, base_dir)
+    }
+
+    fn thunk_value(&self, code: &'a ThunkCode<'a>) -> Value<'a> {
+        Value::Thunk(self.bump.alloc(Slot::new(Value::Code0(code.id))))
+    }
+
+    pub(crate) fn register_thunk(&self, make: impl FnOnce(u32) -> ThunkCode<'a>) -> &'a ThunkCode<'a> {
+        let mut thunks = self.thunks.borrow_mut();
+        let id = u32::try_from(thunks.len()).unwrap_or(u32::MAX);
+        let code = &*self.bump.alloc(make(id));
+        thunks.push(code);
+        code
+    }
+
+    pub(crate) fn thunk_code(&self, id: u32) -> &'a ThunkCode<'a> {
+        self.thunks.borrow()[id as usize]
+    }
+
+    // ---- builtins
+
+    /// Adds a function to `builtins` (and, when its name starts with `__`, to the global names). Only texts evaluated
+    /// afterwards see it.
+    pub fn register_native<F>(&self, name: &str, arity: usize, code: F)
+    where
+        F: Fn(&Eval<'a>, &[Value<'a>]) -> Res<Value<'a>> + 'a,
+    {
+        let value = self.native_fn(name, arity, code);
+        self.register_value(name, value);
+    }
+
+    /// Adds any value to `builtins`, and to the global names when its name starts with `__`.
+    pub fn register_value(&self, name: &str, value: Value<'a>) {
+        let sym = self.sym(name);
+        self.add_builtin(sym, value);
+        if name.starts_with("__") {
+            self.add_global(sym, value);
+        }
+        self.rebuild_builtins();
+    }
+
+    pub(crate) fn add_builtin(&self, name: Sym, value: Value<'a>) {
+        let mut all = self.builtins.borrow_mut();
+        all.retain(|b| b.0 != name);
+        all.push((name, value));
+    }
+
+    pub(crate) fn add_global(&self, name: Sym, value: Value<'a>) {
+        Rc::make_mut(&mut self.globals.borrow_mut()).insert(name, value);
+    }
+
+    /// Makes the set `builtins` from what was added.
+    pub(crate) fn rebuild_builtins(&self) {
+        let mut set = self.attrs();
+        for (name, value) in self.builtins.borrow().iter() {
+            set.insert(*name, Pos::NONE, *value);
+        }
+        set.insert(self.names.builtins, Pos::NONE, Value::Thunk(self.builtins_slot));
+        self.builtins_slot.state.set(set.finish());
+        self.add_global(self.names.builtins, Value::Thunk(self.builtins_slot));
+    }
+
+    /// A function in Rust. What `code` captures must be `Copy` data or arena references: it is never dropped.
+    pub fn native_fn<F>(&self, name: &str, arity: usize, code: F) -> Value<'a>
+    where
+        F: Fn(&Eval<'a>, &[Value<'a>]) -> Res<Value<'a>> + 'a,
+    {
+        let code = self.bump.alloc(code);
+        Value::Native(self.bump.alloc(NativeFn { name: self.bump.alloc_str(name), arity, code }))
+    }
+
+    /// A value computed by `code` when it is first forced. What `code` captures is never dropped.
+    pub fn lazy<F>(&self, code: F) -> Value<'a>
+    where
+        F: Fn(&Eval<'a>) -> Res<Value<'a>> + 'a,
+    {
+        Value::Thunk(self.bump.alloc(Slot::new(self.suspended(code))))
+    }
+
+    /// Rust code as the content of a slot.
+    pub(crate) fn suspended<F>(&self, code: F) -> Value<'a>
+    where
+        F: Fn(&Eval<'a>) -> Res<Value<'a>> + 'a,
+    {
+        let code: &'a crate::value::LazyCode<'a> = self.bump.alloc(code);
+        Value::LazyNative(self.bump.alloc(code))
+    }
+
+    /// A value of another package.
+    pub fn external(&self, type_name: &'static str, data: &'a dyn std::any::Any, values: &[Value<'a>]) -> Value<'a> {
+        let values = self.bump.alloc_slice_copy(values);
+        Value::External(self.bump.alloc(External { type_name, data, values }))
+    }
+
+    /// `f x`, to be applied when needed.
+    pub fn lazy_call(&self, function: Value<'a>, arg: Value<'a>) -> Value<'a> {
+        Value::Thunk(self.bump.alloc(Slot::new(Value::Apply(self.bump.alloc((function, arg))))))
+    }
+
+    pub(crate) fn partial(&self, function: Value<'a>, args: &[Value<'a>]) -> Value<'a> {
+        Value::Partial(self.bump.alloc(Partial { function, args: self.bump.alloc_slice_copy(args) }))
+    }
+
+    // ---- symbols and places
+
+    /// The table of names.
+    pub fn symbols(&self) -> &Symbols<'a> {
+        &self.symbols
+    }
+
+    /// The symbol for a name.
+    pub fn sym(&self, name: &str) -> Sym {
+        self.symbols.intern(name.as_bytes())
+    }
+
+    /// A name as a string value.
+    pub fn sym_string(&self, sym: Sym) -> Value<'a> {
+        let mut strings = self.name_strings.borrow_mut();
+        let index = sym.0 as usize;
+        if index >= strings.len() {
+            strings.resize(self.symbols.len(), None);
+        }
+        Value::String(strings[index].get_or_insert_with(|| self.bump.alloc(Str::flat(self.symbols.bytes(sym), None))))
+    }
+
+    /// All texts read so far, for rendering errors.
+    pub fn sources(&self) -> std::cell::Ref<'_, SourceMap> {
+        self.sources.borrow()
+    }
+
+    /// File, line and column of a place.
+    pub fn location(&self, pos: Pos) -> Option<Location> {
+        self.sources.borrow().location(pos)
+    }
+
+    // ---- building values
+
+    /// `[ ]`
+    pub fn empty_list(&self) -> Value<'a> {
+        Value::List(self.empty_list)
+    }
+
+    /// `{ }`
+    pub fn empty_attrs(&self) -> Value<'a> {
+        Value::Attrs(self.empty_attrs)
+    }
+
+    /// A list.
+    pub fn list(&self, items: impl IntoIterator<Item = Value<'a>, IntoIter: ExactSizeIterator>) -> Value<'a> {
+        let items = items.into_iter();
+        if items.len() == 0 {
+            return self.empty_list();
+        }
+        self.slots(self.bump.alloc_slice_fill_iter(items.map(Slot::new)))
+    }
+
+    pub(crate) fn slots(&self, items: &'a [Slot<'a>]) -> Value<'a> {
+        Value::List(self.bump.alloc(List { items }))
+    }
+
+    /// A string without context.
+    pub fn string(&self, text: &str) -> Value<'a> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// A string of bytes without context.
+    pub fn bytes(&self, bytes: &[u8]) -> Value<'a> {
+        if bytes.is_empty() {
+            return Value::String(self.empty_string);
+        }
+        self.arena_string(self.bump.alloc_slice_copy(bytes), None)
+    }
+
+    pub(crate) fn arena_string(&self, bytes: &'a [u8], context: Option<&'a Context<'a>>) -> Value<'a> {
+        Value::String(self.bump.alloc(Str::flat(bytes, context)))
+    }
+
+    /// A string with context.
+    pub fn string_with_context(&self, text: &str, elements: Vec<Element<'a>>) -> Value<'a> {
+        let context = Context::new(self.bump, elements);
+        self.arena_string(self.bump.alloc_slice_copy(text.as_bytes()), context)
+    }
+
+    /// A path value; `path` must be absolute, it is normalised.
+    pub fn path(&self, path: &str) -> Value<'a> {
+        self.path_value(&crate::paths::normalise(path.as_bytes()))
+    }
+
+    pub(crate) fn path_value(&self, path: &[u8]) -> Value<'a> {
+        Value::Path(self.bump.alloc(Str::flat(self.bump.alloc_slice_copy(path), None)))
+    }
+
+    /// Starts an attribute set.
+    pub fn attrs(&self) -> AttrsBuilder<'_, 'a> {
+        AttrsBuilder { eval: self, attrs: Vec::new() }
+    }
+
+    /// `left // right`
+    pub fn update(&self, left: &'a Attrs<'a>, right: &'a Attrs<'a>) -> &'a Attrs<'a> {
+        left.update(self.bump, right)
+    }
+
+    /// File, line and column as `builtins.unsafeGetAttrPos` gives them; `null` when not from a file.
+    pub fn position_value(&self, pos: Pos) -> Value<'a> {
+        match self.location(pos) {
+            Some(at) if at.is_file => self
+                .attrs()
+                .entry("file", self.string(&at.file))
+                .entry("line", Value::Int(i64::from(at.line)))
+                .entry("column", Value::Int(i64::from(at.column)))
+                .finish(),
+            _ => Value::Null,
+        }
+    }
+
+    // ---- looking at values
+
+    /// The attribute `name` of a set, forced.
+    ///
+    /// # Errors
+    /// When the value is no set or lacks the attribute.
+    pub fn select(&self, set: Value<'a>, name: &str) -> Res<Value<'a>> {
+        let attrs = self.force_attrs(set)?;
+        match self.get(attrs, name) {
+            Some(attr) => self.force(attr.value()),
+            None => Err(Error::missing_attribute(self, name.as_bytes(), diagnostics::Span::NONE, Some(attrs))),
+        }
+    }
+
+    /// The attribute `name`, if there is one.
+    pub fn get(&self, attrs: &'a Attrs<'a>, name: &str) -> Option<&'a Attr<'a>> {
+        attrs.get(self.symbols.lookup(name.as_bytes())?)
+    }
+
+    /// Attributes in the order of their names.
+    pub fn sorted_attrs(&self, attrs: &'a Attrs<'a>) -> Vec<&'a Attr<'a>> {
+        let mut all: Vec<(&'a [u8], &'a Attr<'a>)> = attrs.all().iter().map(|a| (self.symbols.bytes(a.name), a)).collect();
+        all.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        all.into_iter().map(|a| a.1).collect()
+    }
+
+    pub(crate) fn io_error(&self, error: &crate::io::IoError) -> Error {
+        let kind = match error {
+            crate::io::IoError::Forbidden { .. } => ErrorKind::Restricted,
+            _ => ErrorKind::Io,
+        };
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Error::new(kind, message)
+    }
+}
+
+/// Builds an attribute set; a name given twice keeps the last value.
+pub struct AttrsBuilder<'e, 'a> {
+    eval: &'e Eval<'a>,
+    attrs: Vec<Attr<'a>>,
+}
+
+impl<'a> AttrsBuilder<'_, 'a> {
+    /// Adds an attribute without a place.
+    #[must_use]
+    pub fn entry(mut self, name: &str, value: Value<'a>) -> Self {
+        self.insert(self.eval.sym(name), Pos::NONE, value);
+        self
+    }
+
+    /// Adds an attribute defined at `pos`.
+    pub fn insert(&mut self, name: Sym, pos: Pos, value: Value<'a>) {
+        self.attrs.push(Attr::new(name, pos, Slot::new(value)));
+    }
+
+    pub(crate) fn insert_slot(&mut self, name: Sym, pos: Pos, slot: Slot<'a>) {
+        self.attrs.push(Attr::new(name, pos, slot));
+    }
+
+    /// The set.
+    pub fn finish(self) -> Value<'a> {
+        Value::Attrs(self.finish_attrs())
+    }
+
+    /// The set, not wrapped in a value.
+    pub fn finish_attrs(mut self) -> &'a Attrs<'a> {
+        // Stable, so that the last of equal names comes last.
+        self.attrs.sort_by_key(|a| a.name);
+        let mut unique: Vec<Attr<'a>> = Vec::with_capacity(self.attrs.len());
+        for attr in self.attrs {
+            match unique.last_mut() {
+                Some(last) if last.name == attr.name => *last = attr,
+                _ => unique.push(attr),
+            }
+        }
+        self.eval.bump.alloc(Attrs::sorted(self.eval.bump.alloc_slice_fill_iter(unique)))
+    }
+}

@@ -1,0 +1,233 @@
+//! Values as text, in the reference's notation.
+
+use std::fmt::Write;
+
+use crate::eval::Eval;
+use crate::value::Value;
+
+/// "a list", "an integer", … as messages say it.
+pub(crate) fn describe_type(value: Value<'_>) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a Boolean".to_owned(),
+        Value::Int(_) => "an integer".to_owned(),
+        Value::Float(_) => "a float".to_owned(),
+        Value::String(s) if s.context().is_some() => "a string with context".to_owned(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Path(_) => "a path".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Attrs(_) => "a set".to_owned(),
+        Value::Lambda(_) => "a function".to_owned(),
+        Value::Native(f) => format!("the built-in function '{}'", f.name.trim_start_matches("__")),
+        Value::Partial(p) => match p.function {
+            Value::Native(f) => format!("the partially applied built-in function '{}'", f.name.trim_start_matches("__")),
+            _ => "a function".to_owned(),
+        },
+        Value::External(e) => format!("an external value ({})", e.type_name),
+        _ => "a thunk".to_owned(),
+    }
+}
+
+/// Depth and length limits of a printed value.
+#[derive(Clone, Copy)]
+struct Limits {
+    depth: usize,
+    items: usize,
+    string: usize,
+}
+
+impl<'a> Eval<'a> {
+    /// As `nix-instantiate --eval` prints it; what is not evaluated is `<CODE>`.
+    pub fn show(&self, value: Value<'a>) -> String {
+        let mut printer = Printer { eval: self, out: String::new(), seen: hashbrown::HashSet::new(), limits: None };
+        printer.value(value.peek(), 0);
+        printer.out
+    }
+
+    /// A short form for messages.
+    pub(crate) fn show_short(&self, value: Value<'a>) -> String {
+        let limits = Some(Limits { depth: 10, items: 10, string: 1000 });
+        let mut printer = Printer { eval: self, out: String::new(), seen: hashbrown::HashSet::new(), limits };
+        printer.value(value.peek(), 0);
+        printer.out
+    }
+}
+
+struct Printer<'e, 'a> {
+    eval: &'e Eval<'a>,
+    out: String,
+    seen: hashbrown::HashSet<usize>,
+    limits: Option<Limits>,
+}
+
+impl<'a> Printer<'_, 'a> {
+    fn value(&mut self, value: Value<'a>, depth: usize) {
+        stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.value_inner(value, depth));
+    }
+
+    fn value_inner(&mut self, value: Value<'a>, depth: usize) {
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Bool(b) => self.out.push_str(if b { "true" } else { "false" }),
+            Value::Int(n) => self.push(format_args!("{n}")),
+            Value::Float(n) => self.out.push_str(&float(n)),
+            Value::String(s) => {
+                let text = s.to_string_lossy();
+                quote(&mut self.out, &text, self.limits.map_or(usize::MAX, |l| l.string));
+            }
+            Value::Path(p) => self.out.push_str(&p.to_string_lossy()),
+            Value::List(list) => {
+                if !list.is_empty() && !self.seen.insert(std::ptr::from_ref(list).addr()) {
+                    self.out.push_str("«repeated»");
+                    return;
+                }
+                self.out.push_str("[ ");
+                if self.too_deep(depth, list.len()) {
+                    self.out.push_str("... ");
+                } else {
+                    for (i, item) in list.iter().enumerate() {
+                        if self.cut(i, list.len(), "item") {
+                            break;
+                        }
+                        self.value(item.peek(), depth + 1);
+                        self.out.push(' ');
+                    }
+                }
+                self.out.push(']');
+            }
+            Value::Attrs(set) => {
+                if !set.is_empty() && !self.seen.insert(std::ptr::from_ref(set).addr()) {
+                    self.out.push_str("«repeated»");
+                    return;
+                }
+                self.out.push_str("{ ");
+                if self.too_deep(depth, set.len()) {
+                    self.out.push_str("... ");
+                } else {
+                    for (i, attr) in self.eval.sorted_attrs(set).into_iter().enumerate() {
+                        if self.cut(i, set.len(), "attribute") {
+                            break;
+                        }
+                        attr_name(&mut self.out, &self.eval.symbols().text(attr.name));
+                        self.out.push_str(" = ");
+                        self.value(attr.value().peek(), depth + 1);
+                        self.out.push_str("; ");
+                    }
+                }
+                self.out.push('}');
+            }
+            Value::Lambda(_) | Value::Native(_) | Value::Partial(_) => self.function(value),
+            Value::External(e) => self.push(format_args!("«{}»", e.type_name)),
+            _ => self.out.push_str(if self.limits.is_some() { "«thunk»" } else { "<CODE>" }),
+        }
+    }
+
+    fn function(&mut self, value: Value<'a>) {
+        if self.limits.is_none() {
+            self.out.push_str(match value {
+                Value::Native(_) => "<PRIMOP>",
+                Value::Partial(p) if matches!(p.function, Value::Native(_)) => "<PRIMOP-APP>",
+                _ => "<LAMBDA>",
+            });
+            return;
+        }
+        match value {
+            Value::Native(f) => self.push(format_args!("«primop {}»", f.name.trim_start_matches("__"))),
+            Value::Partial(p) if matches!(p.function, Value::Native(_)) => {
+                if let Value::Native(f) = p.function {
+                    self.push(format_args!("«partially applied primop {}»", f.name.trim_start_matches("__")));
+                }
+            }
+            Value::Lambda(c) => {
+                let name = c.name().map(|n| format!(" {}", self.eval.symbols().text(n))).unwrap_or_default();
+                match self.eval.location(c.span().start) {
+                    Some(at) => self.push(format_args!("«lambda{name} @ {}:{}:{}»", at.file, at.line, at.column)),
+                    None => self.push(format_args!("«lambda{name}»")),
+                }
+            }
+            _ => self.out.push_str("«lambda»"),
+        }
+    }
+
+    fn too_deep(&self, depth: usize, len: usize) -> bool {
+        len > 0 && self.limits.is_some_and(|l| depth >= l.depth)
+    }
+
+    /// Writes "«n more»" when the limit of printed items is reached.
+    fn cut(&mut self, index: usize, len: usize, what: &str) -> bool {
+        let reached = self.limits.is_some_and(|l| index >= l.items);
+        if reached {
+            let left = len - index;
+            self.push(format_args!("«{left} {what}{} elided» ", if left == 1 { "" } else { "s" }));
+        }
+        reached
+    }
+
+    fn push(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing into a String cannot fail.
+        let _ = self.out.write_fmt(text);
+    }
+}
+
+/// A float as C++'s default stream format has it: six significant digits, no needless zeros.
+pub(crate) fn float(n: f64) -> String {
+    if n.is_nan() {
+        return if n.is_sign_negative() { "-nan" } else { "nan" }.to_owned();
+    }
+    if n.is_infinite() {
+        return if n < 0.0 { "-inf" } else { "inf" }.to_owned();
+    }
+    if n == 0.0 {
+        return if n.is_sign_negative() { "-0" } else { "0" }.to_owned();
+    }
+    let scientific = format!("{n:.5e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        let decimals = usize::try_from(5 - exponent).unwrap_or(0);
+        let plain = format!("{n:.decimals$}");
+        return trim_zeros(&plain).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trim_zeros(mantissa), exponent.abs())
+}
+
+fn trim_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// A string literal.
+pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
+    out.push('"');
+    for (i, c) in text.char_indices() {
+        if i >= limit {
+            let _ = write!(out, "\" «{} bytes elided»", text.len() - i);
+            return;
+        }
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '$' if text[i + 1..].starts_with('{') => out.push_str("\\$"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// An attribute name, quoted where it must be.
+pub(crate) fn attr_name(out: &mut String, name: &str) {
+    if is_identifier(name) { out.push_str(name) } else { quote(out, name, usize::MAX) }
+}
+
+fn is_identifier(name: &str) -> bool {
+    const KEYWORDS: [&str; 9] = ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit"];
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\'' | b'-'))
+        && !KEYWORDS.contains(&name)
+}

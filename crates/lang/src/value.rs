@@ -1,0 +1,273 @@
+//! Values, and the cells that hold them before and after evaluation.
+//!
+//! A [`Value`] is 16 bytes and `Copy`; what it points to lies in the arena `'a` and is never freed before the arena.
+//! A [`Slot`] is the storage form: a list element, an attribute or a thunk is one `Slot`, which holds either a value
+//! or the suspended computation of it. Nothing here evaluates.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
+
+use diagnostics::Span;
+
+use crate::Eval;
+use crate::attrs::Attrs;
+use crate::code::LambdaCode;
+use crate::error::Res;
+use crate::string::Str;
+
+/// A value of the language, or a reference to one not yet evaluated ([`Value::Thunk`]).
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// 64-bit integer
+    Int(i64),
+    /// 64-bit float
+    Float(f64),
+    /// A string with its context
+    String(&'a Str<'a>),
+    /// An absolute, normalised path
+    Path(&'a Str<'a>),
+    /// A list
+    List(&'a List<'a>),
+    /// An attribute set
+    Attrs(&'a Attrs<'a>),
+    /// A function written in the language
+    Lambda(&'a Closure<'a>),
+    /// A function written in Rust
+    Native(&'a NativeFn<'a>),
+    /// A function that got some of its arguments
+    Partial(&'a Partial<'a>),
+    /// A value of another package, opaque to the language
+    External(&'a External<'a>),
+    /// Not evaluated yet: [`Eval::force`] it
+    Thunk(&'a Slot<'a>),
+
+    // What follows is suspended code. It stands only inside of slots, never in a value handed out, and is part of this
+    // type only because that makes a slot as small as a value. Captured values are counted by the variant, so that a
+    // thin pointer to them is enough.
+    #[doc(hidden)]
+    Code0(u32),
+    #[doc(hidden)]
+    Code1(u32, &'a [Value<'a>; 1]),
+    #[doc(hidden)]
+    Code2(u32, &'a [Value<'a>; 2]),
+    #[doc(hidden)]
+    Code3(u32, &'a [Value<'a>; 3]),
+    #[doc(hidden)]
+    Code4(u32, &'a [Value<'a>; 4]),
+    #[doc(hidden)]
+    Code5(u32, &'a [Value<'a>; 5]),
+    #[doc(hidden)]
+    Code6(u32, &'a [Value<'a>; 6]),
+    #[doc(hidden)]
+    CodeN(u32, &'a &'a [Value<'a>]),
+    /// `f x`
+    #[doc(hidden)]
+    Apply(&'a (Value<'a>, Value<'a>)),
+    /// `f x y`
+    #[doc(hidden)]
+    Apply2(&'a (Value<'a>, Value<'a>, Value<'a>)),
+    /// `f` of the n-th element of a list
+    #[doc(hidden)]
+    Map(u32, &'a (Value<'a>, &'a [Slot<'a>])),
+    /// `f n`
+    #[doc(hidden)]
+    Generate(u32, &'a Value<'a>),
+    /// Attribute of a set: `inherit (from) name`
+    #[doc(hidden)]
+    Inherit(syntax::Sym, &'a (Value<'a>, diagnostics::Pos)),
+    #[doc(hidden)]
+    LazyNative(&'a &'a LazyCode<'a>),
+    /// Being evaluated right now.
+    #[doc(hidden)]
+    Running,
+    /// Allocated, its code comes before anything can force it.
+    #[doc(hidden)]
+    Unset,
+}
+
+/// A list's elements.
+pub struct List<'a> {
+    pub(crate) items: &'a [Slot<'a>],
+}
+
+impl<'a> List<'a> {
+    /// The elements; each may be a thunk.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'a>> + DoubleEndedIterator + use<'a> {
+        self.items.iter().map(Slot::value)
+    }
+
+    /// The n-th element, perhaps a thunk.
+    pub fn get(&self, index: usize) -> Option<Value<'a>> {
+        self.items.get(index).map(Slot::value)
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+/// A function with the values it captured.
+pub struct Closure<'a> {
+    pub(crate) code: &'a LambdaCode<'a>,
+    pub(crate) captures: &'a [Value<'a>],
+}
+
+impl<'a> Closure<'a> {
+    /// The whole function in its source.
+    pub fn span(&self) -> Span {
+        self.code.span
+    }
+
+    /// The name the function was bound to, if any.
+    pub fn name(&self) -> Option<syntax::Sym> {
+        self.code.name
+    }
+
+    /// The set pattern of the parameter, if it has one.
+    pub fn formals(&self) -> Option<&'a crate::code::FormalsCode<'a>> {
+        self.code.formals
+    }
+}
+
+/// Rust code behind a function value.
+pub type NativeCode<'a> = dyn Fn(&Eval<'a>, &[Value<'a>]) -> Res<Value<'a>> + 'a;
+
+/// A function written in Rust.
+pub struct NativeFn<'a> {
+    /// As messages name it.
+    pub name: &'a str,
+    /// How many arguments it takes, at least 1.
+    pub arity: usize,
+    pub(crate) code: &'a NativeCode<'a>,
+}
+
+/// A function with some of its arguments.
+pub struct Partial<'a> {
+    /// A lambda or native function.
+    pub(crate) function: Value<'a>,
+    /// Fewer than it wants.
+    pub(crate) args: &'a [Value<'a>],
+}
+
+/// A value that only some other package understands; `typeOf` says `type_name`.
+pub struct External<'a> {
+    /// As `builtins.typeOf` calls it.
+    pub type_name: &'static str,
+    /// What it holds, by downcast. Must be `'static`; arena values go beside it.
+    pub data: &'a dyn Any,
+    /// Values it carries.
+    pub values: &'a [Value<'a>],
+}
+
+/// Rust code that computes a value when it is first needed.
+pub type LazyCode<'a> = dyn Fn(&Eval<'a>) -> Res<Value<'a>> + 'a;
+
+/// A place for one value, evaluated at most once.
+pub struct Slot<'a> {
+    pub(crate) state: Cell<Value<'a>>,
+}
+
+const _: () = assert!(size_of::<Value<'_>>() == 16);
+const _: () = assert!(size_of::<Slot<'_>>() == 16);
+
+impl<'a> Slot<'a> {
+    /// A slot that holds a value or suspended code.
+    #[inline]
+    pub(crate) fn new(state: Value<'a>) -> Self {
+        Slot { state: Cell::new(state) }
+    }
+
+    /// The value if there is one, else a thunk that refers to this slot.
+    #[inline]
+    pub fn value(&'a self) -> Value<'a> {
+        let value = self.state.get();
+        if value.is_suspended() { Value::Thunk(self) } else { value }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Whether this is code in a slot rather than a value.
+    #[inline]
+    pub(crate) fn is_suspended(self) -> bool {
+        matches!(
+            self,
+            Value::Code0(_)
+                | Value::Code1(..)
+                | Value::Code2(..)
+                | Value::Code3(..)
+                | Value::Code4(..)
+                | Value::Code5(..)
+                | Value::Code6(..)
+                | Value::CodeN(..)
+                | Value::Apply(_)
+                | Value::Apply2(_)
+                | Value::Map(..)
+                | Value::Generate(..)
+                | Value::Inherit(..)
+                | Value::LazyNative(_)
+                | Value::Running
+                | Value::Unset
+        )
+    }
+
+    /// Follows evaluated thunks; what is not evaluated stays a thunk. Never evaluates.
+    #[inline]
+    pub fn peek(self) -> Value<'a> {
+        let mut value = self;
+        while let Value::Thunk(slot) = value {
+            let inner = slot.state.get();
+            if inner.is_suspended() {
+                break;
+            }
+            value = inner;
+        }
+        value
+    }
+
+    /// Whether [`Value::peek`] finds a value.
+    pub fn is_evaluated(self) -> bool {
+        !matches!(self.peek(), Value::Thunk(_))
+    }
+
+    /// The name `builtins.typeOf` gives; `"thunk"` for what is not evaluated.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Float(_) => "float",
+            Value::String(_) => "string",
+            Value::Path(_) => "path",
+            Value::List(_) => "list",
+            Value::Attrs(_) => "set",
+            Value::Lambda(_) | Value::Native(_) | Value::Partial(_) => "lambda",
+            Value::External(e) => e.type_name,
+            _ => "thunk",
+        }
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(b) => write!(f, "{b}"),
+            Value::Int(n) => write!(f, "{n}"),
+            Value::Float(n) => write!(f, "{n}"),
+            Value::String(s) | Value::Path(s) => write!(f, "{:?}", s.to_string_lossy()),
+            Value::List(l) => write!(f, "[list of {}]", l.len()),
+            Value::Attrs(a) => write!(f, "{{set of {}}}", a.len()),
+            other => f.write_str(other.type_name()),
+        }
+    }
+}
