@@ -11,4 +11,4 @@ pub mod modules;
 pub mod pack;
 pub mod root;
 pub mod settings;
-//STAGE1
+pub mod stage1;

@@ -1,0 +1,143 @@
+//! Why a boot cannot go on. The text says what to change; the phase that failed is added where it is printed.
+
+use std::io;
+use std::path::PathBuf;
+
+use syscalls::SyscallError;
+use usr_view::ViewError;
+
+use crate::settings::SettingsError;
+
+/// An error of stage 1.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stage1Error {
+    /// The command line does not say what to boot.
+    #[error(
+        "the kernel's command line has no `init=`; hint: it must name the `init` of a toplevel in /nix/store"
+    )]
+    NoInit,
+    /// The command line names no toplevel.
+    #[error(
+        "`init={init}` is no toplevel's init; hint: it must be an absolute path that ends in /init"
+    )]
+    BadInit { init: String },
+    /// A parameter has a value that is not understood.
+    #[error("the kernel parameter `{parameter}` has the value `{value}`, expected {expected}")]
+    BadParameter {
+        parameter: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+    /// The settings are not of their form.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// A directory, file or link cannot be made.
+    #[error("cannot make `{}`", path.display())]
+    Make {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// A module that is to be loaded is not in the initrd.
+    #[error(
+        "the initrd has no module `{module}` for kernel {kernel}; hint: this initrd may be for another kernel"
+    )]
+    NoModule { module: String, kernel: String },
+    /// A module refuses to load.
+    #[error("cannot load the module `{module}`")]
+    Module {
+        module: String,
+        #[source]
+        source: SyscallError,
+    },
+    /// A device did not appear.
+    #[error(
+        "no device is `{device}` after {seconds} s; there are: {found}; hint: rd.timeout= waits longer, root= names another one"
+    )]
+    NoDevice {
+        device: String,
+        seconds: u64,
+        found: String,
+    },
+    /// A filesystem cannot be mounted.
+    #[error("cannot mount {fs_type} from `{device}` at `{}`{}", mount_point.display(), mount_hint(source))]
+    Mount {
+        device: String,
+        fs_type: String,
+        mount_point: PathBuf,
+        #[source]
+        source: Box<SyscallError>,
+    },
+    /// The type is `auto` and the device has no filesystem that is known here.
+    #[error("`{device}` has no filesystem that stage 1 knows; hint: set `fileSystems.\"{}\".fsType`", mount_point.display())]
+    UnknownFilesystem {
+        device: String,
+        mount_point: PathBuf,
+    },
+    /// The store has no such system.
+    #[error("`{}` is not in this machine's store; hint: choose another generation in the boot menu", path.display())]
+    NotInStore {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The view cannot be mounted.
+    #[error(transparent)]
+    View(Box<ViewError>),
+    /// The activation file is not of its form.
+    #[error("`{}` is not what this initrd understands", path.display())]
+    Activation {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A mode is not octal.
+    #[error("the persisted path `{}` has the mode `{mode}`, expected octal digits", path.display())]
+    Mode { path: PathBuf, mode: String },
+    /// This is no initrd.
+    #[error("the root directory is not in memory, so this is no initrd and is left alone")]
+    NotAnInitrd,
+    /// A call failed and says all there is to say.
+    #[error(transparent)]
+    System(#[from] SyscallError),
+    /// A panic.
+    #[error("stage 1 failed in a way that it should not; this is a bug in Esker")]
+    Bug,
+}
+
+impl From<ViewError> for Stage1Error {
+    fn from(error: ViewError) -> Self {
+        Self::View(Box::new(error))
+    }
+}
+
+fn mount_hint(error: &SyscallError) -> &'static str {
+    match error.errno {
+        syscalls::Errno::ENODEV => {
+            "; hint: the initrd has no module for it, add the type to `boot.initrd.supportedFilesystems`"
+        }
+        syscalls::Errno::EINVAL => {
+            "; hint: the type or an option may be wrong, the kernel's log says more"
+        }
+        _ => "",
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
