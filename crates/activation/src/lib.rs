@@ -10,10 +10,15 @@ mod capabilities;
 pub mod etc;
 pub mod machine;
 mod root;
+pub mod switch;
 pub mod system;
+pub mod systemd;
 pub mod toplevel;
+pub mod units;
 pub mod wrappers;
 
 pub use root::Root;
+pub use switch::{Rollback, SwitchError, SwitchPlan, SwitchReport, apply_switch, plan_switch};
 pub use system::{ApplyError, PlanError, SystemPlan, apply_system, plan_system};
+pub use systemd::{ServiceManager, Systemctl};
 pub use toplevel::{ActivationConfig, Toplevel, ToplevelError};

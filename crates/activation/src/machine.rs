@@ -184,12 +184,11 @@ fn plan_link(
 }
 
 fn plan_host_name(root: &Root, name: &str, steps: &mut Vec<MachineStep>) -> io::Result<()> {
-    let current = if root.is_machine() {
-        fs::read_to_string("/proc/sys/kernel/hostname")?
-    } else {
-        String::new()
-    };
-    if !name.is_empty() && current.trim_end() != name {
+    // The kernel has one host name; a directory has none.
+    if !root.is_machine() || name.is_empty() {
+        return Ok(());
+    }
+    if fs::read_to_string("/proc/sys/kernel/hostname")?.trim_end() != name {
         steps.push(MachineStep::HostName {
             name: name.to_owned(),
         });
@@ -232,23 +231,23 @@ fn plan_owner(
     accounts: &AccountsPlan,
     steps: &mut Vec<MachineStep>,
 ) -> io::Result<()> {
-    // What exists without a declared owner keeps the one it got from whoever made it.
-    if declared.user.is_none() && declared.group.is_none() && declared.mode.is_none() {
-        return Ok(());
-    }
+    // Stage 1 makes what is missing as root's, for it knows no names. Whatever has another owner has it for a reason.
     let metadata = match fs::symlink_metadata(root.path(&declared.path)) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
+    if metadata.file_type().is_symlink() || (metadata.uid(), metadata.gid()) != (0, 0) {
+        return Ok(());
+    }
     let uid = declared
         .user
         .as_deref()
-        .map_or(Some(metadata.uid()), |user| accounts.uid(user));
+        .map_or(Some(0), |user| accounts.uid(user));
     let gid = declared
         .group
         .as_deref()
-        .map_or(Some(metadata.gid()), |group| accounts.gid(group));
+        .map_or(Some(0), |group| accounts.gid(group));
     let (Some(uid), Some(gid)) = (uid, gid) else {
         let text = format!(
             "the owner of the persisted path `{}` does not exist",
@@ -256,20 +255,8 @@ fn plan_owner(
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     };
-    let has = Ownership {
-        mode: metadata.mode() & 0o7777,
-        uid: metadata.uid(),
-        gid: metadata.gid(),
-    };
-    let mode = declared.mode.unwrap_or(Mode(has.mode));
-    if !metadata.file_type().is_symlink()
-        && has
-            != (Ownership {
-                mode: mode.0,
-                uid,
-                gid,
-            })
-    {
+    if (uid, gid) != (0, 0) {
+        let mode = declared.mode.unwrap_or(Mode(metadata.mode() & 0o7777));
         steps.push(MachineStep::Own {
             path: declared.path.clone(),
             mode,
@@ -294,10 +281,9 @@ pub fn apply_machine_step(root: &Root, step: &MachineStep) -> io::Result<()> {
             }
             replace_link(&host_path, target)
         }
-        MachineStep::HostName { name } if root.is_machine() => {
+        MachineStep::HostName { name } => {
             syscalls::system::set_host_name(name).map_err(io::Error::other)
         }
-        MachineStep::HostName { .. } => Ok(()),
         MachineStep::MachineId { id, persisted } => {
             apply_machine_id(root, id.as_deref(), persisted)
         }

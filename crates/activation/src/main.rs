@@ -13,12 +13,14 @@ use std::process::ExitCode;
 
 use activation::boot::{boot, error_chain, toplevel_of_program};
 use activation::machine::{CURRENT_SYSTEM, Occasion};
-use activation::{ApplyError, Root, Toplevel, accounts, apply_system, plan_system};
+use activation::{
+    ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, plan_switch, plan_system,
+};
 
 const USAGE: &str = "\
 usage: <toplevel>/init               become PID 1's second stage
        <toplevel>/activate           activate without touching services
-       <toplevel>/dry-activate       say what switching would do
+       <toplevel>/dry-activate [--json]  say what switching would do
        activate sync-accounts        persist changes made with passwd, useradd and the like";
 
 fn main() -> ExitCode {
@@ -71,10 +73,15 @@ fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std:
                 ExitCode::from(1)
             })
         }
+        ("dry-activate", ["--json"]) => {
+            let plan = plan_switch(&root, &toplevel_of(name)?, &mut Systemctl, None)?;
+            println!("{}", serde_json::to_string_pretty(&plan)?);
+            Ok(ExitCode::SUCCESS)
+        }
         ("dry-activate", []) => {
             print!(
                 "{}",
-                plan_system(&root, &toplevel_of(name)?, Occasion::Switch)?
+                plan_switch(&root, &toplevel_of(name)?, &mut Systemctl, None)?
             );
             Ok(ExitCode::SUCCESS)
         }

@@ -4,7 +4,7 @@
 //! `/run/current-system` is renamed over and changes after it (so links of both generations work at that moment); /usr
 //! flips just before it; accounts come after /etc because new homes are filled from /etc/skel.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -140,12 +140,17 @@ impl fmt::Display for SystemPlan {
             writeln!(formatter, "{step}")?;
         }
         write!(formatter, "{}{}", self.etc, self.accounts)?;
-        for step in &self.wrappers.steps {
+        if !self.wrappers.steps.is_empty() {
+            let names: Vec<&str> = self
+                .wrappers
+                .steps
+                .iter()
+                .map(|step| step.name.as_str())
+                .collect();
             writeln!(
                 formatter,
-                "wrap {} as /run/wrappers/bin/{}",
-                step.source.display(),
-                step.name
+                "make /run/wrappers/bin anew: {}",
+                names.join(", ")
             )?;
         }
         self.wrappers
@@ -159,7 +164,7 @@ impl fmt::Display for SystemPlan {
                 self.toplevel.display()
             )?;
         }
-        formatter.write_char('\n')
+        Ok(())
     }
 }
 

@@ -55,7 +55,7 @@ pub struct ActivationConfig {
     /// NixOS's `users.mutableUsers`: whether `passwd`, `useradd` and the like have a lasting effect.
     #[serde(default = "yes")]
     pub mutable_users: bool,
-    /// Paths kept across boots. Stage 1 mounts them; activation gives them their named owners.
+    /// Paths kept across boots. Stage 1 makes and mounts them; activation gives new ones their named owners.
     #[serde(default)]
     pub persistence: Vec<PersistedPath>,
     /// NixOS's `security.wrappers`.
@@ -74,13 +74,13 @@ pub struct PersistedPath {
     pub path: PathBuf,
     /// What is there.
     pub kind: PersistedKind,
-    /// Mode as octal text (`"0755"`); absent leaves what is there.
+    /// Mode of a new one as octal text (`"0755"`); absent leaves what is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// Owner's name; absent means root.
+    /// Name of a new one's owner; absent means root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Group's name; absent means root.
+    /// Name of a new one's group; absent means root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! A whole activation for boot below a temporary root, checked with the system's own tools. Needs root privileges (as
 //! activation does), `pwck` and `grpck` (Debian: passwd), `setcap` and `getcap` (Debian: libcap2-bin).
-#![allow(clippy::unwrap_used, reason = "helpers of tests are no #[test] functions themselves")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are no #[test] functions themselves"
+)]
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;

@@ -2,14 +2,14 @@
 //! files. Decides nothing.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use fs_err as fs;
 
 use super::ACCOUNT_FILES;
 use super::merge::{AccountsPlan, HomeStep};
-use super::observe::state_path;
+use super::observe::{observe_files, state_path};
 use crate::root::{Durability, Ownership, Root, read_if_present, replace_file, set_owner};
 
 const ROOT_ONLY: Ownership = Ownership {
@@ -19,11 +19,16 @@ const ROOT_ONLY: Ownership = Ownership {
 };
 
 /// Writes what differs: first what is remembered on disk (an id must be on disk before a file carries it), then the
-/// live files, then the persisted ones, then home directories.
+/// live files, then the persisted ones, then home directories. Errors when the files changed since the plan was made.
 pub fn apply_accounts(root: &Root, state_directory: &Path, plan: &AccountsPlan) -> io::Result<()> {
+    let lock = Lock::take(root)?;
+    if !observe_files(root, state_directory)?.has_files_of(&plan.observed) {
+        let text = "somebody changed the account files meanwhile; hint: run the same command again";
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+    }
     let state = state_path(state_directory);
     let text = serde_json::to_vec_pretty(&plan.state)?;
-    make_private_directory(&root.path(state_directory.join("esker")))?;
+    make_directory(&root.path(state_directory.join("esker")))?;
     write_if_changed(&root.path(&state), &text, ROOT_ONLY, Durability::Synced)?;
     for file in &plan.files {
         let path = root.path(Path::new("/etc").join(file.name));
@@ -34,13 +39,34 @@ pub fn apply_accounts(root: &Root, state_directory: &Path, plan: &AccountsPlan) 
             Durability::Volatile,
         )?;
     }
-    sync_accounts(root, state_directory)?;
+    copy_live_files(root, state_directory)?;
+    drop(lock);
     plan.homes.iter().try_for_each(|home| make_home(root, home))
 }
 
 /// Copies the live account files to the persisted ones where they differ, each in one rename; what the path unit runs
 /// after `passwd(1)`. Answers the names of the files that were copied.
 pub fn sync_accounts(root: &Root, state_directory: &Path) -> io::Result<Vec<&'static str>> {
+    let _lock = Lock::take(root)?;
+    copy_live_files(root, state_directory)
+}
+
+/// The lock of lckpwdf(3), which passwd(1) and useradd(8) hold while they write. Released with the file.
+struct Lock {
+    _file: fs::File,
+}
+
+impl Lock {
+    fn take(root: &Root) -> io::Result<Self> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = fs::OpenOptions::from_options(options).open(root.path("/etc/.pwd.lock"))?;
+        rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn copy_live_files(root: &Root, state_directory: &Path) -> io::Result<Vec<&'static str>> {
     let persisted = root.path(state_directory.join("etc"));
     fs::create_dir_all(&persisted)?;
     let mut copied = Vec::new();
@@ -88,7 +114,7 @@ fn write_if_changed(
     Ok(true)
 }
 
-fn make_private_directory(path: &Path) -> io::Result<()> {
+fn make_directory(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)

@@ -124,6 +124,9 @@ pub struct AccountsPlan {
     pub homes: Vec<HomeStep>,
     /// What was not done, and why.
     pub warnings: Vec<String>,
+    /// What was planned on: applying to anything else would undo somebody's change.
+    #[serde(skip)]
+    pub(crate) observed: ObservedAccounts,
     #[serde(skip)]
     pub(crate) files: Vec<AccountFile>,
     #[serde(skip)]
@@ -246,6 +249,12 @@ impl<'a> Merger<'a> {
             let existing = observed.group(&group.name);
             let gid = self.group_id(group, existing);
             let mut members: BTreeSet<String> = group.members.iter().cloned().collect();
+            let joining = self
+                .spec
+                .users
+                .iter()
+                .filter(|user| user.groups.contains(&group.name));
+            members.extend(joining.map(|user| user.name.clone()));
             if let Some(existing) = existing {
                 // Membership of people made with useradd is theirs; that of declared users is the configuration's.
                 let declared = |user: &String| {
@@ -399,7 +408,7 @@ impl<'a> Merger<'a> {
             None => locked_entry(&user.name),
         };
         if let Some(expires) = user.expires {
-            entry.aging[5] = expires.to_string();
+            entry.aging[5] = expires.days.to_string();
         }
         if existing.is_none() || self.mutability == Mutability::Immutable {
             let old = existing.map(|entry| entry.password.as_str());
@@ -544,6 +553,7 @@ impl<'a> Merger<'a> {
         ];
         self.changes.sort_by_key(change_order);
         AccountsPlan {
+            observed: self.observed.clone(),
             files,
             homes,
             users: self

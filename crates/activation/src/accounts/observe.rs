@@ -65,6 +65,13 @@ pub struct ObservedAccounts {
 }
 
 impl ObservedAccounts {
+    /// Whether the account files say the same.
+    pub(super) fn has_files_of(&self, other: &Self) -> bool {
+        (&self.passwd, &self.shadow, &self.group) == (&other.passwd, &other.shadow, &other.group)
+            && (&self.gshadow, &self.subuid, &self.subgid)
+                == (&other.gshadow, &other.subuid, &other.subgid)
+    }
+
     pub(crate) fn user(&self, name: &str) -> Option<&PasswdEntry> {
         self.passwd.iter().find(|entry| entry.name == name)
     }
@@ -94,10 +101,6 @@ pub fn observe(
     state_directory: &Path,
     spec: &AccountsSpec,
 ) -> io::Result<ObservedAccounts> {
-    let files = Files {
-        root,
-        persisted: state_directory.join("etc"),
-    };
     let mut warnings = Vec::new();
     let state = match read_if_present(&root.path(state_path(state_directory)))? {
         Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
@@ -111,16 +114,28 @@ pub fn observe(
         None => AccountsState::default(),
     };
     Ok(ObservedAccounts {
+        state,
+        warnings,
+        password_files: password_files(root, spec),
+        homes: homes(root, spec)?,
+        ..observe_files(root, state_directory)?
+    })
+}
+
+/// The account files alone.
+pub(super) fn observe_files(root: &Root, state_directory: &Path) -> io::Result<ObservedAccounts> {
+    let files = Files {
+        root,
+        persisted: state_directory.join("etc"),
+    };
+    Ok(ObservedAccounts {
         passwd: files.entries("passwd")?,
         shadow: files.entries("shadow")?,
         group: files.entries("group")?,
         gshadow: files.entries("gshadow")?,
         subuid: files.entries("subuid")?,
         subgid: files.entries("subgid")?,
-        state,
-        warnings,
-        password_files: password_files(root, spec),
-        homes: homes(root, spec)?,
+        ..ObservedAccounts::default()
     })
 }
 

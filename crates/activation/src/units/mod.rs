@@ -1,0 +1,18 @@
+//! Services across a switch: unit files of the old and the new generation + what runs → what to stop, reload, restart and
+//! start, each with its reason. The rules are in [`plan`](plan_units)'s module; nothing here talks to systemd.
+
+mod compare;
+mod file;
+mod fstab;
+mod graph;
+mod plan;
+mod policy;
+mod program;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use file::Unit;
+pub use plan::{ManagerReload, UnitAction, UnitPlan, UnitState, UnitStep, plan_units};
+pub use view::GenerationView;
