@@ -7,6 +7,7 @@
 mod checksum;
 pub mod cpio;
 pub mod erofs;
+pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod guid;

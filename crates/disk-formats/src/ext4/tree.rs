@@ -1,0 +1,196 @@
+//! The tree that becomes a filesystem: nodes, names and what stands there.
+//!
+//! Checks names as entries come in; knows nothing of blocks.
+
+use std::collections::BTreeMap;
+
+use super::Ext4Error;
+
+/// A node of a [`Tree`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeId(pub(super) usize);
+
+/// Owner, mode and time of a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u16,
+    /// Owning user.
+    pub uid: u32,
+    /// Owning group.
+    pub gid: u32,
+    /// Modification time, seconds since the epoch; the other times are the same.
+    pub mtime: u32,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A directory.
+    Directory,
+    /// A regular file. Its contents are the caller's to write.
+    File {
+        /// Its length.
+        size_bytes: u64,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Its target.
+        target: Vec<u8>,
+    },
+}
+
+/// A directory tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    pub(super) nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) metadata: Metadata,
+    pub(super) content: Content,
+    pub(super) children: BTreeMap<Vec<u8>, NodeId>,
+    /// Names that lead here, without `.` and `..`.
+    pub(super) names: u32,
+    pub(super) parent: NodeId,
+}
+
+impl Tree {
+    /// An empty root directory.
+    #[must_use]
+    pub fn new(root: Metadata) -> Self {
+        let parent = NodeId(0);
+        let children = BTreeMap::new();
+        Tree {
+            nodes: vec![Node {
+                metadata: root,
+                content: Content::Directory,
+                children,
+                names: 1,
+                parent,
+            }],
+        }
+    }
+
+    /// The root directory.
+    #[must_use]
+    pub fn root(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    /// Adds a node to a directory.
+    ///
+    /// Errors when the name is malformed or taken, or `parent` is no directory.
+    pub fn add(
+        &mut self,
+        parent: NodeId,
+        name: &[u8],
+        metadata: Metadata,
+        content: Content,
+    ) -> Result<NodeId, Ext4Error> {
+        if let Content::Symlink { target } = &content {
+            if target.is_empty() || target.len() > 4095 {
+                return Err(Ext4Error::SymlinkTarget {
+                    length: target.len(),
+                });
+            }
+        }
+        let node = NodeId(self.nodes.len());
+        self.name(parent, name, node)?;
+        self.nodes.push(Node {
+            metadata,
+            content,
+            children: BTreeMap::new(),
+            names: 1,
+            parent,
+        });
+        Ok(node)
+    }
+
+    /// Adds another name for a file or symlink.
+    ///
+    /// Errors when the name is malformed or taken, `parent` is no directory, or `target` is one.
+    pub fn link(&mut self, parent: NodeId, name: &[u8], target: NodeId) -> Result<(), Ext4Error> {
+        if self.nodes[target.0].content == Content::Directory {
+            return Err(Ext4Error::LinkToDirectory {
+                name: display(name),
+            });
+        }
+        self.name(parent, name, target)?;
+        self.nodes[target.0].names += 1;
+        Ok(())
+    }
+
+    /// Whether a directory has an entry of this name, and which.
+    #[must_use]
+    pub fn child(&self, parent: NodeId, name: &[u8]) -> Option<NodeId> {
+        self.nodes[parent.0].children.get(name).copied()
+    }
+
+    fn name(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Ext4Error> {
+        let malformed = matches!(name, b"" | b"." | b"..") || name.len() > 255;
+        if malformed || name.contains(&b'/') || name.contains(&0) {
+            return Err(Ext4Error::InvalidName {
+                name: display(name),
+            });
+        }
+        let directory = &mut self.nodes[parent.0];
+        if directory.content != Content::Directory || directory.children.contains_key(name) {
+            return Err(Ext4Error::Conflict {
+                name: display(name),
+            });
+        }
+        directory.children.insert(name.to_vec(), node);
+        Ok(())
+    }
+
+    /// All nodes, parents before children, children by name, each once.
+    pub(super) fn in_order(&self) -> Vec<NodeId> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut order = Vec::with_capacity(self.nodes.len());
+        let mut pending = vec![self.root()];
+        while let Some(node) = pending.pop() {
+            if !std::mem::replace(&mut seen[node.0], true) {
+                order.push(node);
+                pending.extend(self.nodes[node.0].children.values().rev());
+            }
+        }
+        order
+    }
+}
+
+fn display(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Metadata, Tree};
+    use crate::ext4::Ext4Error;
+
+    #[test]
+    fn names_are_checked() {
+        let mut tree = Tree::new(Metadata::default());
+        let (root, plain) = (tree.root(), Metadata::default());
+        let file = tree
+            .add(root, b"a", plain, Content::File { size_bytes: 0 })
+            .unwrap();
+        let directory = tree.add(root, b"d", plain, Content::Directory).unwrap();
+        let mut add = |parent, name: &[u8]| tree.add(parent, name, plain, Content::Directory);
+        assert!(matches!(add(root, b"a"), Err(Ext4Error::Conflict { .. })));
+        assert!(matches!(add(file, b"b"), Err(Ext4Error::Conflict { .. })));
+        for name in [&b""[..], b".", b"..", b"a/b", b"a\0", &[b'n'; 256]] {
+            assert!(matches!(
+                add(root, name),
+                Err(Ext4Error::InvalidName { .. })
+            ));
+        }
+        assert!(matches!(
+            tree.link(root, b"l", directory),
+            Err(Ext4Error::LinkToDirectory { .. })
+        ));
+        tree.link(directory, b"l", file).unwrap();
+        assert_eq!(tree.in_order(), [root, file, directory]);
+    }
+}
