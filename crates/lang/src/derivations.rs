@@ -1,5 +1,452 @@
-//! Derivations made by an evaluation.
+//! Derivations made by an evaluation: `derivationStrict`, its result, and the table of all of them.
+//!
+//! The .drv path and output paths are those of the reference; writing the file is the business of [`EvalIo`].
+//!
+//! [`EvalIo`]: crate::io::EvalIo
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::BString;
+use hashbrown::HashMap;
+use nix_formats::derivation::{DerivationHash, HashKind, OutputPaths};
+use nix_formats::{
+    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, HashAlgo, StoreDir, StorePath, placeholder,
+};
+
+use crate::attrs::{Attr, Attrs};
+use crate::coerce::Coerce;
+use crate::context::{Context, Element};
+use crate::error::{Error, ErrorKind, Res};
+use crate::eval::Eval;
+use crate::value::Value;
 
 /// All derivations so far.
 #[derive(Default)]
-pub(crate) struct Derivations {}
+pub(crate) struct Derivations {
+    table: HashMap<StorePath, Entry>,
+    order: Vec<StorePath>,
+    /// References of texts made by `toFile`, for closures.
+    pub(crate) texts: HashMap<StorePath, Vec<StorePath>>,
+}
+
+struct Entry {
+    derivation: Derivation,
+    hash: DerivationHash,
+}
+
+/// What the attributes say, before it becomes a derivation.
+#[derive(Default)]
+struct Request<'a> {
+    builder: Option<BString>,
+    system: Option<BString>,
+    args: Vec<BString>,
+    env: BTreeMap<String, BString>,
+    outputs: Vec<String>,
+    output_hash: Option<String>,
+    algo: Option<HashAlgo>,
+    method: Option<ContentAddressMethod>,
+    content_addressed: bool,
+    impure: bool,
+    context: Option<&'a Context<'a>>,
+    json: Option<Vec<u8>>,
+}
+
+fn failed(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Derivation, message)
+}
+
+impl<'a> Eval<'a> {
+    /// A derivation that this evaluation made.
+    pub fn derivation(&self, path: &StorePath) -> Option<std::cell::Ref<'_, Derivation>> {
+        std::cell::Ref::filter_map(self.derivations.borrow(), |d| d.table.get(path).map(|e| &e.derivation)).ok()
+    }
+
+    /// The paths of all derivations made so far, inputs before those that need them.
+    pub fn derivation_paths(&self) -> Vec<StorePath> {
+        self.derivations.borrow().order.clone()
+    }
+
+    /// The store directory.
+    pub fn store_dir(&self) -> StoreDir {
+        self.store_dir.clone()
+    }
+
+    /// `derivation`: the attributes with one attribute per output added, all lazy.
+    pub(crate) fn make_derivation(&self, arg: Value<'a>) -> Res<Value<'a>> {
+        let attrs = self.force_attrs(arg)?;
+        let mut outputs = Vec::new();
+        match attrs.get(self.names.outputs) {
+            None => outputs.push(self.names.out),
+            Some(attr) => {
+                for output in self.force_list(attr.value())?.iter() {
+                    outputs.push(self.attr_name(output)?);
+                }
+            }
+        }
+        let Some(first) = outputs.first().copied() else { return Err(Error::eval("list index 0 is out of bounds")) };
+        let strict = self.lazy(move |eval| eval.derivation_strict(attrs));
+        // All outputs are in the common part and the common part is in all outputs.
+        let common = &*self.bump().alloc(crate::value::Slot::new(Value::Unset));
+        let common_value = Value::Thunk(common);
+        let mut values = Vec::new();
+        let mut extra = self.attrs();
+        for output in &outputs {
+            let output = *output;
+            let value = self.lazy(move |eval| eval.output_set(output, common_value, strict));
+            extra.insert(output, diagnostics::Pos::NONE, value);
+            values.push(value);
+        }
+        extra.insert(self.names.all, diagnostics::Pos::NONE, self.list(values));
+        extra.insert(self.names.drv_attrs, diagnostics::Pos::NONE, Value::Attrs(attrs));
+        common.state.set(Value::Attrs(self.update(attrs, extra.finish_attrs())));
+        self.output_set(first, common_value, strict)
+    }
+
+    fn output_set(&self, output: syntax::Sym, common: Value<'a>, strict: Value<'a>) -> Res<Value<'a>> {
+        let select = |name: syntax::Sym| {
+            self.lazy(move |eval| {
+                let set = eval.force_attrs(strict)?;
+                match set.get(name) {
+                    Some(attr) => Ok(attr.value()),
+                    None => Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, None)),
+                }
+            })
+        };
+        let none = diagnostics::Pos::NONE;
+        let mut own = self.attrs();
+        own.insert(self.names.out_path, none, select(output));
+        own.insert(self.names.drv_path, none, select(self.names.drv_path));
+        own.insert(self.names.kind, none, self.sym_string(self.names.derivation));
+        own.insert(self.names.output_name, none, self.sym_string(output));
+        let common = self.force_attrs(common)?;
+        Ok(Value::Attrs(self.update(common, own.finish_attrs())))
+    }
+
+    /// `derivationStrict`: computes the derivation and gives its path and those of its outputs.
+    pub(crate) fn derivation_strict(&self, attrs: &'a Attrs<'a>) -> Res<Value<'a>> {
+        let name_attr = attrs
+            .get(self.names.name)
+            .ok_or_else(|| Error::missing_attribute(self, b"name", diagnostics::Span::NONE, Some(attrs)))?;
+        let name = String::from_utf8_lossy(self.force_plain(name_attr.value())?).into_owned();
+        self.derivation_named(attrs, &name).map_err(|e| {
+            e.important_step(diagnostics::Span::at(name_attr.pos), format!("while evaluating derivation '{name}'"))
+        })
+    }
+
+    fn derivation_named(&self, attrs: &'a Attrs<'a>, name: &str) -> Res<Value<'a>> {
+        let request = self.read_request(attrs)?;
+        let derivation = self.build_derivation(name, request)?;
+        let path = derivation.drv_path(&self.store_dir).map_err(|e| failed(e.to_string()))?;
+        let result = self.derivation_result(&path, &derivation)?;
+        if self.derivations.borrow().table.contains_key(&path) {
+            return Ok(result);
+        }
+        let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
+        self.io().add_derivation(&path, &derivation).map_err(|e| self.io_error(&e))?;
+        let mut table = self.derivations.borrow_mut();
+        table.order.push(path.clone());
+        table.table.insert(path, Entry { derivation, hash });
+        Ok(result)
+    }
+
+    /// The hash of an input derivation: made here, or read from the store.
+    fn input_hash(&self, path: &StorePath) -> Res<DerivationHash> {
+        if let Some(entry) = self.derivations.borrow().table.get(path) {
+            return Ok(entry.hash);
+        }
+        let derivation = self.io().read_derivation(path).map_err(|e| self.io_error(&e))?;
+        let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
+        self.derivations.borrow_mut().table.insert(path.clone(), Entry { derivation, hash });
+        Ok(hash)
+    }
+
+    fn flag(&self, attrs: &'a Attrs<'a>, name: syntax::Sym) -> Res<bool> {
+        attrs.get(name).map_or(Ok(false), |attr| self.force_bool(attr.value()))
+    }
+
+    fn read_request(&self, attrs: &'a Attrs<'a>) -> Res<Request<'a>> {
+        let ignore_nulls = self.flag(attrs, self.names.ignore_nulls)?;
+        let structured = self.flag(attrs, self.names.structured_attrs)?;
+        let mut request = Request { outputs: vec!["out".to_owned()], ..Request::default() };
+        if structured {
+            request.json = Some(b"{".to_vec());
+        }
+        for attr in self.sorted_attrs(attrs) {
+            if attr.name == self.names.ignore_nulls {
+                continue;
+            }
+            let key = self.symbols().text(attr.name);
+            self.read_attr(&mut request, &key, attr, ignore_nulls).map_err(|e| {
+                let span = diagnostics::Span::at(attr.pos);
+                e.step(span, format!("while evaluating attribute '{key}' of the derivation"))
+            })?;
+        }
+        if let Some(mut json) = request.json.take() {
+            json.push(b'}');
+            request.env.insert("__json".to_owned(), json.into());
+        }
+        Ok(request)
+    }
+
+    fn read_attr(&self, request: &mut Request<'a>, key: &str, attr: &'a Attr<'a>, ignore_nulls: bool) -> Res<()> {
+        let value = attr.value();
+        if ignore_nulls && matches!(self.force(value)?, Value::Null) {
+            return Ok(());
+        }
+        match key {
+            "__contentAddressed" if self.force_bool(value)? => {
+                request.content_addressed = true;
+                return Ok(());
+            }
+            "__impure" if self.force_bool(value)? => {
+                request.impure = true;
+                return Ok(());
+            }
+            "args" => {
+                for item in self.force_list(value)?.iter() {
+                    let text = self.coerce(item, Coerce::DERIVATION)?;
+                    request.context = Context::union(self.bump(), request.context, text.context());
+                    request.args.push(text.as_bytes().into());
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        if request.json.is_some() { self.read_structured(request, key, value) } else { self.read_plain(request, key, value) }
+    }
+
+    fn read_plain(&self, request: &mut Request<'a>, key: &str, value: Value<'a>) -> Res<()> {
+        let text = self.coerce(value, Coerce::DERIVATION)?;
+        request.context = Context::union(self.bump(), request.context, text.context());
+        let bytes = text.as_bytes();
+        match key {
+            "builder" => request.builder = Some(bytes.into()),
+            "system" => request.system = Some(bytes.into()),
+            "outputHash" => request.output_hash = Some(text.to_string_lossy().into_owned()),
+            "outputHashAlgo" => request.algo = parse_algo(&text.to_string_lossy())?,
+            "outputHashMode" => request.method = Some(parse_method(&text.to_string_lossy())?),
+            "outputs" => {
+                let names = text.to_string_lossy();
+                request.outputs = check_outputs(names.split_ascii_whitespace())?;
+            }
+            _ => {}
+        }
+        request.env.insert(key.to_owned(), bytes.into());
+        Ok(())
+    }
+
+    fn read_structured(&self, request: &mut Request<'a>, key: &str, value: Value<'a>) -> Res<()> {
+        if key == "__structuredAttrs" {
+            return Ok(());
+        }
+        let mut json = request.json.take().unwrap_or_default();
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        let mut writer = crate::json::Writer::new(self, json, crate::json::Paths::Copy);
+        writer.string(key.as_bytes())?;
+        writer.raw(b":");
+        writer.value(value)?;
+        let (json, context) = writer.finish();
+        request.json = Some(json);
+        request.context = Context::union(self.bump(), request.context, context);
+        let text = |v| Ok::<String, Error>(String::from_utf8_lossy(self.force_plain(v)?).into_owned());
+        match key {
+            "builder" => {
+                let text = self.force_str(value)?;
+                request.context = Context::union(self.bump(), request.context, text.context());
+                request.builder = Some(text.as_bytes().into());
+            }
+            "system" => request.system = Some(text(value)?.into()),
+            "outputHash" => request.output_hash = Some(text(value)?),
+            "outputHashAlgo" => request.algo = parse_algo(&text(value)?)?,
+            "outputHashMode" => request.method = Some(parse_method(&text(value)?)?),
+            "outputs" => {
+                let names = self.force_list(value)?.iter().map(text).collect::<Res<Vec<String>>>()?;
+                request.outputs = check_outputs(names.iter().map(String::as_str))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn build_derivation(&self, name: &str, request: Request<'a>) -> Res<Derivation> {
+        let builder = request.builder.filter(|b| !b.is_empty()).ok_or_else(|| failed("required attribute 'builder' missing"))?;
+        let system = request.system.filter(|s| !s.is_empty()).ok_or_else(|| failed("required attribute 'system' missing"))?;
+        if name.ends_with(".drv") {
+            return Err(failed("derivation names are allowed to end in '.drv' only if they produce a single derivation file"));
+        }
+        nix_formats::store_path::check_name(name).map_err(|e| failed(e.to_string()))?;
+        let mut derivation = Derivation {
+            name: name.to_owned(),
+            outputs: BTreeMap::new(),
+            input_drvs: BTreeMap::new(),
+            input_srcs: BTreeSet::new(),
+            system,
+            builder,
+            args: request.args,
+            env: request.env,
+        };
+        self.add_inputs(&mut derivation, request.context)?;
+        if let Some(text) = &request.output_hash {
+            if request.outputs != ["out"] {
+                return Err(failed("multiple outputs are not supported in fixed-output derivations"));
+            }
+            let hash = parse_output_hash(text, request.algo)?;
+            let method = request.method.unwrap_or(ContentAddressMethod::Flat);
+            let output = DerivationOutput::fixed(&self.store_dir, name, "out", ContentAddress { method, hash })
+                .map_err(|e| failed(e.to_string()))?;
+            if let Some(path) = output.path() {
+                derivation.env.insert("out".to_owned(), self.store_dir.display(path).into());
+            }
+            derivation.outputs.insert("out".to_owned(), output);
+            return Ok(derivation);
+        }
+        if request.content_addressed || request.impure {
+            let algo = request.algo.unwrap_or(HashAlgo::Sha256);
+            let method = request.method.unwrap_or(ContentAddressMethod::NixArchive);
+            for output in request.outputs {
+                derivation.env.insert(output.clone(), placeholder::own_output(&output).into());
+                let kind = if request.impure {
+                    DerivationOutput::Impure { method, algo }
+                } else {
+                    DerivationOutput::Floating { method, algo }
+                };
+                derivation.outputs.insert(output, kind);
+            }
+            return Ok(derivation);
+        }
+        self.fill_outputs(&mut derivation, request.outputs)?;
+        Ok(derivation)
+    }
+
+    /// Input-addressed outputs: their paths follow from everything else.
+    fn fill_outputs(&self, derivation: &mut Derivation, outputs: Vec<String>) -> Res<()> {
+        for output in &outputs {
+            derivation.env.insert(output.clone(), BString::default());
+            derivation.outputs.insert(output.clone(), DerivationOutput::Deferred);
+        }
+        let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Mask, |input| self.input_hash(input))?;
+        if hash.kind == HashKind::Deferred {
+            return Ok(());
+        }
+        for output in outputs {
+            let path = self
+                .store_dir
+                .make_output_path(&output, &hash.hash, &derivation.name)
+                .map_err(|e| failed(e.to_string()))?;
+            derivation.env.insert(output.clone(), self.store_dir.display(&path).into());
+            derivation.outputs.insert(output, DerivationOutput::InputAddressed { path });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn store_path(&self, text: &str) -> Res<StorePath> {
+        self.store_dir.parse(text).map_err(|e| failed(e.to_string()))
+    }
+
+    fn add_inputs(&self, derivation: &mut Derivation, context: Option<&'a Context<'a>>) -> Res<()> {
+        for element in context.map_or(&[][..], Context::elements) {
+            match element {
+                Element::Opaque(path) => {
+                    derivation.input_srcs.insert(self.store_path(path)?);
+                }
+                Element::Built(drv, output) => {
+                    derivation.input_drvs.entry(self.store_path(drv)?).or_default().insert((*output).to_owned());
+                }
+                Element::DrvDeep(drv) => self.add_closure(derivation, self.store_path(drv)?)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A derivation as a file, with everything it refers to and all their outputs.
+    fn add_closure(&self, derivation: &mut Derivation, root: StorePath) -> Res<()> {
+        let mut todo = vec![root];
+        while let Some(path) = todo.pop() {
+            if !derivation.input_srcs.insert(path.clone()) {
+                continue;
+            }
+            if !path.is_derivation() {
+                todo.extend(self.derivations.borrow().texts.get(&path).into_iter().flatten().cloned());
+                continue;
+            }
+            self.input_hash(&path)?;
+            let table = self.derivations.borrow();
+            let Some(entry) = table.table.get(&path) else { continue };
+            let outputs = entry.derivation.outputs.keys().cloned().collect();
+            todo.extend(entry.derivation.references());
+            derivation.input_drvs.insert(path, outputs);
+        }
+        Ok(())
+    }
+
+    fn derivation_result(&self, path: &StorePath, derivation: &Derivation) -> Res<Value<'a>> {
+        let drv_path = &*self.bump().alloc_str(&self.store_dir.display(path));
+        let none = diagnostics::Pos::NONE;
+        let mut set = self.attrs();
+        let context = Context::new(self.bump(), vec![Element::DrvDeep(drv_path)]);
+        set.insert(self.names.drv_path, none, self.arena_string(drv_path.as_bytes(), context));
+        for (name, output) in &derivation.outputs {
+            let sym = self.sym(name);
+            let text = match output.path() {
+                Some(path) => self.store_dir.display(path),
+                None => placeholder::unknown_output(path, name),
+            };
+            let name = String::from_utf8_lossy(self.symbols().bytes(sym));
+            let name = match name {
+                std::borrow::Cow::Borrowed(name) => name,
+                std::borrow::Cow::Owned(name) => &*self.bump().alloc_str(&name),
+            };
+            let context = Context::new(self.bump(), vec![Element::Built(drv_path, name)]);
+            set.insert(sym, none, self.arena_string(self.bump().alloc_str(&text).as_bytes(), context));
+        }
+        Ok(set.finish())
+    }
+}
+
+fn parse_algo(text: &str) -> Res<Option<HashAlgo>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        failed(format!("unknown hash algorithm '{text}', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'"))
+    })
+}
+
+fn parse_method(text: &str) -> Res<ContentAddressMethod> {
+    match text {
+        "recursive" | "nar" => Ok(ContentAddressMethod::NixArchive),
+        "flat" => Ok(ContentAddressMethod::Flat),
+        "git" => Ok(ContentAddressMethod::Git),
+        "text" => Ok(ContentAddressMethod::Text),
+        other => Err(failed(format!("invalid value '{other}' for 'outputHashMode' attribute"))),
+    }
+}
+
+/// A hash of zeros stands for an empty text, as the reference does it.
+pub(crate) fn parse_output_hash(text: &str, algo: Option<HashAlgo>) -> Res<Hash> {
+    if text.is_empty() {
+        let Some(algo) = algo else { return Err(failed("empty hash requires explicit hash algorithm")) };
+        let zeros = vec![0; algo.digest_len()];
+        return Hash::from_bytes(algo, &zeros).ok_or_else(|| failed("empty hash requires explicit hash algorithm"));
+    }
+    Hash::parse(text, algo).map_err(|e| failed(e.to_string().replace('`', "'")))
+}
+
+fn check_outputs<'n>(names: impl Iterator<Item = &'n str>) -> Res<Vec<String>> {
+    let mut outputs: Vec<String> = Vec::new();
+    for name in names {
+        if outputs.iter().any(|o| o == name) {
+            return Err(failed(format!("duplicate derivation output '{name}'")));
+        }
+        if name == "drvPath" {
+            return Err(failed("invalid derivation output name 'drvPath'"));
+        }
+        outputs.push(name.to_owned());
+    }
+    if outputs.is_empty() {
+        return Err(failed("derivation cannot have an empty set of outputs"));
+    }
+    Ok(outputs)
+}

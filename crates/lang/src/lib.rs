@@ -15,13 +15,16 @@ mod derivations;
 mod error;
 mod eval;
 pub mod io;
+mod json;
 mod names;
 mod ops;
 mod paths;
 mod print;
+mod regex;
 mod run;
 mod string;
 mod value;
+mod xml;
 
 pub use attrs::{Attr, Attrs};
 pub use coerce::Coerce;

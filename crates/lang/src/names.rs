@@ -34,4 +34,12 @@ names! {
     start_set = "startSet",
     operator = "operator",
     success = "success",
+    derivation = "derivation",
+    outputs = "outputs",
+    out = "out",
+    all = "all",
+    drv_attrs = "drvAttrs",
+    output_name = "outputName",
+    ignore_nulls = "__ignoreNulls",
+    structured_attrs = "__structuredAttrs",
 }

@@ -3,6 +3,7 @@
 use diagnostics::Span;
 
 use crate::coerce::Coerce;
+use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Res};
 use crate::eval::Eval;
 use crate::io::FileType;
@@ -65,6 +66,7 @@ impl<'a> Eval<'a> {
     /// When it is no absolute path.
     pub(crate) fn readable_path(&self, value: Value<'a>) -> Res<String> {
         let text = self.coerce(value, Coerce::PATH_SEGMENT)?;
+        self.realise(text.context())?;
         let path = text.to_string_lossy();
         if !path.starts_with('/') {
             return Err(Error::eval(format!("string '{path}' doesn't represent an absolute path")));
@@ -72,23 +74,62 @@ impl<'a> Eval<'a> {
         Ok(path.into_owned())
     }
 
-    /// The file to read for `import path`: links followed, `default.nix` for a directory.
-    pub(crate) fn resolve_import(&self, path: &str) -> Res<String> {
-        let mut path = String::from_utf8_lossy(&normalise(path.as_bytes())).into_owned();
-        for _ in 0..MAX_LINKS {
-            match self.io.file_type(&path).map_err(|e| self.io_error(&e))? {
-                Some(FileType::Symlink) => {
-                    let target = self.io.read_link(&path).map_err(|e| self.io_error(&e))?;
-                    let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
-                    let joined = if target.starts_with('/') { target } else { format!("{dir}/{target}") };
-                    path = String::from_utf8_lossy(&normalise(joined.as_bytes())).into_owned();
-                }
-                Some(FileType::Directory) => path = if path == "/" { "/default.nix".to_owned() } else { format!("{path}/default.nix") },
-                _ => return Ok(path),
+    /// Has the outputs built that a string refers to (import from derivation).
+    fn realise(&self, context: Option<&'a Context<'a>>) -> Res<()> {
+        for element in context.map_or(&[][..], Context::elements) {
+            if let Element::Built(drv, output) = element {
+                let drv = self.store_path(drv)?;
+                self.io.realise(&drv, output).map_err(|e| self.io_error(&e))?;
             }
         }
-        Err(Error::new(ErrorKind::Io, format!("too many symbolic links encountered while traversing the path '{path}'")))
+        Ok(())
     }
+
+    /// What a path leads to: every symbolic link in it followed. What does not exist stays as it is.
+    ///
+    /// # Errors
+    /// When there are too many links.
+    pub(crate) fn follow_links(&self, path: &str) -> Res<String> {
+        let mut links = 0;
+        let mut done = String::new();
+        let mut todo: Vec<String> = components(path);
+        while let Some(name) = todo.pop() {
+            if name == ".." {
+                done.truncate(done.rfind('/').unwrap_or(0));
+                continue;
+            }
+            let next = format!("{done}/{name}");
+            if self.io.file_type(&next).map_err(|e| self.io_error(&e))? != Some(FileType::Symlink) {
+                done = next;
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                let message = format!("too many symbolic links encountered while traversing the path '{path}'");
+                return Err(Error::new(ErrorKind::Io, message));
+            }
+            let target = self.io.read_link(&next).map_err(|e| self.io_error(&e))?;
+            if target.starts_with('/') {
+                done.clear();
+            }
+            todo.extend(components(&target));
+        }
+        Ok(if done.is_empty() { "/".to_owned() } else { done })
+    }
+
+    /// The file to read for `import path`: links followed, `default.nix` for a directory.
+    pub(crate) fn resolve_import(&self, path: &str) -> Res<String> {
+        let real = self.follow_links(path)?;
+        if self.io.file_type(&real).map_err(|e| self.io_error(&e))? == Some(FileType::Directory) {
+            return self.follow_links(&format!("{real}/default.nix"));
+        }
+        Ok(real)
+    }
+}
+
+/// The components in reverse order, without those that mean nothing.
+fn components(path: &str) -> Vec<String> {
+    path.split('/').rev().filter(|c| !c.is_empty() && *c != ".").map(str::to_owned).collect()
 }
 
 #[cfg(test)]

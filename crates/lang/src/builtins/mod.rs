@@ -3,9 +3,16 @@
 mod arithmetic;
 mod attrs;
 mod control;
+mod data;
+mod derivation;
+mod fetch;
+mod hashes;
 mod lists;
+mod paths;
+mod regex;
 mod strings;
 mod types;
+mod versions;
 
 use crate::error::Res;
 use crate::eval::Eval;
@@ -26,7 +33,10 @@ const GLOBAL: &[&str] = &[
 
 /// Fills `builtins` and the global names.
 pub(crate) fn install(eval: &Eval<'_>) {
-    let tables = [arithmetic::TABLE, attrs::TABLE, control::TABLE, lists::TABLE, strings::TABLE, types::TABLE];
+    let tables = [
+        arithmetic::TABLE, attrs::TABLE, control::TABLE, data::TABLE, derivation::TABLE, fetch::TABLE, hashes::TABLE,
+        lists::TABLE, paths::TABLE, regex::TABLE, strings::TABLE, types::TABLE, versions::TABLE,
+    ];
     for (name, arity, code) in tables.into_iter().flatten() {
         let shown = if GLOBAL.contains(name) { (*name).to_owned() } else { format!("__{name}") };
         let value = eval.native_fn(&shown, *arity, *code);

@@ -1,0 +1,55 @@
+//! `match` and `split`.
+
+use crate::builtins::Table;
+use crate::error::{Error, Res};
+use crate::eval::Eval;
+use crate::regex::Groups;
+use crate::value::Value;
+
+pub(super) const TABLE: Table = &[("match", 2, match_whole), ("split", 2, split)];
+
+fn compiled<'a>(eval: &Eval<'a>, source: Value<'a>) -> Res<std::rc::Rc<crate::regex::Expression>> {
+    let source = eval.force_plain(source)?;
+    eval.regexes
+        .get(source)
+        .ok_or_else(|| Error::eval(format!("invalid regular expression '{}'", String::from_utf8_lossy(source))))
+}
+
+fn groups<'a>(eval: &Eval<'a>, text: &'a [u8], groups: &Groups) -> Value<'a> {
+    eval.list(groups[1..].iter().map(|g| match g {
+        Some((start, end)) => eval.arena_string(&text[*start..*end], None),
+        None => Value::Null,
+    }))
+}
+
+fn match_whole<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let expression = compiled(eval, args[0])?;
+    let text = eval.force_str(args[1])?.as_bytes();
+    Ok(match expression.match_whole(text) {
+        Some(found) => groups(eval, text, &found),
+        None => Value::Null,
+    })
+}
+
+fn split<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let expression = compiled(eval, args[0])?;
+    let input = eval.force_str(args[1])?;
+    let text = input.as_bytes();
+    let mut parts = Vec::new();
+    let mut done = 0;
+    let mut from = 0;
+    while from <= text.len() {
+        let Some(found) = expression.find(text, from) else { break };
+        let (start, end) = found[0].unwrap_or((text.len(), text.len()));
+        parts.push(eval.arena_string(&text[done..start], input.context()));
+        parts.push(groups(eval, text, &found));
+        done = end;
+        // An empty match moves on by one byte, or it would be found again.
+        from = if end > start { end } else { end + 1 };
+    }
+    if parts.is_empty() {
+        return Ok(eval.list([Value::String(input)]));
+    }
+    parts.push(eval.arena_string(&text[done..], input.context()));
+    Ok(eval.list(parts))
+}
