@@ -136,8 +136,7 @@ pub(crate) fn replace_file(
     durability: Durability,
 ) -> io::Result<()> {
     let temporary = temporary_name(path);
-    remove_if_present(&temporary)?;
-    let mut file = fs::OpenOptions::from_options(private_new_file()).open(&temporary)?;
+    let mut file = create_private(&temporary)?;
     file.write_all(content)?;
     // Owner first: chown clears the setuid bits that the mode may ask for.
     set_owner(&temporary, owner)?;
@@ -205,11 +204,21 @@ pub(crate) fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Secrets pass through here: nobody else reads the file before it has its owner and mode.
-fn private_new_file() -> std::fs::OpenOptions {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    options
+/// Secrets pass through here: nobody else reads the file before it has its owner and mode. What a killed activation left
+/// under this name goes.
+fn create_private(path: &Path) -> io::Result<fs::File> {
+    let create = || {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        fs::OpenOptions::from_options(options).open(path)
+    };
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        result => result,
+    }
 }
 
 /// A name beside `path` that no unit, cron or conf.d scanner takes for its own: hidden, and never a known suffix.
@@ -268,6 +277,16 @@ mod tests {
         symlink("/a", root.path("/b")).unwrap();
         let text = root.resolve("/a").unwrap_err().to_string();
         assert_eq!(text, "too many symbolic links in `/a`");
+    }
+
+    #[test]
+    fn what_a_killed_activation_left_is_in_nobodys_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        std::fs::write(temporary_name(&path), "half").unwrap();
+        replace_file(&path, b"text", mine(), Durability::Volatile).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"text");
+        assert!(!temporary_name(&path).exists());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) enum Found {
 pub struct ObservedEtc {
     /// Each path of the old and the new manifest.
     pub(crate) found: BTreeMap<String, Found>,
-    /// Paths that are copies in both manifests, with the same content in both.
+    /// Paths that exist and are copies in both manifests, with the same content in both.
     pub(crate) same_copies: std::collections::BTreeSet<String>,
 }
 
@@ -69,20 +69,27 @@ pub fn observe(
         if observed.found.contains_key(path) {
             continue;
         }
+        let place = etc.join(path);
+        let metadata = match real_parent(&etc, path, &mut directories)? {
+            true => metadata_if_present(&place)?,
+            false => None,
+        };
+        // At boot /etc is empty: no copy has to be read only to be compared with nothing.
+        let Some(metadata) = metadata else {
+            observed.found.insert(path.to_owned(), Found::Absent);
+            continue;
+        };
         let wanted_old = old_copies.content(path, &old_kinds)?;
         let wanted_new = new_copies.content(path, &new_kinds)?;
         if wanted_old.is_some() && wanted_old == wanted_new {
             observed.same_copies.insert(path.to_owned());
         }
-        let found = if real_parent(&etc, path, &mut directories)? {
-            look(
-                &etc.join(path),
-                wanted_old.as_deref(),
-                wanted_new.as_deref(),
-            )?
-        } else {
-            Found::Absent
-        };
+        let found = look(
+            &place,
+            &metadata,
+            wanted_old.as_deref(),
+            wanted_new.as_deref(),
+        )?;
         observed.found.insert(path.to_owned(), found);
     }
     Ok(observed)
@@ -138,10 +145,12 @@ fn real_parent<'a>(
     Ok(true)
 }
 
-fn look(path: &Path, old_copy: Option<&[u8]>, new_copy: Option<&[u8]>) -> io::Result<Found> {
-    let Some(metadata) = metadata_if_present(path)? else {
-        return Ok(Found::Absent);
-    };
+fn look(
+    path: &Path,
+    metadata: &std::fs::Metadata,
+    old_copy: Option<&[u8]>,
+    new_copy: Option<&[u8]>,
+) -> io::Result<Found> {
     let ownership = Ownership {
         mode: metadata.mode() & 0o7777,
         uid: metadata.uid(),
