@@ -2,13 +2,9 @@
 //!
 //! There is no udev here: labels and UUIDs are read from the devices themselves.
 
-use std::collections::BTreeSet;
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use syscalls::clock::wait_readable;
 
 use super::Boot;
 use super::error::Stage1Error;
@@ -186,7 +182,7 @@ fn number_in(path: &Path) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Waits for a device, loading modules for whatever appears meanwhile.
+/// Waits for a device, loading modules for the hardware one by one as long as it is missing.
 pub(super) fn wait_for(boot: &mut Boot, text: &str) -> Result<BlockDevice, Stage1Error> {
     let name = DeviceName::parse(text);
     let tree = DeviceTree::of_machine();
@@ -210,27 +206,22 @@ pub(super) fn wait_for(boot: &mut Boot, text: &str) -> Result<BlockDevice, Stage
                 },
             });
         }
-        wait_for_event(boot, left)?;
+        make_progress(boot, left)?;
     }
 }
 
-/// Waits until the kernel announces something, and loads modules for new devices. Looks again now and then in any
-/// case: some devices become readable without an announcement.
-fn wait_for_event(boot: &mut Boot, left: Duration) -> Result<(), Stage1Error> {
+/// Does something after which a device may have appeared.
+fn make_progress(boot: &mut Boot, left: Duration) -> Result<(), Stage1Error> {
+    /// Some devices become readable without an announcement, so there is a look now and then in any case.
     const LOOK_AGAIN: Duration = Duration::from_millis(500);
     let Some(loader) = &mut boot.modules else {
         std::thread::sleep(left.min(LOOK_AGAIN));
         return Ok(());
     };
-    wait_readable(loader.events.as_fd(), Some(left.min(LOOK_AGAIN)))?;
-    let mut modaliases = BTreeSet::new();
-    while let Some(event) = loader.events.next()? {
-        let new = event
-            .iter()
-            .filter_map(|line| line.strip_prefix("MODALIAS="));
-        modaliases.extend(new.map(str::to_owned));
+    loader.look_at_events()?;
+    if !loader.load_next(&boot.report) {
+        loader.wait_for_event(left.min(LOOK_AGAIN))?;
     }
-    loader.load_for(modaliases, &boot.report);
     Ok(())
 }
 

@@ -49,8 +49,8 @@ fn stop(boot: &Boot, how: MachineStop) -> ! {
 }
 
 /// A shell in the system's root as far as it is mounted; the initrd itself has none.
-fn debug_shell(boot: &Boot) -> Result<(), Stage1Error> {
-    let root = boot.system.path();
+fn debug_shell(boot: &mut Boot) -> Result<(), Stage1Error> {
+    let root = boot.system.path().to_owned();
     // The failure may have come before or after these were moved there; a second mount does no harm.
     for (fstype, place) in [("proc", "proc"), ("sysfs", "sys"), ("devtmpfs", "dev")] {
         let target = root.join(place);
@@ -58,7 +58,11 @@ fn debug_shell(boot: &Boot) -> Result<(), Stage1Error> {
             mount(Path::new(fstype), &target, fstype, MountFlags::empty(), "")?;
         }
     }
-    chroot(root)?;
+    // A keyboard may need a driver that the boot did not.
+    if let Some(loader) = &mut boot.modules {
+        while loader.load_next(&boot.report) {}
+    }
+    chroot(&root)?;
     let shell = Path::new("/bin/sh");
     let failed = |source| Stage1Error::Read {
         path: shell.to_owned(),

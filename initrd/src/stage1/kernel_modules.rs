@@ -1,10 +1,16 @@
-//! The phases that load kernel modules: those listed, and those that the hardware asks for.
+//! Loading kernel modules: those listed, and those that the hardware asks for.
+//!
+//! Stage 1 loads modules for hardware only while a device is missing, the cheapest first: with the disk on virtio there
+//! is no need to wait for SATA and USB. What is left is loaded by udev, when the system runs.
 //! Source: the kernel's `Documentation/driver-api/driver-model` (modalias files in sysfs).
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use syscalls::clock::wait_readable;
 use syscalls::kernel_modules::{ModuleFile, load};
 use syscalls::network::DeviceEvents;
 use syscalls::{Errno, SyscallError};
@@ -21,10 +27,12 @@ pub(super) struct ModuleLoader {
     index: ModuleIndex,
     /// Files that were loaded or refused.
     tried: BTreeSet<String>,
-    /// Device descriptions that were looked up.
+    /// What devices said about themselves that was looked up.
     seen: BTreeSet<String>,
+    /// Modules that a device asks for and that were not needed yet.
+    waiting: BTreeSet<String>,
     /// Announces devices that appear after the first look.
-    pub(super) events: DeviceEvents,
+    events: DeviceEvents,
 }
 
 /// Loads the modules that the settings list.
@@ -37,10 +45,10 @@ pub(super) fn load_listed(boot: &mut Boot) -> Result<(), Stage1Error> {
     Ok(())
 }
 
-/// Loads the modules that the hardware asks for.
-pub(super) fn load_for_devices(boot: &mut Boot) -> Result<(), Stage1Error> {
+/// Looks at what the hardware asks for, and loads nothing yet.
+pub(super) fn look_at_devices(boot: &mut Boot) -> Result<(), Stage1Error> {
     if let Some(loader) = &mut boot.modules {
-        loader.load_for_devices(Path::new("/sys/devices"), &boot.report);
+        loader.look_at_devices();
     }
     Ok(())
 }
@@ -73,6 +81,7 @@ impl ModuleLoader {
             kernel,
             tried: BTreeSet::new(),
             seen: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             events: DeviceEvents::listen()?,
         })
     }
@@ -107,41 +116,71 @@ impl ModuleLoader {
         Ok(())
     }
 
-    /// Loads modules for all devices there are, until no new devices come of it.
+    /// Loads the module that takes the least of those that devices ask for; says whether there was one.
     ///
     /// A module that refuses is only reported: a device that the boot does not need must not stop it, and one that it
     /// needs will be missed by name.
-    pub(super) fn load_for_devices(&mut self, devices: &Path, report: &Report) {
-        loop {
-            let mut found = BTreeSet::new();
-            collect_modaliases(devices, &mut found);
-            if !self.load_for(found, report) {
-                return;
+    pub(super) fn load_next(&mut self, report: &Report) -> bool {
+        let next = self
+            .waiting
+            .iter()
+            .min_by_key(|name| self.cost(name))
+            .cloned();
+        let Some(name) = next else {
+            return false;
+        };
+        self.waiting.remove(&name);
+        if let Err(error) = self.load(&name, report) {
+            report.warning(&chain(&error));
+        }
+        true
+    }
+
+    /// How many files have to be loaded for a module.
+    fn cost(&self, name: &str) -> usize {
+        let order = self.index.loading_order(name).unwrap_or_default();
+        order
+            .iter()
+            .filter(|loading| !self.tried.contains(loading.file))
+            .count()
+    }
+
+    /// Notes what has been announced since the last look.
+    pub(super) fn look_at_events(&mut self) -> Result<(), Stage1Error> {
+        while let Some(event) = self.events.next()? {
+            if event.is_empty() {
+                // Announcements were lost.
+                self.look_at_devices();
             }
+            for modalias in event
+                .iter()
+                .filter_map(|line| line.strip_prefix("MODALIAS="))
+            {
+                self.ask_for(modalias);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something is announced or the time is up.
+    pub(super) fn wait_for_event(&self, limit: Duration) -> Result<(), Stage1Error> {
+        wait_readable(self.events.as_fd(), Some(limit))?;
+        Ok(())
+    }
+
+    fn look_at_devices(&mut self) {
+        let mut found = BTreeSet::new();
+        collect_modaliases(Path::new("/sys/devices"), &mut found);
+        for modalias in found {
+            self.ask_for(&modalias);
         }
     }
 
-    /// Loads modules for these device descriptions; says whether any was new.
-    pub(super) fn load_for(&mut self, modaliases: BTreeSet<String>, report: &Report) -> bool {
-        let mut any = false;
-        for modalias in modaliases {
-            if !self.seen.insert(modalias.clone()) {
-                continue;
-            }
-            any = true;
-            let names: Vec<String> = self
-                .index
-                .matching(&modalias)
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
-            for name in names {
-                if let Err(error) = self.load(&name, report) {
-                    report.warning(&chain(&error));
-                }
-            }
+    fn ask_for(&mut self, modalias: &str) {
+        if self.seen.insert(modalias.to_owned()) {
+            let modules = self.index.matching(modalias);
+            self.waiting.extend(modules.into_iter().map(str::to_owned));
         }
-        any
     }
 }
 

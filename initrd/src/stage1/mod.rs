@@ -48,7 +48,7 @@ const PHASES: &[Phase] = &[
     phase("kernel-filesystems", filesystems::mount_kernel_filesystems),
     phase("settings", Boot::read_settings),
     phase("modules", kernel_modules::load_listed),
-    phase("devices", kernel_modules::load_for_devices),
+    phase("devices", kernel_modules::look_at_devices),
     phase("root", filesystems::mount_root),
     phase("filesystems", filesystems::mount_declared),
     phase("store", filesystems::protect_store),
