@@ -22,6 +22,9 @@ use crate::system::{ApplyError, PlanError, SystemPlan, apply_system, plan_system
 use crate::systemd::{ManagerError, ServiceManager};
 use crate::units::{GenerationView, UnitAction, UnitPlan, plan_units};
 
+/// Where the booted kernel's modules lie in its `kernel-modules`, as stage 1 looks for them.
+const MODULE_FOLDERS: [&str; 2] = ["lib/modules", "usr/lib/modules"];
+
 /// Why a switch could not be planned. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchError {
@@ -163,9 +166,14 @@ fn plan_usr(root: &Root, system: &SystemPlan) -> std::io::Result<Option<UsrFlip>
     if mounted.as_ref() == Some(&image) || !root.path(&image).is_file() {
         return Ok(None);
     }
-    let modules =
-        root.resolve_target(Path::new(BOOTED_SYSTEM).join("kernel-modules/lib/modules"))?;
-    let modules = root.path(&modules).is_dir().then_some(modules);
+    let mut modules = None;
+    for folder in MODULE_FOLDERS {
+        let place =
+            root.resolve_target(Path::new(BOOTED_SYSTEM).join("kernel-modules").join(folder))?;
+        if modules.is_none() && root.path(&place).is_dir() {
+            modules = Some(place);
+        }
+    }
     Ok(Some(UsrFlip { image, modules }))
 }
 
@@ -270,7 +278,7 @@ fn flip_view(flip: &UsrFlip) -> Result<(), ApplyError> {
         stores: vec![PathBuf::from("/nix/store")],
         covers: flip.modules.iter().map(cover).collect(),
         target: PathBuf::from("/usr"),
-        staging: PathBuf::from("/run/esker/usr"),
+        staging: PathBuf::from("/run/esker/view"),
     };
     usr_view::apply(&view, usr_view::Attachment::Flip)
         .map_err(|error| ApplyError::new("switch /usr", error))

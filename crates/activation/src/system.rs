@@ -183,24 +183,31 @@ pub fn apply_system(
     for step in &plan.machine {
         attempt(&step.to_string(), machine::apply_machine_step(root, step));
     }
-    attempt("add to /etc", etc::apply_additions(root, &plan.etc));
+    let additions = etc::apply_additions(root, &plan.etc).unwrap_or_else(|error| {
+        attempt("add to /etc", Err(error));
+        Vec::new()
+    });
     let flipped = flip_usr();
     let current = root.path(CURRENT_SYSTEM);
     attempt(
         "switch /run/current-system",
         replace_link(&current, &plan.toplevel),
     );
-    attempt("change /etc", etc::apply_changes(root, &plan.etc));
-    attempt(
-        "write the accounts",
-        accounts::apply_accounts(root, &plan.state_directory, &plan.accounts),
-    );
+    match etc::apply_changes(root, &plan.etc, additions) {
+        Ok(problems) => {
+            for problem in problems {
+                attempt(&format!("put /etc/{}", problem.path), Err(problem.error));
+            }
+        }
+        Err(error) => attempt("change /etc", Err(error)),
+    }
+    let written = accounts::apply_accounts(root, &plan.state_directory, &plan.accounts);
+    attempt("write the accounts", written);
     match wrappers::apply_wrappers(root, &plan.wrappers) {
-        Ok(problems) => failures.extend(
-            problems
-                .into_iter()
-                .map(|text| ApplyError::new("make all wrappers", text)),
-        ),
+        Ok(problems) => {
+            let problems = problems.into_iter();
+            failures.extend(problems.map(|text| ApplyError::new("make all wrappers", text)));
+        }
         Err(error) => failures.push(ApplyError::new("make the wrappers", error)),
     }
     failures.extend(flipped.err());

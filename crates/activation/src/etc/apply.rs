@@ -25,23 +25,36 @@ pub fn load_record(root: &Root) -> io::Result<EtcRecord> {
         .unwrap_or_default())
 }
 
-/// The part before the switch of `/run/current-system`.
-pub fn apply_additions(root: &Root, plan: &EtcPlan) -> io::Result<()> {
-    let target = Target::new(root, plan)?;
-    plan.additions
-        .iter()
-        .try_for_each(|step| target.apply(step))
+/// A step that failed. The others were done all the same: one busy file must not keep a machine from its services.
+#[derive(Debug)]
+pub struct StepFailure {
+    /// What the step was about, relative to /etc.
+    pub path: String,
+    /// Why.
+    pub error: io::Error,
 }
 
-/// The part after it, and the record for the next activation.
-pub fn apply_changes(root: &Root, plan: &EtcPlan) -> io::Result<()> {
-    let target = Target::new(root, plan)?;
-    plan.changes
-        .iter()
-        .try_for_each(|step| target.apply(step))?;
+/// The part before the switch of `/run/current-system`. Errors when /etc itself cannot be used.
+pub fn apply_additions(root: &Root, plan: &EtcPlan) -> io::Result<Vec<StepFailure>> {
+    Ok(Target::new(root, plan)?.apply_all(&plan.additions))
+}
+
+/// The part after it, and the record for the next activation. `earlier` are the failures of the additions; the answer has
+/// them all. What failed is left out of the record, so that the next activation tries again.
+pub fn apply_changes(
+    root: &Root,
+    plan: &EtcPlan,
+    earlier: Vec<StepFailure>,
+) -> io::Result<Vec<StepFailure>> {
+    let mut failures = earlier;
+    failures.extend(Target::new(root, plan)?.apply_all(&plan.changes));
+    let mut manifest = plan.manifest.clone();
+    manifest
+        .entries
+        .retain(|entry| failures.iter().all(|failure| failure.path != entry.path));
     let record = EtcRecord {
         static_etc: plan.static_etc.clone(),
-        manifest: plan.manifest.clone(),
+        manifest,
     };
     let text = serde_json::to_vec(&record)?;
     let owner = Ownership {
@@ -49,7 +62,8 @@ pub fn apply_changes(root: &Root, plan: &EtcPlan) -> io::Result<()> {
         uid: 0,
         gid: 0,
     };
-    replace_file(&root.path(RECORD), &text, owner, Durability::Volatile)
+    replace_file(&root.path(RECORD), &text, owner, Durability::Volatile)?;
+    Ok(failures)
 }
 
 struct Target {
@@ -67,6 +81,17 @@ impl Target {
             static_etc: root.resolve(&plan.static_etc)?,
             replaced: root.path(REPLACED),
         })
+    }
+
+    fn apply_all(&self, steps: &[EtcStep]) -> Vec<StepFailure> {
+        let failed = |step: &EtcStep| {
+            let error = self.apply(step).err()?;
+            Some(StepFailure {
+                path: step.path().to_owned(),
+                error,
+            })
+        };
+        steps.iter().filter_map(failed).collect()
     }
 
     fn apply(&self, step: &EtcStep) -> io::Result<()> {

@@ -13,7 +13,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{apply_additions, apply_changes, load_record};
+pub use apply::{StepFailure, apply_additions, apply_changes, load_record};
 pub use manifest::{EtcEntry, EtcKind, EtcManifest, EtcRecord, ManifestError, RESERVED};
 pub use observe::{ObservedEtc, observe};
 pub use plan::{EtcPlan, EtcStep, plan_etc};

@@ -35,9 +35,16 @@ impl World {
         copies: &[(&str, &str)],
     ) -> EtcPlan {
         let plan = self.plan(generation, entries, copies);
-        apply_additions(&self.root, &plan).unwrap();
-        apply_changes(&self.root, &plan).unwrap();
+        let failures = self.apply(&plan);
+        assert_eq!(failures, Vec::<String>::new());
         plan
+    }
+
+    /// Answers the paths that failed.
+    fn apply(&self, plan: &EtcPlan) -> Vec<String> {
+        let failures = apply_additions(&self.root, plan).unwrap();
+        let failures = apply_changes(&self.root, plan, failures).unwrap();
+        failures.into_iter().map(|failure| failure.path).collect()
     }
 
     fn plan(&self, generation: &str, entries: Vec<EtcEntry>, copies: &[(&str, &str)]) -> EtcPlan {
@@ -330,4 +337,19 @@ fn a_collected_old_generation_loses_no_edit() {
     world.activate("2", vec![copy("c")], &[("c", "2")]);
     assert_eq!(world.read("c"), "2");
     assert_eq!(world.read(".esker-replaced/c"), "edited");
+}
+
+#[test]
+fn a_step_that_fails_keeps_no_other_away_and_is_tried_again() {
+    let world = World::new();
+    // The copy's source is missing.
+    let plan = world.plan("1", vec![link("a"), copy("missing"), link("z")], &[]);
+    assert_eq!(world.apply(&plan), ["missing"]);
+    assert!(world.exists("a") && world.exists("z"));
+    world.activate(
+        "1",
+        vec![link("a"), copy("missing"), link("z")],
+        &[("missing", "now")],
+    );
+    assert_eq!(world.read("missing"), "now");
 }

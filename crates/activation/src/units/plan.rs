@@ -276,7 +276,7 @@ impl<'a> Planner<'a> {
             Difference::Reload(reason) => {
                 let reason = match self.program_change(old, new)? {
                     None => {
-                        self.put(name, UnitAction::Reload, reason);
+                        self.put(name, reload_action(name, new), reason);
                         return Ok(());
                     }
                     Some(change) => change,
@@ -344,7 +344,7 @@ impl<'a> Planner<'a> {
         triggered: bool,
     ) -> io::Result<()> {
         if new.flag("X-ReloadIfChanged", Flag::Unset) {
-            self.put(name, UnitAction::Reload, reason);
+            self.put(name, reload_action(name, new), reason);
             return Ok(());
         }
         for (key, default, keeps) in [
@@ -470,11 +470,14 @@ impl<'a> Planner<'a> {
 
     fn plan_settings(&mut self) -> io::Result<()> {
         for (unit, uptake, reason) in changed_settings(self.old.view, self.new.view)? {
-            if !self.is_up(unit) || self.new.unit(unit)?.is_none() {
+            if !self.is_up(unit) {
                 continue;
             }
+            let Some(new) = self.new.unit(unit)? else {
+                continue;
+            };
             let action = match uptake {
-                Uptake::Reload => UnitAction::Reload,
+                Uptake::Reload => reload_action(unit, &new),
                 Uptake::Restart => UnitAction::Restart,
             };
             self.put(unit, action, reason);
@@ -620,5 +623,16 @@ impl<'a> Planner<'a> {
                 ManagerReload::Reload
             },
         })
+    }
+}
+
+/// A service that cannot reload is restarted, so that the change reaches it.
+fn reload_action(name: &str, unit: &Unit) -> UnitAction {
+    let can_reload = !unit.values("Service", "ExecReload").is_empty()
+        || unit.value("Service", "Type") == Some("notify-reload");
+    if kind_of(name) != "service" || can_reload {
+        UnitAction::Reload
+    } else {
+        UnitAction::Restart
     }
 }

@@ -151,8 +151,8 @@ fn nixos_keys_choose_how_a_change_is_taken_up() {
             "restart a.service (ExecStart changed)\n",
         ),
         (
-            "[Service]\nX-ReloadIfChanged=true\n",
-            "reload a.service (ExecStart changed)\n",
+            "[Service]\nX-ReloadIfChanged=true\nExecReload=/bin/kill\n",
+            "reload a.service (ExecReload, ExecStart changed)\n",
         ),
         (
             "[Service]\nX-RestartIfChanged=false\n",
@@ -174,10 +174,19 @@ fn nixos_keys_choose_how_a_change_is_taken_up() {
 #[test]
 fn triggers_reload_or_restart() {
     let with = |line: &str| format!("[Unit]\n{line}\n{A}");
-    let reload = changed(&with("X-Reload-Triggers=1"), &with("X-Reload-Triggers=2"));
+    let reloading = |line: &str| with(line) + "ExecReload=/bin/kill\n";
+    let reload = changed(
+        &reloading("X-Reload-Triggers=1"),
+        &reloading("X-Reload-Triggers=2"),
+    );
     assert_eq!(
         reload.said(),
         "reload a.service (X-Reload-Triggers changed)\n"
+    );
+    let cannot = changed(&with("X-Reload-Triggers=1"), &with("X-Reload-Triggers=2"));
+    assert_eq!(
+        cannot.said(),
+        "restart a.service (X-Reload-Triggers changed)\n"
     );
     let restart = changed(&with("X-Restart-Triggers=1"), &with("X-Restart-Triggers=2"));
     assert_eq!(
@@ -548,7 +557,10 @@ fn changed_settings_reach_their_service() {
         "systemd-udevd.service",
         "systemd-sysctl.service",
     ] {
-        world.both(&format!("/usr/lib/systemd/system/{unit}"), A);
+        world.both(
+            &format!("/usr/lib/systemd/system/{unit}"),
+            &format!("{A}ExecReload=/bin/b\n"),
+        );
     }
     world
         .running("systemd-journald.service")
