@@ -5,6 +5,7 @@
   ./boot/loader.nix
   ./environment/environment.nix
   ./environment/shells.nix
+  ./esker/caches.nix
   ./esker/gc.nix
   ./filesystems/filesystems.nix
   ./filesystems/persistence.nix

@@ -123,6 +123,7 @@ rec {
   formats = import ./formats.nix { inherit lib pkgs; };
   caches = import ./caches.nix { inherit lib pkgs; };
   kernelPackages = import ./kernel.nix { inherit lib pkgs system; };
+  vm = import ./vm.nix { inherit pkgs; };
   linuxPackages = kernelPackages.standard;
   linuxPackages_cloud = kernelPackages.cloud;
 

@@ -38,9 +38,7 @@ in
       type = types.listOf types.str;
       default = [ ];
       example = [ "initramfs-tools" ];
-      description = ''
-        Debian packages that are taken as present without being installed, because Esker does their work itself.
-      '';
+      description = "Debian packages that must not be part of the system, because Esker does their work itself.";
     };
     system.alternatives = mkOption {
       type = types.attrsOf types.str;

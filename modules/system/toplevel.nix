@@ -28,7 +28,9 @@ let
       inherit (config.boot.loader.systemd-boot) configurationLimit editor consoleMode;
       inherit (config.boot.loader.efi) canTouchEfiVariables efiSysMountPoint;
       hostName = config.networking.hostName;
-      systemdBoot = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi";
+      systemdBoot = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi/systemd-boot${
+        { x86_64-linux = "x64"; aarch64-linux = "aa64"; }.${system}
+      }.efi";
     };
   };
 
