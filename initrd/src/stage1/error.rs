@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use syscalls::SyscallError;
+use syscalls::{Errno, SyscallError};
 use usr_view::ViewError;
 
 use crate::settings::SettingsError;
@@ -12,14 +12,10 @@ use crate::settings::SettingsError;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stage1Error {
     /// The command line does not say what to boot.
-    #[error(
-        "the kernel's command line has no `init=`; hint: it must name the `init` of a toplevel in /nix/store"
-    )]
+    #[error("the kernel's command line has no `init=`")]
     NoInit,
     /// The command line names no toplevel.
-    #[error(
-        "`init={init}` is no toplevel's init; hint: it must be an absolute path that ends in /init"
-    )]
+    #[error("`init={init}` is no toplevel's init")]
     BadInit { init: String },
     /// A parameter has a value that is not understood.
     #[error("the kernel parameter `{parameter}` has the value `{value}`, expected {expected}")]
@@ -46,9 +42,7 @@ pub(super) enum Stage1Error {
         source: io::Error,
     },
     /// A module that is to be loaded is not in the initrd.
-    #[error(
-        "the initrd has no module `{module}` for kernel {kernel}; hint: this initrd may be for another kernel"
-    )]
+    #[error("the initrd has no module `{module}` for kernel {kernel}")]
     NoModule { module: String, kernel: String },
     /// A module refuses to load.
     #[error("cannot load the module `{module}`")]
@@ -58,16 +52,14 @@ pub(super) enum Stage1Error {
         source: SyscallError,
     },
     /// A device did not appear.
-    #[error(
-        "no device is `{device}` after {seconds} s; there are: {found}; hint: rd.timeout= waits longer, root= names another one"
-    )]
+    #[error("no device is `{device}` after {seconds} s; there are: {found}")]
     NoDevice {
         device: String,
         seconds: u64,
         found: String,
     },
     /// A filesystem cannot be mounted.
-    #[error("cannot mount {fs_type} from `{device}` at `{}`{}", mount_point.display(), mount_hint(source))]
+    #[error("cannot mount {fs_type} from `{device}` at `{}`", mount_point.display())]
     Mount {
         device: String,
         fs_type: String,
@@ -76,13 +68,13 @@ pub(super) enum Stage1Error {
         source: Box<SyscallError>,
     },
     /// The type is `auto` and the device has no filesystem that is known here.
-    #[error("`{device}` has no filesystem that stage 1 knows; hint: set `fileSystems.\"{}\".fsType`", mount_point.display())]
+    #[error("`{device}` has no filesystem that stage 1 knows")]
     UnknownFilesystem {
         device: String,
         mount_point: PathBuf,
     },
     /// The store has no such system.
-    #[error("`{}` is not in this machine's store; hint: choose another generation in the boot menu", path.display())]
+    #[error("`{}` is not in this machine's store", path.display())]
     NotInStore {
         path: PathBuf,
         #[source]
@@ -118,15 +110,30 @@ impl From<ViewError> for Stage1Error {
     }
 }
 
-fn mount_hint(error: &SyscallError) -> &'static str {
-    match error.errno {
-        syscalls::Errno::ENODEV => {
-            "; hint: the initrd has no module for it, add the type to `boot.initrd.supportedFilesystems`"
-        }
-        syscalls::Errno::EINVAL => {
-            "; hint: the type or an option may be wrong, the kernel's log says more"
-        }
-        _ => "",
+impl Stage1Error {
+    /// What to do about it, if that is known.
+    pub(super) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoInit => "it must name the `init` of a toplevel in /nix/store".into(),
+            Self::BadInit { .. } => "it must be an absolute path that ends in /init".into(),
+            Self::NoModule { .. } => "this initrd may be for another kernel".into(),
+            Self::NoDevice { .. } => {
+                "`rd.timeout=` waits longer, `root=` names another device".into()
+            }
+            Self::UnknownFilesystem { mount_point, .. } => {
+                format!("set `fileSystems.\"{}\".fsType`", mount_point.display())
+            }
+            Self::Mount { source, .. } => match source.errno {
+                Errno::ENODEV => "add the type to `boot.initrd.supportedFilesystems`".into(),
+                Errno::EINVAL => {
+                    "the type or an option may be wrong, the kernel's log says more".into()
+                }
+                _ => return None,
+            },
+            Self::NotInStore { .. } => "choose another generation in the boot menu".into(),
+            Self::View(error) => return error.hint(),
+            _ => return None,
+        })
     }
 }
 
