@@ -20,13 +20,10 @@ use crate::scratch::{Scratch, remove_tree};
 use crate::tree::{DigestSink, TreeWriter, digest_tree, walk_tree};
 use crate::{Context as _, Store, StoreError};
 
-/// What adding gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddedPath {
-    /// The path.
-    pub path: StorePath,
-    /// Its NAR.
-    pub nar: NarDigest,
+/// A path that its contents determine.
+struct AddedPath {
+    path: StorePath,
+    nar: NarDigest,
 }
 
 /// Paths being added. What is not committed when it is dropped stays unregistered.
@@ -177,15 +174,7 @@ impl Batch<'_> {
             return Ok(());
         };
         let place = self.scratch()?.fresh();
-        let mut hashing = HashingReader {
-            inner: nar,
-            digest: DigestSink::default(),
-        };
-        read_nar(&mut hashing, &mut TreeWriter::new(&place)).map_err(|source| StoreError::Nar {
-            path: info.path.clone(),
-            source,
-        })?;
-        let actual = hashing.digest.finish();
+        let actual = unpack_nar(&info.path, nar, &place)?;
         if actual != info.nar {
             remove_tree(&place)?;
             return Err(StoreError::HashMismatch {
@@ -197,19 +186,6 @@ impl Batch<'_> {
         self.install(info, &place, locks)
     }
 
-    /// Takes over a tree that was built on the store's filesystem, with the locks its builder holds. The tree must be
-    /// canonical (`canonicalise`) and what `info` says; it is moved unless it lies at its place.
-    ///
-    /// Errors when it cannot be moved.
-    pub fn add_built(
-        &mut self,
-        info: PathInfo,
-        tree: &Path,
-        locks: PathLocks,
-    ) -> Result<(), StoreError> {
-        self.install(info, tree, locks)
-    }
-
     /// Makes everything added so far durable and valid.
     ///
     /// Errors when syncing or registering fails, or a reference is not valid.
@@ -217,8 +193,7 @@ impl Batch<'_> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        sync_filesystem(self.store.layout().physical_store())?;
-        self.store.register(self.pending.values())?;
+        self.store.sync_and_register(self.pending.values())?;
         self.pending.clear();
         self.locks = PathLocks::default();
         Ok(())
@@ -256,13 +231,7 @@ impl Batch<'_> {
     }
 
     fn install(&mut self, info: PathInfo, tree: &Path, locks: PathLocks) -> Result<(), StoreError> {
-        let target = self.store.physical(&info.path);
-        if tree != target {
-            // What an interrupted writer left.
-            remove_tree(&target)?;
-            std::fs::rename(tree, &target).context("move into the store", &target)?;
-        }
-        seal(&target)?;
+        self.store.move_into_place(&info.path, tree)?;
         self.locks.extend(locks);
         self.pending.insert(info.path.clone(), info);
         Ok(())
@@ -270,14 +239,29 @@ impl Batch<'_> {
 }
 
 impl Store {
-    /// Registers paths whose contents lie at their places, durable and canonical already, in one transaction.
+    /// Moves a canonical tree (see `canonicalise`) from the store's filesystem to its path's place; what lies there is
+    /// removed. The caller holds the path's lock. The path is not valid before it is registered.
+    ///
+    /// Errors when the tree cannot be moved.
+    pub fn move_into_place(&self, path: &StorePath, tree: &Path) -> Result<(), StoreError> {
+        let target = self.physical(path);
+        if tree != target {
+            // What an interrupted writer left.
+            remove_tree(&target)?;
+            std::fs::rename(tree, &target).context("move into the store", &target)?;
+        }
+        seal(&target)
+    }
+
+    /// Makes the contents of paths at their places durable and registers them, in one transaction.
     ///
     /// Errors when a reference is neither valid nor among them.
-    pub fn register<'i>(
+    pub fn sync_and_register<'i>(
         &self,
         infos: impl IntoIterator<Item = &'i PathInfo>,
     ) -> Result<(), StoreError> {
         self.require_writable()?;
+        sync_filesystem(self.layout().physical_store())?;
         let mut registrations = Vec::new();
         for info in infos {
             let outputs = if info.path.is_derivation() {
@@ -308,14 +292,33 @@ impl Store {
         references: BTreeSet<StorePath>,
     ) -> Result<(), StoreError> {
         let place = self.physical(path);
-        let locks = self.lock_paths([path])?;
+        let _locks = self.lock_paths([path])?;
         canonicalise(&place)?;
         let mut info = PathInfo::new(path.clone(), digest_tree(&place)?);
         info.references = references;
-        let mut batch = self.batch()?;
-        batch.add_built(info, &place, locks)?;
-        batch.commit()
+        self.move_into_place(path, &place)?;
+        self.sync_and_register([&info])
     }
+}
+
+/// Unpacks a NAR into a new tree with the store's metadata (its root still writable) and says what was read. `path` is
+/// for error messages.
+///
+/// Errors when the NAR is malformed or the tree cannot be written.
+pub fn unpack_nar(
+    path: &StorePath,
+    nar: &mut dyn Read,
+    tree: &Path,
+) -> Result<NarDigest, StoreError> {
+    let mut hashing = HashingReader {
+        inner: nar,
+        digest: DigestSink::default(),
+    };
+    read_nar(&mut hashing, &mut TreeWriter::new(tree)).map_err(|source| StoreError::Nar {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(hashing.digest.finish())
 }
 
 /// Waits until everything written to the filesystem that holds `path` is on the disk.

@@ -36,7 +36,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix_formats::{StoreDir, StorePath};
 
-pub use batch::{AddedPath, Batch};
+pub use batch::{Batch, unpack_nar};
 pub use error::StoreError;
 pub use gc::{DeadPath, GcReport, GcRequest};
 pub use layout::Layout;

@@ -2,6 +2,11 @@
 //!
 //! Needs `nix-store` from Debian's `nix-bin` (on PATH, or in the folder that ESKER_NIX_REFERENCE names).
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test does"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -194,7 +199,7 @@ fn both_collectors_agree_on_what_is_dead() {
             .iter()
             .map(|dead| store.logical(&dead.path))
             .collect::<Vec<_>>(),
-        [dead.clone()]
+        std::slice::from_ref(&dead)
     );
     let report = store.collect_garbage(GcRequest::Delete).unwrap();
     assert_eq!(report.dead, listed.dead);
