@@ -281,6 +281,15 @@ impl Index {
         })
     }
 
+    /// The names of packages that are essential in their newest version, sorted.
+    pub fn essential_names(&self) -> impl Iterator<Item = &str> {
+        self.text(
+            self.layout.essential_text,
+            0..self.layout.end - self.layout.essential_text,
+        )
+        .lines()
+    }
+
     /// How many names it knows, real and provided.
     pub(crate) fn name_count(&self) -> usize {
         self.layout.names

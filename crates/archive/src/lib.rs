@@ -16,3 +16,8 @@ pub mod snapshot;
 pub use archive::{Archive, ArchiveError};
 pub use index::{Index, Package, PackageId};
 pub use snapshot::{Expiry, Update, update_lock};
+pub mod search;
+pub mod solver;
+pub use solver::{
+    Essential, Recommends, Request, Root, Solution, SolveError, SolvedPackage, solve,
+};

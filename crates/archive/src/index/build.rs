@@ -71,6 +71,7 @@ pub fn build_index(
     let mut blocks = Vec::new();
     let mut block_offsets = Vec::with_capacity(candidates.len() + 1);
     let mut summaries = String::new();
+    let mut essential = String::new();
     let mut previous = "";
     for candidate in &candidates {
         block_offsets.push(blocks.len());
@@ -78,6 +79,9 @@ pub fn build_index(
         if candidate.entry.name != previous {
             previous = candidate.entry.name;
             summaries.extend([previous, "\t", candidate.entry.summary, "\n"]);
+            if candidate.entry.essential {
+                essential.extend([previous, "\n"]);
+            }
         }
     }
     block_offsets.push(blocks.len());
@@ -87,12 +91,14 @@ pub fn build_index(
         + front.len()
         + 4 * block_offsets.len()
         + names.names_text.len()
-        + names.versions_text.len();
+        + names.versions_text.len()
+        + essential.len();
     for offset in block_offsets {
         front.extend_from_slice(&size(blocks_start + offset)?.to_le_bytes());
     }
     front.extend_from_slice(names.names_text.as_bytes());
     front.extend_from_slice(names.versions_text.as_bytes());
+    front.extend_from_slice(essential.as_bytes());
 
     let mut output = MAGIC.to_vec();
     let fields = [
@@ -105,6 +111,7 @@ pub fn build_index(
         size(names.versions_text.len())?,
         size(blocks_start + blocks.len())?,
         size(summaries.len())?,
+        size(essential.len())?,
     ];
     output.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
     output.extend_from_slice(&front);

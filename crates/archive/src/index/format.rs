@@ -12,7 +12,8 @@
 //! | 32 | 4 | length of the provided versions' text |
 //! | 36 | 4 | offset of the summaries section |
 //! | 40 | 4 | length of the summaries section |
-//! | 44 | | front section: end of each name (m), first package of each name (m + 1), first provides of each name (m + 1), package and version end of each provides (2 p), offset of each block (n + 1), names, versions |
+//! | 44 | 4 | length of the essential names' text |
+//! | 48 | | front section: end of each name (m), first package of each name (m + 1), first provides of each name (m + 1), package and version end of each provides (2 p), offset of each block (n + 1), names, versions, essential names (lines) |
 //! | | | one block per package, each followed by its CRC-32 |
 //! | | | summaries: `name TAB summary LF` for each name's newest package |
 //!
@@ -24,7 +25,7 @@ use super::Package;
 use crate::mirror::MirrorName;
 
 pub(super) const MAGIC: [u8; 8] = *b"ESKRIDX1";
-pub(super) const HEADER_BYTES: usize = 44;
+pub(super) const HEADER_BYTES: usize = 48;
 
 /// Where the arrays of the front section start, relative to it.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ pub(super) struct Layout {
     pub(super) blocks: usize,
     pub(super) names_text: usize,
     pub(super) versions_text: usize,
+    pub(super) essential_text: usize,
     pub(super) end: usize,
     pub(super) summaries: (u64, usize),
 }
@@ -62,7 +64,8 @@ impl Layout {
         let blocks = provides_at + 8 * provides;
         let names_text = blocks + 4 * (packages + 1);
         let versions_text = names_text + field(28)? as usize;
-        let end = versions_text + field(32)? as usize;
+        let essential_text = versions_text + field(32)? as usize;
+        let end = essential_text + field(44)? as usize;
         let summaries = (u64::from(field(36)?), field(40)? as usize);
         let layout = Self {
             packages,
@@ -74,6 +77,7 @@ impl Layout {
             blocks,
             names_text,
             versions_text,
+            essential_text,
             end,
             summaries,
         };
