@@ -77,10 +77,7 @@ pub enum PackError {
         versions: Vec<String>,
     },
     /// A module is asked for that this kernel does not have.
-    #[error(
-        "kernel {kernel} has no module `{module}`; hint: {}",
-        module_hint(similar)
-    )]
+    #[error("kernel {kernel} has no module `{module}`")]
     UnknownModule {
         /// The name.
         module: String,
@@ -359,13 +356,18 @@ fn list(paths: &[PathBuf]) -> String {
     texts.join(", ")
 }
 
-fn module_hint(similar: &[String]) -> String {
-    if similar.is_empty() {
-        "remove it from `boot.initrd.availableKernelModules` and `boot.initrd.kernelModules`, or choose another \
-         `boot.kernelPackages`"
-            .into()
-    } else {
-        format!("there are {}", similar.join(", "))
+impl PackError {
+    /// What to do about it, if that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownModule { similar, .. } if !similar.is_empty() => Some(format!("there are {}", similar.join(", "))),
+            Self::UnknownModule { .. } => Some(
+                "remove it from `boot.initrd.availableKernelModules` and `boot.initrd.kernelModules`, or choose another \
+                 `boot.kernelPackages`"
+                    .into(),
+            ),
+            _ => None,
+        }
     }
 }
 
@@ -506,10 +508,9 @@ mod tests {
     fn an_unknown_module_is_named_with_similar_ones() {
         let mut request = request();
         request.modules.push("xfs2".into());
-        assert_eq!(
-            pack(&request).unwrap_err().to_string(),
-            "kernel 6.1 has no module `xfs2`; hint: there are xfs"
-        );
+        let error = pack(&request).unwrap_err();
+        assert_eq!(error.to_string(), "kernel 6.1 has no module `xfs2`");
+        assert_eq!(error.hint().unwrap(), "there are xfs");
     }
 
     #[test]

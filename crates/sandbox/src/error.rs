@@ -40,7 +40,7 @@ pub enum SandboxError {
         uid: u32,
     },
     /// The child could not be started.
-    #[error("cannot make the sandbox's namespaces{}", namespace_hint(source.errno))]
+    #[error("cannot make the sandbox's namespaces")]
     Namespaces {
         /// Why.
         #[source]
@@ -56,7 +56,7 @@ pub enum SandboxError {
         errno: Errno,
     },
     /// The sandbox was ready and the program could not be executed.
-    #[error("cannot execute `{program}` in the sandbox{}", exec_hint(*errno))]
+    #[error("cannot execute `{program}` in the sandbox")]
     Execute {
         /// The program, as seen inside.
         program: String,
@@ -73,20 +73,25 @@ pub enum SandboxError {
     },
 }
 
-fn namespace_hint(errno: Errno) -> &'static str {
-    match errno {
-        Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EUSERS => {
-            "; hint: user namespaces must be allowed: see the sysctls `user.max_user_namespaces`, \
-             `kernel.unprivileged_userns_clone` and `kernel.apparmor_restrict_unprivileged_userns`"
+impl SandboxError {
+    /// What to do about it, if that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Namespaces { source } => match source.errno {
+                Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EUSERS => Some(
+                    "user namespaces must be allowed: see the sysctls `user.max_user_namespaces`, \
+                     `kernel.unprivileged_userns_clone` and `kernel.apparmor_restrict_unprivileged_userns`",
+                ),
+                _ => None,
+            },
+            Self::Execute { errno, .. } => match *errno {
+                Errno::ENOENT => {
+                    Some("it, or the interpreter that it names, is not visible inside")
+                }
+                Errno::ENOEXEC => Some("it may be for another architecture"),
+                _ => None,
+            },
+            _ => None,
         }
-        _ => "",
-    }
-}
-
-fn exec_hint(errno: Errno) -> &'static str {
-    match errno {
-        Errno::ENOENT => "; hint: it, or the interpreter that it names, is not visible inside",
-        Errno::ENOEXEC => "; hint: it may be for another architecture",
-        _ => "",
     }
 }

@@ -35,7 +35,7 @@ pub enum ViewError {
         source: SyscallError,
     },
     /// A directory could not be laid over a part of the view.
-    #[error("cannot show `{}` in the view; hint: the view must have a directory `{}`", source_path.display(), target.display())]
+    #[error("cannot show `{}` in the view at `{}`", source_path.display(), target.display())]
     Cover {
         /// What should be shown.
         source_path: PathBuf,
@@ -65,4 +65,18 @@ pub enum ViewError {
         #[source]
         source: SyscallError,
     },
+}
+
+impl ViewError {
+    /// What to do about it, if that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cover { target, .. } => Some(format!(
+                "the view must have a directory `{}`",
+                target.display()
+            )),
+            Self::Metadata { .. } => Some("the kernel's log says more".into()),
+            _ => None,
+        }
+    }
 }

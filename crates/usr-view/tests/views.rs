@@ -257,11 +257,9 @@ fn a_missing_place_for_modules_is_explained() {
     });
     let error = apply(&view, Attachment::OnTop).unwrap_err();
     assert!(matches!(error, ViewError::Cover { .. }), "{error:?}");
-    assert!(
-        error
-            .to_string()
-            .contains("the view must have a directory `lib/nowhere`"),
-        "{error}"
+    assert_eq!(
+        error.hint().unwrap(),
+        "the view must have a directory `lib/nowhere`"
     );
 }
 

@@ -17,6 +17,9 @@ const BEFORE_REBOOT: Duration = Duration::from_secs(10);
 /// Ends the boot.
 pub(super) fn fail(boot: &mut Boot, phase: &'static str, error: &Stage1Error) -> ! {
     boot.report.error(&format!("cannot boot: {}", chain(error)));
+    if let Some(hint) = error.hint() {
+        boot.report.error(&format!("hint: {hint}"));
+    }
     boot.report
         .error(&format!("failed in stage 1, phase `{phase}`"));
     if boot.command_line.debug {

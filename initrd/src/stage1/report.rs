@@ -56,7 +56,9 @@ impl Report {
     /// The error that ends the boot: in the log, and on the console whatever its level.
     pub(super) fn error(&self, text: &str) {
         log(ERROR, text);
-        write_to(Path::new("/dev/console"), &format!("\r\nesker: {text}\r\n"));
+        if !console_shows(ERROR) {
+            write_to(Path::new("/dev/console"), &format!("esker: {text}\r\n"));
+        }
     }
 
     /// The time at which a phase starts.
@@ -127,6 +129,17 @@ impl Report {
 pub(super) fn to_standard_error(text: &str) {
     // There is nobody to tell if this fails.
     let _ = writeln!(std::io::stderr(), "esker: {text}");
+}
+
+/// Whether messages of this priority go from the kernel's log to the console: the first number of this file says
+/// below which.
+fn console_shows(priority: u8) -> bool {
+    let levels = std::fs::read_to_string("/proc/sys/kernel/printk").unwrap_or_default();
+    let level: Option<u8> = levels
+        .split_whitespace()
+        .next()
+        .and_then(|level| level.parse().ok());
+    level.is_some_and(|level| priority < level)
 }
 
 fn log(priority: u8, text: &str) {
