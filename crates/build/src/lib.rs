@@ -13,6 +13,7 @@ mod cancel;
 mod environment;
 mod error;
 mod fetch;
+mod fetching;
 mod fetchurl;
 mod log;
 mod observer;

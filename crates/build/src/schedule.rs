@@ -14,8 +14,8 @@ use crate::builtin::{BuiltinContext, References};
 use crate::cancel::Cancellation;
 use crate::environment::string_list;
 use crate::error::{BuildError, BuildFailure, FailureReason};
-use crate::fetch::{FetchError, FetchProgress};
-use crate::fetchurl::Fetchurl;
+use crate::fetch::FetchError;
+use crate::fetching::Fetched;
 use crate::log::BuildLog;
 use crate::observer::{BuildEvent, Task};
 use crate::output::FinishedOutput;
@@ -24,8 +24,6 @@ use crate::queue::{AfterFailure, Next, Outcome, Queue};
 use crate::registrar::Registrar;
 use crate::sandboxed::SandboxedBuild;
 
-/// How many files are fetched in one call: each holds a lock file open meanwhile.
-const FETCH_GROUP: usize = 256;
 /// How often a lock that another process holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 
@@ -43,7 +41,7 @@ pub struct BuildReport {
 }
 
 #[derive(Clone, Copy)]
-enum Job<'p> {
+pub(crate) enum Job<'p> {
     Build(&'p PlannedBuild),
     Fetch(&'p PlannedBuild),
     Substitute(&'p PlannedSubstitution),
@@ -81,16 +79,9 @@ impl<'p> Job<'p> {
 }
 
 /// How a job that did not fail ended.
-enum Success {
+pub(crate) enum Success {
     Made,
     Reused,
-}
-
-/// A fetched file on its way to become an output.
-struct Fetched {
-    fetchurl: Fetchurl,
-    locks: PathLocks,
-    result: Result<(), FetchError>,
 }
 
 pub(crate) fn apply_plan(
@@ -152,28 +143,28 @@ fn dependencies(jobs: &[Job<'_>]) -> Vec<BTreeSet<usize>> {
 }
 
 /// One application of a plan.
-struct Run<'r> {
-    builder: &'r Builder<'r>,
-    jobs: Vec<Job<'r>>,
-    queue: Queue,
-    registrar: Registrar<'r>,
-    scratch: Scratch,
-    fetched: Mutex<BTreeMap<usize, Fetched>>,
+pub(crate) struct Run<'r> {
+    pub(crate) builder: &'r Builder<'r>,
+    pub(crate) jobs: Vec<Job<'r>>,
+    pub(crate) queue: Queue,
+    pub(crate) registrar: Registrar<'r>,
+    pub(crate) scratch: Scratch,
+    pub(crate) fetched: Mutex<BTreeMap<usize, Fetched>>,
     failures: Mutex<Vec<BuildFailure>>,
     report: Mutex<BuildReport>,
     /// Set when the user cancels, and when a failure shall end what runs.
-    stop: Cancellation,
+    pub(crate) stop: Cancellation,
 }
 
 impl Run<'_> {
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         if self.builder.tools.cancellation.is_cancelled() {
             self.stop.cancel();
         }
         self.stop.is_cancelled()
     }
 
-    fn event(&self, event: &BuildEvent<'_>) {
+    pub(crate) fn event(&self, event: &BuildEvent<'_>) {
         self.builder.tools.observer.event(event);
     }
 
@@ -225,7 +216,7 @@ impl Run<'_> {
         }
     }
 
-    fn count(&self, job: Job<'_>, success: &Success) {
+    pub(crate) fn count(&self, job: Job<'_>, success: &Success) {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         match (success, job) {
             (Success::Reused, _) => report.reused += 1,
@@ -235,7 +226,7 @@ impl Run<'_> {
         }
     }
 
-    fn fail(
+    pub(crate) fn fail(
         &self,
         i: usize,
         reason: FailureReason,
@@ -269,7 +260,7 @@ impl Run<'_> {
 
     /// Locks paths, polling, because the holder may be waiting for what we have not registered yet. `None` when
     /// everything is there already.
-    fn lock_missing<'p>(
+    pub(crate) fn lock_missing<'p>(
         &self,
         paths: impl IntoIterator<Item = &'p StorePath> + Clone,
     ) -> Result<Option<PathLocks>, FailureReason> {
@@ -293,7 +284,7 @@ impl Run<'_> {
         }
     }
 
-    fn all_present<'p>(
+    pub(crate) fn all_present<'p>(
         &self,
         paths: impl IntoIterator<Item = &'p StorePath>,
     ) -> Result<bool, StoreError> {
@@ -394,7 +385,7 @@ impl Run<'_> {
         Ok(outputs.into_iter().map(with_references).collect())
     }
 
-    fn register_outputs(
+    pub(crate) fn register_outputs(
         &self,
         planned: &PlannedBuild,
         made: BTreeMap<String, (PathBuf, References)>,
@@ -487,149 +478,6 @@ impl Run<'_> {
         Ok(Success::Made)
     }
 
-    /// Fetches all files, group by group, and hands each over to the workers as it comes.
-    fn fetch_all(&self, fetches: &BTreeSet<usize>) {
-        let all: Vec<usize> = fetches.iter().copied().collect();
-        let mut later = Vec::new();
-        for group in all.chunks(FETCH_GROUP) {
-            self.fetch_group(group, &mut later);
-        }
-        // Somebody else held these; now there is time to wait for them.
-        for i in later {
-            let Job::Fetch(planned) = self.jobs[i] else {
-                continue;
-            };
-            match self.lock_missing(planned.outputs.values()) {
-                Ok(None) => self.reuse(i, planned),
-                Ok(Some(locks)) => {
-                    drop(locks);
-                    self.fetch_group(&[i], &mut Vec::new());
-                }
-                Err(reason) => self.fail(i, reason, (Vec::new(), None)),
-            }
-        }
-    }
-
-    fn reuse(&self, i: usize, planned: &PlannedBuild) {
-        self.count(Job::Fetch(planned), &Success::Reused);
-        self.event(&BuildEvent::Reused { path: &planned.drv });
-        self.queue.finish(i, Outcome::Done);
-    }
-
-    fn fetch_group(&self, group: &[usize], later: &mut Vec<usize>) {
-        let mut requests = Vec::new();
-        let mut begun = Vec::new();
-        for i in group {
-            let Job::Fetch(planned) = self.jobs[*i] else {
-                continue;
-            };
-            match self.begin_fetch(planned) {
-                Ok(Begun::Fetch(fetchurl, locks)) => {
-                    self.event(&BuildEvent::Started {
-                        task: Task::Fetch,
-                        path: &planned.drv,
-                    });
-                    requests.push(fetchurl.request.clone());
-                    begun.push((*i, Mutex::new(Some((fetchurl, locks)))));
-                }
-                Ok(Begun::Present) => self.reuse(*i, planned),
-                Ok(Begun::Locked) => later.push(*i),
-                Err(reason) => self.fail(*i, reason, (Vec::new(), None)),
-            }
-        }
-        if requests.is_empty() {
-            return;
-        }
-        let hand_over = |n: usize, result: Result<(), FetchError>| {
-            let Some((i, slot)) = begun.get(n) else {
-                return;
-            };
-            let Some((fetchurl, locks)) =
-                slot.lock().unwrap_or_else(PoisonError::into_inner).take()
-            else {
-                return;
-            };
-            let fetched = Fetched {
-                fetchurl,
-                locks,
-                result,
-            };
-            self.fetched
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(*i, fetched);
-            self.queue.release(*i);
-        };
-        let progress = Progress {
-            run: self,
-            hand_over: &hand_over,
-        };
-        let results = self
-            .builder
-            .tools
-            .fetcher
-            .fetch(&requests, &progress, &self.stop);
-        for (n, result) in results.into_iter().enumerate() {
-            hand_over(n, result);
-        }
-        for (n, request) in requests.iter().enumerate() {
-            // Not if the fetcher keeps its promise; a job without an end would leave the workers waiting for ever.
-            hand_over(
-                n,
-                Err(FetchError::transfer(
-                    &request.url,
-                    "the fetcher gave no result",
-                )),
-            );
-        }
-    }
-
-    fn begin_fetch(&self, planned: &PlannedBuild) -> Result<Begun, FailureReason> {
-        if self.is_cancelled() {
-            return Err(FailureReason::Cancelled);
-        }
-        if self.all_present(planned.outputs.values())? {
-            return Ok(Begun::Present);
-        }
-        let fetchurl = Fetchurl::parse(&planned.derivation, self.scratch.fresh())?;
-        let Some(locks) = self
-            .builder
-            .store
-            .try_lock_paths(planned.outputs.values())?
-        else {
-            return Ok(Begun::Locked);
-        };
-        Ok(if self.all_present(planned.outputs.values())? {
-            Begun::Present
-        } else {
-            Begun::Fetch(fetchurl, locks)
-        })
-    }
-
-    fn finish_fetch(&self, i: usize, planned: &PlannedBuild) -> Result<Success, FailureReason> {
-        let fetched = self
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&i);
-        let Some(Fetched {
-            fetchurl,
-            locks,
-            result,
-        }) = fetched
-        else {
-            return Err(FailureReason::Cancelled);
-        };
-        result?;
-        let tree = fetchurl.treat(self.scratch.fresh())?;
-        let outputs = planned
-            .outputs
-            .keys()
-            .map(|name| (name.clone(), (tree.clone(), References::None)));
-        self.register_outputs(planned, outputs.collect(), locks)?;
-        Ok(Success::Made)
-    }
-
     /// Registers the rest and says how it went.
     fn end(self) -> Result<BuildReport, BuildError> {
         self.registrar.flush()?;
@@ -674,32 +522,5 @@ impl BuildFailure {
                 | FailureReason::Builtin(crate::BuiltinError::Cancelled)
                 | FailureReason::Fetch(FetchError::Cancelled { .. })
         )
-    }
-}
-
-enum Begun {
-    Fetch(Fetchurl, PathLocks),
-    Present,
-    Locked,
-}
-
-struct Progress<'p> {
-    run: &'p Run<'p>,
-    hand_over: &'p (dyn Fn(usize, Result<(), FetchError>) + Sync),
-}
-
-impl FetchProgress for Progress<'_> {
-    fn bytes(&self, received_bytes: u64, total_bytes: u64) {
-        self.run.event(&BuildEvent::Fetched {
-            received_bytes,
-            total_bytes,
-        });
-        if self.run.builder.tools.cancellation.is_cancelled() {
-            self.run.stop.cancel();
-        }
-    }
-
-    fn complete(&self, index: usize) {
-        (self.hand_over)(index, Ok(()));
     }
 }
