@@ -8,8 +8,8 @@ use std::path::Path;
 use fs_err as fs;
 
 use super::ACCOUNT_FILES;
-use super::merge::{AccountsPlan, HomeStep};
 use super::observe::{observe_files, state_path};
+use super::plan::{AccountsPlan, HomeStep};
 use crate::root::{Durability, Ownership, Root, read_if_present, replace_file, set_owner};
 
 const ROOT_ONLY: Ownership = Ownership {

@@ -2,180 +2,24 @@
 //! NixOS's `update-users-groups.pl` does to the same attributes; the module above states them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::database::{Entry, GroupEntry, GshadowEntry, PasswdEntry, ShadowEntry};
+use super::ids::Ids;
 use super::observe::{AccountsState, HomeFound, ObservedAccounts};
 use super::password::{PasswordError, SaltSource, hash};
-use super::spec::{AccountsSpec, GroupSpec, UserSpec};
+use super::plan::{AccountChange, AccountFile, AccountsPlan, HomeStep};
+use super::spec::{AccountsSpec, UserSpec};
 use crate::root::Ownership;
 use crate::toplevel::Mode;
 
 /// The group that files name where theirs does not exist.
 const NOBODY: u32 = 65534;
-/// Ids of people.
-const PEOPLE: std::ops::Range<u32> = 1000..30000;
 /// Debian's gid of `shadow`, for a configuration that declares no such group.
 const SHADOW_GROUP: u32 = 42;
 /// Size of an automatic range of subordinate ids, and where they begin.
 pub(super) const SUB_ID_COUNT: u32 = 65536;
 pub(super) const FIRST_SUB_ID: u32 = 100_000;
-
-/// What happens to an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "change", rename_all = "camelCase")]
-pub enum AccountChange {
-    /// A user that did not exist.
-    AddUser {
-        /// Name.
-        name: String,
-        /// Its id.
-        uid: u32,
-    },
-    /// A user whose passwd entry changes.
-    ChangeUser {
-        /// Name.
-        name: String,
-    },
-    /// A user whose password changes (only with immutable users).
-    SetPassword {
-        /// Name.
-        name: String,
-    },
-    /// A user that is no longer declared, or that immutable users do not allow.
-    RemoveUser {
-        /// Name.
-        name: String,
-    },
-    /// A group that did not exist.
-    AddGroup {
-        /// Name.
-        name: String,
-        /// Its id.
-        gid: u32,
-    },
-    /// A group whose members change.
-    ChangeGroup {
-        /// Name.
-        name: String,
-    },
-    /// A group that goes.
-    RemoveGroup {
-        /// Name.
-        name: String,
-    },
-}
-
-impl fmt::Display for AccountChange {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AddUser { name, uid } => write!(formatter, "add user {name} (uid {uid})"),
-            Self::ChangeUser { name } => write!(formatter, "change user {name}"),
-            Self::SetPassword { name } => {
-                write!(formatter, "set the declared password of user {name}")
-            }
-            Self::RemoveUser { name } => write!(formatter, "remove user {name} (its files stay)"),
-            Self::AddGroup { name, gid } => write!(formatter, "add group {name} (gid {gid})"),
-            Self::ChangeGroup { name } => write!(formatter, "change group {name}"),
-            Self::RemoveGroup { name } => write!(formatter, "remove group {name}"),
-        }
-    }
-}
-
-/// A home directory to make or to correct.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HomeStep {
-    /// Whose.
-    pub user: String,
-    /// Target path.
-    pub path: PathBuf,
-    /// Whether it is new, and gets the files of /etc/skel.
-    pub create: bool,
-    /// Permission bits.
-    pub mode: Mode,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
-/// One account file as it will be. Its content is a secret for two of them and never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct AccountFile {
-    /// Name in /etc.
-    pub(crate) name: &'static str,
-    /// Whole content.
-    pub(crate) content: String,
-    /// Mode and owner.
-    pub(crate) ownership: Ownership,
-}
-
-/// Everything about accounts, ready to be applied.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountsPlan {
-    /// What changes, for people to read.
-    pub changes: Vec<AccountChange>,
-    /// Home directories, in order of the user's id.
-    pub homes: Vec<HomeStep>,
-    /// What was not done, and why.
-    pub warnings: Vec<String>,
-    /// What was planned on: applying to anything else would undo somebody's change.
-    #[serde(skip)]
-    pub(crate) observed: ObservedAccounts,
-    #[serde(skip)]
-    pub(crate) files: Vec<AccountFile>,
-    #[serde(skip)]
-    pub(crate) state: AccountsState,
-    #[serde(skip)]
-    pub(crate) users: BTreeMap<String, (u32, u32)>,
-    #[serde(skip)]
-    pub(crate) groups: BTreeMap<String, u32>,
-}
-
-impl fmt::Debug for AccountsPlan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("AccountsPlan")
-            .field("changes", &self.changes)
-            .finish_non_exhaustive()
-    }
-}
-
-impl AccountsPlan {
-    /// Uid of a user by name, as it will be.
-    pub fn uid(&self, user: &str) -> Option<u32> {
-        self.users.get(user).map(|(uid, _)| *uid)
-    }
-
-    /// Gid of a group by name, as it will be.
-    pub fn gid(&self, group: &str) -> Option<u32> {
-        self.groups.get(group).copied()
-    }
-}
-
-impl fmt::Display for AccountsPlan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for change in &self.changes {
-            writeln!(formatter, "{change}")?;
-        }
-        for home in &self.homes {
-            let verb = if home.create {
-                "create"
-            } else {
-                "correct owner and mode of"
-            };
-            writeln!(formatter, "{verb} home directory {}", home.path.display())?;
-        }
-        self.warnings
-            .iter()
-            .try_for_each(|warning| writeln!(formatter, "warning: {warning}"))
-    }
-}
 
 /// Whether `passwd`, `useradd` and the like have a lasting effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +38,7 @@ pub fn plan_accounts(
     salts: &mut dyn SaltSource,
 ) -> Result<AccountsPlan, PasswordError> {
     let mut merger = Merger::new(spec, mutability, observed);
+    merger.assign_ids();
     merger.merge_groups();
     let mut homes = Vec::new();
     for user in &spec.users {
@@ -247,7 +92,7 @@ impl<'a> Merger<'a> {
         let observed = self.observed;
         for group in &self.spec.groups {
             let existing = observed.group(&group.name);
-            let gid = self.group_id(group, existing);
+            let gid = self.state.gids.get(&group.name).copied().unwrap_or(NOBODY);
             let mut members: BTreeSet<String> = group.members.iter().cloned().collect();
             let joining = self
                 .spec
@@ -288,7 +133,6 @@ impl<'a> Merger<'a> {
                 }
                 Some(_) => {}
             }
-            self.state.gids.insert(entry.name.clone(), gid);
             self.groups.insert(entry.name.clone(), entry);
         }
         for group in &observed.group {
@@ -305,50 +149,63 @@ impl<'a> Merger<'a> {
         }
     }
 
-    fn group_id(&mut self, group: &GroupSpec, existing: Option<&GroupEntry>) -> u32 {
-        let known = existing
-            .map(|entry| entry.gid)
-            .or_else(|| self.state.gids.get(&group.name).copied());
-        self.settle_id(&format!("group `{}`", group.name), group.gid, known)
-            .unwrap_or_else(|| {
-                let in_use = self.observed.group.iter().map(|entry| entry.gid);
-                let declared = self.spec.groups.iter().filter_map(|group| group.gid);
-                let taken = in_use
-                    .chain(declared)
-                    .chain(self.state.gids.values().copied())
-                    .collect();
-                first_free(&taken)
-            })
-    }
-
-    fn user_id(&mut self, user: &UserSpec, existing: Option<&PasswdEntry>) -> u32 {
-        let known = existing
-            .map(|entry| entry.uid)
-            .or_else(|| self.state.uids.get(&user.name).copied());
-        self.settle_id(&format!("user `{}`", user.name), user.uid, known)
-            .unwrap_or_else(|| {
-                let in_use = self.observed.passwd.iter().map(|entry| entry.uid);
-                let declared = self.spec.users.iter().filter_map(|user| user.uid);
-                let taken = in_use
-                    .chain(declared)
-                    .chain(self.state.uids.values().copied())
-                    .collect();
-                first_free(&taken)
-            })
-    }
-
-    /// An id once given stays: files on disk carry the number.
-    fn settle_id(&mut self, what: &str, declared: Option<u32>, known: Option<u32>) -> Option<u32> {
-        match (declared, known) {
-            (Some(wanted), Some(has)) if wanted != has => {
-                let text = format!(
-                    "{what} keeps its id {has}; the declared {wanted} is not applied, for files carry the number"
-                );
-                self.warnings.push(text);
-                Some(has)
-            }
-            (declared, known) => known.or(declared),
-        }
+    /// Settles the number of every declared group and user.
+    fn assign_ids(&mut self) {
+        let observed = self.observed;
+        let (before, kept) = (
+            &observed.state,
+            |name: &str, declared: &BTreeSet<String>| self.keeps_undeclared(name, declared),
+        );
+        let groups = Ids {
+            kind: "group",
+            declared: self
+                .spec
+                .groups
+                .iter()
+                .map(|group| (group.name.as_str(), group.gid))
+                .collect(),
+            existing: observed
+                .group
+                .iter()
+                .map(|group| (group.name.as_str(), group.gid))
+                .collect(),
+            staying: observed
+                .group
+                .iter()
+                .filter(|group| !self.state.declared_groups.contains(&group.name))
+                .filter(|group| kept(&group.name, &before.declared_groups))
+                .map(|group| (group.name.as_str(), group.gid))
+                .collect(),
+            remembered: &before.gids,
+        };
+        let users = Ids {
+            kind: "user",
+            declared: self
+                .spec
+                .users
+                .iter()
+                .map(|user| (user.name.as_str(), user.uid))
+                .collect(),
+            existing: observed
+                .passwd
+                .iter()
+                .map(|user| (user.name.as_str(), user.uid))
+                .collect(),
+            staying: observed
+                .passwd
+                .iter()
+                .filter(|user| !self.state.declared_users.contains(&user.name))
+                .filter(|user| kept(&user.name, &before.declared_users))
+                .map(|user| (user.name.as_str(), user.uid))
+                .collect(),
+            remembered: &before.uids,
+        };
+        let (gids, group_warnings) = groups.assign();
+        let (uids, user_warnings) = users.assign();
+        self.state.gids.extend(gids);
+        self.state.uids.extend(uids);
+        self.warnings.extend(group_warnings);
+        self.warnings.extend(user_warnings);
     }
 
     fn merge_user(
@@ -357,7 +214,7 @@ impl<'a> Merger<'a> {
         salts: &mut dyn SaltSource,
     ) -> Result<(), PasswordError> {
         let existing = self.observed.user(&user.name);
-        let uid = self.user_id(user, existing);
+        let uid = self.state.uids.get(&user.name).copied().unwrap_or(NOBODY);
         let gid = self
             .groups
             .get(&user.group)
@@ -392,7 +249,6 @@ impl<'a> Merger<'a> {
             Some(_) => {}
         }
         self.merge_shadow(user, salts)?;
-        self.state.uids.insert(user.name.clone(), uid);
         self.users.insert(user.name.clone(), entry);
         Ok(())
     }
@@ -551,7 +407,7 @@ impl<'a> Merger<'a> {
             account_file("group", groups.iter().map(|group| group.line()), public),
             account_file("passwd", passwd.iter().map(|user| user.line()), public),
         ];
-        self.changes.sort_by_key(change_order);
+        self.changes.sort_by_key(AccountChange::order);
         AccountsPlan {
             observed: self.observed.clone(),
             files,
@@ -584,13 +440,6 @@ fn locked_entry(name: &str) -> ShadowEntry {
     }
 }
 
-fn first_free(taken: &BTreeSet<u32>) -> u32 {
-    PEOPLE
-        .into_iter()
-        .find(|id| !taken.contains(id))
-        .unwrap_or(NOBODY)
-}
-
 fn account_file(
     name: &'static str,
     lines: impl Iterator<Item = String>,
@@ -602,18 +451,4 @@ fn account_file(
         content,
         ownership,
     }
-}
-
-/// Groups before users, additions before changes before removals, then by name.
-fn change_order(change: &AccountChange) -> (u8, String) {
-    let (rank, name) = match change {
-        AccountChange::AddGroup { name, .. } => (0, name),
-        AccountChange::ChangeGroup { name } => (1, name),
-        AccountChange::AddUser { name, .. } => (2, name),
-        AccountChange::ChangeUser { name } => (3, name),
-        AccountChange::SetPassword { name } => (4, name),
-        AccountChange::RemoveUser { name } => (5, name),
-        AccountChange::RemoveGroup { name } => (6, name),
-    };
-    (rank, name.clone())
 }

@@ -7,9 +7,11 @@
 
 mod apply;
 mod database;
+mod ids;
 mod merge;
 mod observe;
 mod password;
+mod plan;
 mod spec;
 mod sub_ids;
 #[cfg(test)]
@@ -17,9 +19,10 @@ mod tests;
 
 pub use apply::{apply_accounts, sync_accounts};
 pub use database::{GroupEntry, GshadowEntry, PasswdEntry, ShadowEntry, SubIdEntry};
-pub use merge::{AccountChange, AccountsPlan, HomeStep, Mutability, plan_accounts};
+pub use merge::{Mutability, plan_accounts};
 pub use observe::{AccountsState, ObservedAccounts, observe};
 pub use password::{PasswordError, RandomSalts, SaltSource};
+pub use plan::{AccountChange, AccountsPlan, HomeStep};
 pub use spec::{AccountsSpec, Date, GroupSpec, SubIdRange, UserSpec};
 
 /// The account files, in the order in which they are written: what is only looked up by name comes first, so that a

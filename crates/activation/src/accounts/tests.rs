@@ -1,11 +1,14 @@
 //! The rules of users and groups: declared, current and remembered state in, account files out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
 use super::database::{GroupEntry, PasswdEntry, ShadowEntry, SubIdEntry, parse_entries};
-use super::merge::{AccountsPlan, Mutability, plan_accounts};
+use super::merge::{Mutability, plan_accounts};
 use super::observe::ObservedAccounts;
 use super::password::{PasswordError, SaltSource};
+use super::plan::AccountsPlan;
 use super::spec::{AccountsSpec, GroupSpec, SubIdRange, UserSpec};
 
 struct FixedSalt;
@@ -333,6 +336,90 @@ fn ids_never_change_and_are_never_given_twice() {
 }
 
 #[test]
+fn a_declared_number_that_somebody_has_is_not_shared() {
+    let first = plan(
+        &spec(vec![user("a", 1000), user("c", 1001)]),
+        Mutability::Mutable,
+        &ObservedAccounts::default(),
+    );
+    let observed = after(&first, &[("passwd", "byhand:x:1007:100::/:/bin/sh\n")]);
+    // Evaluation numbers people anew when one comes between.
+    let shifted = spec(vec![
+        user("a", 1000),
+        user("b", 1001),
+        user("c", 1002),
+        user("d", 1007),
+    ]);
+    let second = plan(&shifted, Mutability::Mutable, &observed);
+    let ids = ["a", "b", "c", "d", "byhand"].map(|name| second.uid(name));
+    assert_eq!(
+        ids,
+        [Some(1000), Some(1003), Some(1001), Some(1004), Some(1007)]
+    );
+    assert_eq!(
+        second.warnings[1],
+        "user `b` gets the id 1003; the declared 1001 belongs to `c`"
+    );
+    assert_eq!(
+        second.warnings[2],
+        "user `d` gets the id 1004; the declared 1007 belongs to `byhand`"
+    );
+}
+
+#[test]
+fn a_renamed_user_takes_its_number_along() {
+    let first = plan(
+        &spec(vec![user("bob", 1000)]),
+        Mutability::Mutable,
+        &ObservedAccounts::default(),
+    );
+    let second = plan(
+        &spec(vec![user("robert", 1000)]),
+        Mutability::Mutable,
+        &after(&first, &[]),
+    );
+    assert_eq!(
+        (second.uid("robert"), second.uid("bob")),
+        (Some(1000), None)
+    );
+    assert_eq!(second.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_number_that_found_a_new_owner_is_not_given_back() {
+    let person = |name: &str| UserSpec {
+        uid: None,
+        ..user(name, 0)
+    };
+    let first = plan(
+        &spec(vec![person("a")]),
+        Mutability::Mutable,
+        &ObservedAccounts::default(),
+    );
+    let second = plan(&spec(vec![]), Mutability::Mutable, &after(&first, &[]));
+    let third = plan(
+        &spec(vec![person("a"), user("b", 1000)]),
+        Mutability::Mutable,
+        &after(&second, &[]),
+    );
+    assert_eq!((third.uid("b"), third.uid("a")), (Some(1000), Some(1001)));
+}
+
+#[test]
+fn two_users_that_both_declare_a_number_share_it() {
+    let toor = UserSpec {
+        uid: Some(0),
+        ..user("toor", 0)
+    };
+    let plan = plan(
+        &spec(vec![user("root", 0), toor]),
+        Mutability::Mutable,
+        &ObservedAccounts::default(),
+    );
+    assert_eq!((plan.uid("root"), plan.uid("toor")), (Some(0), Some(0)));
+}
+
+#[test]
 fn automatic_ids_keep_clear_of_declared_ones() {
     let person = UserSpec {
         uid: None,
@@ -395,4 +482,66 @@ fn an_unknown_primary_group_is_reported() {
         ["user `lost` has the unknown group `nowhere`"]
     );
     assert!(file(&plan, "passwd").contains("lost:x:1000:65534:"));
+}
+
+/// A few names, so that configurations and machines overlap; ids are given or left to activation.
+fn any_spec() -> impl Strategy<Value = AccountsSpec> {
+    let name = proptest::sample::select(vec!["a", "b", "c", "d"]);
+    let id = proptest::option::of(1000_u32..1006);
+    let users = proptest::collection::btree_map(name, (id, proptest::bool::ANY), 0..4);
+    users.prop_map(|users| {
+        let mut taken = BTreeSet::new();
+        let users = users.into_iter().map(|(name, (uid, ranged))| {
+            // Evaluation refuses two users with one number.
+            let uid = uid.filter(|uid| taken.insert(*uid));
+            UserSpec {
+                uid,
+                auto_sub_id_range: ranged,
+                ..user(name, 0)
+            }
+        });
+        let users: Vec<UserSpec> = users
+            .map(|spec| UserSpec {
+                uid: spec.uid,
+                ..spec
+            })
+            .collect();
+        spec(users)
+    })
+}
+
+fn any_mutability() -> impl Strategy<Value = Mutability> {
+    proptest::sample::select(vec![Mutability::Mutable, Mutability::Immutable])
+}
+
+proptest! {
+    #[test]
+    fn over_any_sequence_of_configurations_ids_stay_and_files_agree(
+        steps in proptest::collection::vec((any_spec(), any_mutability()), 1..6)
+    ) {
+        let mut observed = ObservedAccounts::default();
+        for (spec, mutability) in steps {
+            let result = plan(&spec, mutability, &observed);
+            for (name, (uid, _)) in &result.users {
+                let before = observed.passwd.iter().find(|line| line.name == *name);
+                prop_assert!(before.is_none_or(|line| line.uid == *uid), "the id of {} never changes", name);
+            }
+            let distinct: BTreeSet<u32> = result.users.values().map(|(uid, _)| *uid).collect();
+            prop_assert_eq!(distinct.len(), result.users.len(), "nobody shares an id");
+            for declared in &spec.users {
+                prop_assert!(result.uid(&declared.name).is_some(), "{} exists", declared.name);
+            }
+            let next = after(&result, &[]);
+            let names = |lines: &[ShadowEntry]| -> BTreeSet<String> { lines.iter().map(|line| line.name.clone()).collect() };
+            let users: BTreeSet<String> = next.passwd.iter().map(|line| line.name.clone()).collect();
+            prop_assert_eq!(names(&next.shadow), users, "passwd and shadow name the same users");
+            let mut ranges: Vec<(u32, u32)> = next.subuid.iter().map(|entry| (entry.start, entry.count)).collect();
+            ranges.sort_unstable();
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "ranges overlap: {:?}", ranges);
+            let again = plan(&spec, mutability, &next);
+            prop_assert_eq!(changes(&again), Vec::<String>::new(), "a second activation changes nothing");
+            prop_assert!(again.files == result.files);
+            observed = next;
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Services across a switch: unit files of the old and the new generation + what runs → what to stop, reload, restart and
-//! start, each with its reason. The rules are in [`plan`](plan_units)'s module; nothing here talks to systemd.
+//! start, each with its reason. The rules are in [`plan_units`]'s module; nothing here talks to systemd.
 
 mod compare;
+mod decide;
 mod file;
 mod fstab;
 mod graph;
@@ -13,6 +14,7 @@ mod settings;
 mod tests;
 mod view;
 
+pub use decide::plan_units;
 pub use file::Unit;
-pub use plan::{ManagerReload, UnitAction, UnitPlan, UnitState, UnitStep, plan_units};
+pub use plan::{ManagerReload, UnitAction, UnitPlan, UnitState, UnitStep};
 pub use view::GenerationView;
