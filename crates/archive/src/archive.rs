@@ -15,6 +15,7 @@ use crate::architecture::Architecture;
 use crate::fetch::{Download, FetchError, Fetcher, Progress};
 use crate::index::{BuildError, Index, IndexError, Package, Source, build_index};
 use crate::lock::{Lock, LockedIndex, LockedSuite, hex};
+use crate::search::{Found, search};
 
 /// Raised when the index's bytes change for the same `Packages` texts.
 const INDEX_FORMAT: &str = "1";
@@ -148,6 +149,15 @@ impl Archive {
             .names()
             .map(str::to_owned)
             .collect())
+    }
+
+    /// Packages whose name or summary holds every word; see [`crate::search::search`].
+    pub fn search(
+        &self,
+        words: &[&str],
+        architecture: Architecture,
+    ) -> Result<Vec<Found>, ArchiveError> {
+        self.with_index(architecture, |index| Ok(search(index, words)?))
     }
 
     /// Where a package's .deb is kept once it was fetched.
@@ -293,7 +303,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()>
     std::fs::create_dir_all(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     // Temporary files are private; this one is nobody's secret.
-    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.as_file()
+        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

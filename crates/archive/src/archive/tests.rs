@@ -143,3 +143,51 @@ fn an_architecture_without_index_is_an_error() {
         "the lock has no index for `arm64`; run `esker update`"
     );
 }
+
+#[test]
+fn a_solution_is_kept_and_a_damaged_one_replaced() {
+    use crate::solver::{Essential, Recommends, Request, Root};
+    let fixture = fixture();
+    let roots = vec![Root {
+        relation: "a".to_owned(),
+        wanted_by: "test".to_owned(),
+    }];
+    let request = Request {
+        architecture: Architecture::Amd64,
+        roots,
+        recommends: Recommends::No,
+        essential: Essential::Ignore,
+        exclude: Vec::new(),
+    };
+    let solution = fixture.archive.solve(&request).unwrap();
+    let kept: Vec<_> = std::fs::read_dir(fixture.archive.directory().join("solutions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(kept.len(), 1);
+    // Without index and mirror only the kept solution can answer.
+    std::fs::remove_dir_all(fixture.archive.directory().join("index")).unwrap();
+    std::fs::rename(
+        fixture.archive.directory().join("by-hash"),
+        fixture.directory.path().join("hidden"),
+    )
+    .unwrap();
+    std::fs::rename(
+        fixture.directory.path().join("mirror"),
+        fixture.directory.path().join("gone"),
+    )
+    .unwrap();
+    assert_eq!(fixture.reopened().solve(&request).unwrap(), solution);
+    let other = Request {
+        recommends: Recommends::All,
+        ..request.clone()
+    };
+    assert!(fixture.reopened().solve(&other).is_err());
+    std::fs::rename(
+        fixture.directory.path().join("hidden"),
+        fixture.archive.directory().join("by-hash"),
+    )
+    .unwrap();
+    std::fs::write(&kept[0], b"{").unwrap();
+    assert_eq!(fixture.reopened().solve(&request).unwrap(), solution);
+}
