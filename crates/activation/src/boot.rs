@@ -41,8 +41,7 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
     // Stage 1 mounted this generation's /usr.
     let mut flip_usr = || Ok::<(), ApplyError>(());
     let failures = apply_system(root, &plan, &mut flip_usr);
-    let mut warnings = plan.accounts.warnings;
-    warnings.extend(plan.wrappers.warnings);
+    let warnings = plan.all_warnings();
     BootReport {
         failures: failures.iter().map(|error| error_chain(error)).collect(),
         warnings,

@@ -48,6 +48,15 @@ impl Root {
         Ok(self.path(self.resolve_target(target_path)?))
     }
 
+    /// A host path by which a file behind links is opened. On the machine the kernel follows them.
+    pub(crate) fn opening_path(&self, target_path: &Path) -> io::Result<PathBuf> {
+        if self.is_machine() {
+            Ok(target_path.to_owned())
+        } else {
+            self.resolve(target_path)
+        }
+    }
+
     /// Like [`Root::resolve`], but the answer is a target path (it begins with `/` and knows no prefix).
     pub fn resolve_target(&self, target_path: impl AsRef<Path>) -> io::Result<PathBuf> {
         resolve_links(target_path.as_ref(), |directory| {

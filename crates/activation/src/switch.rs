@@ -249,8 +249,7 @@ pub fn apply_switch(
         UnitAction::Start,
     ]);
     failed.retain(|unit| !failed_before.contains(unit) || touched.contains(&unit.as_str()));
-    let mut warnings = plan.system.accounts.warnings.clone();
-    warnings.extend(plan.system.wrappers.warnings.iter().cloned());
+    let warnings = plan.system.all_warnings();
     Ok(SwitchReport {
         failures,
         failed_units: failed,

@@ -80,6 +80,8 @@ pub struct SystemPlan {
     pub accounts: AccountsPlan,
     /// /run/wrappers.
     pub wrappers: WrappersPlan,
+    /// What was left out, and why.
+    pub warnings: Vec<String>,
     #[serde(skip)]
     pub(crate) state_directory: PathBuf,
 }
@@ -91,7 +93,8 @@ pub fn plan_system(
     occasion: Occasion,
 ) -> Result<SystemPlan, PlanError> {
     let toplevel = Toplevel::load(root, toplevel)?;
-    let manifest: EtcManifest = toplevel.load_beside_etc(root, "manifest.json")?;
+    let mut manifest: EtcManifest = toplevel.load_beside_etc(root, "manifest.json")?;
+    let reserved = manifest.remove_reserved();
     manifest.check()?;
     let spec: AccountsSpec = toplevel.load_beside_etc(root, "accounts.json")?;
     let config = &toplevel.config;
@@ -123,11 +126,26 @@ pub fn plan_system(
         etc,
         accounts,
         wrappers,
+        warnings: reserved
+            .iter()
+            .map(|path| format!("/etc/{path} is activation's own; the manifest's is left out"))
+            .collect(),
         state_directory: toplevel.config.state_directory,
     })
 }
 
 impl SystemPlan {
+    /// Everything that people should know though nothing failed.
+    pub fn all_warnings(&self) -> Vec<String> {
+        let all = self
+            .accounts
+            .warnings
+            .iter()
+            .chain(&self.wrappers.warnings)
+            .chain(&self.warnings);
+        all.cloned().collect()
+    }
+
     /// What will happen, one line per change, without secrets.
     pub fn describe(&self) -> String {
         self.to_string()
@@ -153,10 +171,9 @@ impl fmt::Display for SystemPlan {
                 names.join(", ")
             )?;
         }
-        self.wrappers
-            .warnings
-            .iter()
-            .try_for_each(|warning| writeln!(formatter, "warning: {warning}"))?;
+        for warning in self.wrappers.warnings.iter().chain(&self.warnings) {
+            writeln!(formatter, "warning: {warning}")?;
+        }
         if self.current.as_ref() != Some(&self.toplevel) {
             writeln!(
                 formatter,

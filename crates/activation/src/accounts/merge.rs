@@ -94,12 +94,6 @@ impl<'a> Merger<'a> {
             let existing = observed.group(&group.name);
             let gid = self.state.gids.get(&group.name).copied().unwrap_or(NOBODY);
             let mut members: BTreeSet<String> = group.members.iter().cloned().collect();
-            let joining = self
-                .spec
-                .users
-                .iter()
-                .filter(|user| user.groups.contains(&group.name));
-            members.extend(joining.map(|user| user.name.clone()));
             if let Some(existing) = existing {
                 // Membership of people made with useradd is theirs; that of declared users is the configuration's.
                 let declared = |user: &String| {
@@ -264,7 +258,7 @@ impl<'a> Merger<'a> {
             None => locked_entry(&user.name),
         };
         if let Some(expires) = user.expires {
-            entry.aging[5] = expires.days.to_string();
+            entry.aging[5] = expires.to_string();
         }
         if existing.is_none() || self.mutability == Mutability::Immutable {
             let old = existing.map(|entry| entry.password.as_str());

@@ -23,7 +23,7 @@ pub use merge::{Mutability, plan_accounts};
 pub use observe::{AccountsState, ObservedAccounts, observe};
 pub use password::{PasswordError, RandomSalts, SaltSource};
 pub use plan::{AccountChange, AccountsPlan, HomeStep};
-pub use spec::{AccountsSpec, Date, GroupSpec, SubIdRange, UserSpec};
+pub use spec::{AccountsSpec, GroupSpec, SubIdRange, UserSpec};
 
 /// The account files, in the order in which they are written: what is only looked up by name comes first, so that a
 /// cut in between leaves entries without an account, never an account without its password.

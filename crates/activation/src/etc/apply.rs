@@ -66,19 +66,21 @@ pub fn apply_changes(
     Ok(failures)
 }
 
-struct Target {
+struct Target<'a> {
+    root: &'a Root,
     etc: PathBuf,
-    static_etc: PathBuf,
+    static_etc: &'a Path,
     replaced: PathBuf,
 }
 
-impl Target {
-    fn new(root: &Root, plan: &EtcPlan) -> io::Result<Self> {
+impl<'a> Target<'a> {
+    fn new(root: &'a Root, plan: &'a EtcPlan) -> io::Result<Self> {
         let etc = root.path("/etc");
         fs::create_dir_all(&etc)?;
         Ok(Self {
+            root,
             etc,
-            static_etc: root.resolve(&plan.static_etc)?,
+            static_etc: &plan.static_etc,
             replaced: root.path(REPLACED),
         })
     }
@@ -123,7 +125,7 @@ impl Target {
                 uid,
                 gid,
             } => {
-                let content = fs::read(self.static_etc.join(relative))?;
+                let content = fs::read(self.root.opening_path(&self.static_etc.join(relative))?)?;
                 let owner = Ownership {
                     mode: mode.0,
                     uid: *uid,

@@ -83,12 +83,6 @@ pub enum ManifestError {
         /// As written.
         path: String,
     },
-    /// A path that activation writes itself.
-    #[error("the /etc manifest declares `{path}`, which activation itself writes")]
-    Reserved {
-        /// As written.
-        path: String,
-    },
     /// Two entries for one path.
     #[error("the /etc manifest declares `{path}` twice")]
     Duplicate {
@@ -147,6 +141,17 @@ impl EtcEntry {
 }
 
 impl EtcManifest {
+    /// Takes out what activation writes itself, and answers what went: a package's default must not keep a machine from
+    /// booting.
+    pub fn remove_reserved(&mut self) -> Vec<String> {
+        let is_reserved = |entry: &EtcEntry| RESERVED.contains(&entry.path.as_str());
+        let (reserved, entries) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(is_reserved);
+        self.entries = entries;
+        Vec::into_iter(reserved).map(|entry| entry.path).collect()
+    }
+
     /// Checks what the planner relies on. Errors name the offending entry.
     pub fn check(&self) -> Result<(), ManifestError> {
         let mut files = BTreeSet::new();
@@ -158,11 +163,6 @@ impl EtcManifest {
                 .any(|part| matches!(part, "" | "." | ".."))
             {
                 return Err(ManifestError::Path {
-                    path: entry.path.clone(),
-                });
-            }
-            if RESERVED.contains(&entry.path.as_str()) {
-                return Err(ManifestError::Reserved {
                     path: entry.path.clone(),
                 });
             }
@@ -279,14 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn what_activation_writes_itself_is_refused() {
-        let found = manifest(vec![EtcEntry::new("passwd", EtcKind::Copy)]).check();
-        assert_eq!(
-            found,
-            Err(ManifestError::Reserved {
-                path: "passwd".into()
-            })
-        );
+    fn what_activation_writes_itself_is_taken_out() {
+        let mut found = manifest(vec![
+            EtcEntry::new("passwd", EtcKind::Copy),
+            EtcEntry::link("a"),
+        ]);
+        assert_eq!(found.remove_reserved(), ["passwd"]);
+        assert_eq!(found.entries, [EtcEntry::link("a")]);
     }
 
     #[test]

@@ -51,11 +51,13 @@ pub fn observe(
 ) -> io::Result<ObservedEtc> {
     let etc = root.path("/etc");
     let old_copies = Copies {
-        tree: root.resolve(&old.static_etc)?,
+        root,
+        tree: &old.static_etc,
         manifest: &old.manifest,
     };
     let new_copies = Copies {
-        tree: root.resolve(static_etc)?,
+        root,
+        tree: static_etc,
         manifest: new,
     };
     let old_kinds = old_copies.kinds();
@@ -97,7 +99,9 @@ pub fn observe(
 
 /// The copies of one generation.
 struct Copies<'a> {
-    tree: PathBuf,
+    root: &'a Root,
+    /// Target path of its tree.
+    tree: &'a Path,
     manifest: &'a EtcManifest,
 }
 
@@ -113,7 +117,7 @@ impl Copies<'_> {
     /// What a copy has to contain. An old generation's tree may have been collected: then nothing equals it.
     fn content(&self, path: &str, kinds: &BTreeMap<&str, EtcKind>) -> io::Result<Option<Vec<u8>>> {
         if kinds.get(path) == Some(&EtcKind::Copy) {
-            read_if_present(&self.tree.join(path))
+            read_if_present(&self.root.opening_path(&self.tree.join(path))?)
         } else {
             Ok(None)
         }
