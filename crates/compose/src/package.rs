@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deb_formats::control::{ControlError, paragraphs};
+use deb_formats::control::{ControlError, Paragraph, paragraphs};
 use deb_formats::relation::{RelationError, parse_relations};
 use thiserror::Error;
 
@@ -123,6 +123,14 @@ pub enum LoadError {
     },
 }
 
+impl Control {
+    /// A field of the control file.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        paragraphs(&self.text).next()?.ok()?.get(name)
+    }
+}
+
 impl Package {
     /// Loads a package path.
     ///
@@ -150,6 +158,21 @@ impl Package {
             members,
             effects: Vec::new(),
         })
+    }
+
+    /// Name and version of a package path, without loading the rest.
+    ///
+    /// # Errors
+    /// As for [`Package::load`].
+    pub fn load_identity(store: &StoreLocation, store_path: &str) -> Result<(String, String), LoadError> {
+        let (base, _) = store.split(store_path)?;
+        let path = store.physical(base)?.join("DEBIAN/control");
+        if !path.exists() {
+            return Ok((store_path_name(base).to_owned(), String::new()));
+        }
+        let text = read_text(&path)?;
+        let paragraph = parse_control(&path, &text)?;
+        Ok((required(&path, &paragraph, "Package")?, required(&path, &paragraph, "Version")?))
     }
 
     /// Whether this package declares that it takes over files of `other` in its version.
@@ -192,16 +215,8 @@ struct LoadedControl {
 fn load_control(debian: &Path) -> Result<LoadedControl, LoadError> {
     let path = debian.join("control");
     let text = read_text(&path)?;
-    let paragraph = paragraphs(&text)
-        .next()
-        .transpose()
-        .map_err(|source| LoadError::Control { path: path.clone(), source })?
-        .unwrap_or_default();
-    let field = |field| {
-        let value = paragraph.get(field).map(str::to_owned);
-        value.ok_or_else(|| LoadError::Field { path: path.clone(), field })
-    };
-    let (name, version) = (field("Package")?, field("Version")?);
+    let paragraph = parse_control(&path, &text)?;
+    let (name, version) = (required(&path, &paragraph, "Package")?, required(&path, &paragraph, "Version")?);
     let replaces = paragraph.get("Replaces").unwrap_or_default().to_owned();
     parse_relations(&replaces).map_err(|source| LoadError::Relation { path: path.clone(), source })?;
     let mut files = list(debian)?.into_iter().map(|entry| entry.0).collect::<Vec<_>>();
@@ -218,6 +233,16 @@ fn load_control(debian: &Path) -> Result<LoadedControl, LoadError> {
         false => Vec::new(),
     };
     Ok(LoadedControl { name, version, control: Control { text, conffiles, files, scripts, replaces } })
+}
+
+fn parse_control<'t>(path: &Path, text: &'t str) -> Result<Paragraph<'t>, LoadError> {
+    let paragraph = paragraphs(text).next().transpose();
+    Ok(paragraph.map_err(|source| LoadError::Control { path: path.to_owned(), source })?.unwrap_or_default())
+}
+
+fn required(path: &Path, paragraph: &Paragraph<'_>, field: &'static str) -> Result<String, LoadError> {
+    let value = paragraph.get(field).map(str::to_owned);
+    value.ok_or_else(|| LoadError::Field { path: path.to_owned(), field })
 }
 
 /// Paths of deb-conffiles(5); `remove-on-upgrade /path` names a file the package no longer ships.

@@ -23,6 +23,7 @@ use thiserror::Error;
 
 pub use conflict::FileConflict;
 pub use paths::{merged_path, pattern_matches};
+pub(crate) use permissions::parse_mode;
 pub use permissions::{AccountIds, PathPermissions};
 pub use plan::{ViewInputs, plan_view};
 

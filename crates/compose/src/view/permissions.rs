@@ -41,7 +41,8 @@ impl AccountIds {
 pub struct PathPermissions {
     /// Octal digits (`4755`).
     pub mode: Option<String>,
-    /// Owner's name or number.
+    /// Owner's name or number (`owner` is another name of this attribute).
+    #[serde(alias = "owner")]
     pub user: Option<String>,
     /// Group's name or number.
     pub group: Option<String>,
