@@ -6,6 +6,9 @@ use nix_formats::StorePath;
 use nix_formats::content_address::MakePathError;
 use nix_formats::derivation::ParseError;
 use nix_formats::nar::NarError;
+use rusqlite::ErrorCode;
+
+const DISK_FULL: &str = "the disk is full: `esker gc` frees what nothing uses any more";
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -151,10 +154,15 @@ impl StoreError {
             ),
             Self::Schema { .. } => Some("let the Nix that made this store upgrade or remove it"),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Some("the disk is full: `esker gc` frees what nothing uses any more")
+                Some(DISK_FULL)
             }
             Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::EDQUOT) => {
                 Some("the disk quota is used up: `esker gc` frees what nothing uses any more")
+            }
+            Self::Database { source, .. }
+                if source.sqlite_error_code() == Some(ErrorCode::DiskFull) =>
+            {
+                Some(DISK_FULL)
             }
             _ => None,
         }
