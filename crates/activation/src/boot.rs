@@ -12,6 +12,7 @@ use fs_err as fs;
 use crate::machine::Occasion;
 use crate::root::Root;
 use crate::system::{ApplyError, PlanError, apply_system, plan_system};
+use crate::views;
 
 /// The service manager.
 const SYSTEMD: &str = "/usr/lib/systemd/systemd";
@@ -40,7 +41,13 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
     };
     // Stage 1 mounted this generation's /usr.
     let mut flip_usr = || Ok::<(), ApplyError>(());
-    let failures = apply_system(root, &plan, &mut flip_usr);
+    let mut failures = apply_system(root, &plan, &mut flip_usr);
+    let dropped = views::drop_all(root);
+    failures.extend(
+        dropped
+            .err()
+            .map(|error| ApplyError::new("forget the views of earlier boots", error)),
+    );
     let warnings = plan.all_warnings();
     BootReport {
         failures: failures.iter().map(|error| error_chain(error)).collect(),

@@ -15,6 +15,7 @@ pub mod system;
 pub mod systemd;
 pub mod toplevel;
 pub mod units;
+mod views;
 pub mod wrappers;
 
 pub use root::Root;

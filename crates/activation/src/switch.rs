@@ -21,6 +21,7 @@ use crate::root::Root;
 use crate::system::{ApplyError, PlanError, SystemPlan, apply_system, plan_system};
 use crate::systemd::{ManagerError, ServiceManager};
 use crate::units::{GenerationView, UnitAction, UnitPlan, plan_units};
+use crate::views;
 
 /// Where the booted kernel's modules lie in its `kernel-modules`, as stage 1 looks for them.
 const MODULE_FOLDERS: [&str; 2] = ["lib/modules", "usr/lib/modules"];
@@ -217,7 +218,7 @@ pub fn apply_switch(
         ),
     );
     let mut flip_usr = || match &plan.usr {
-        Some(flip) if root.is_machine() => flip_view(flip),
+        Some(flip) if root.is_machine() => flip_view(root, flip),
         _ => Ok(()),
     };
     let system_failures = apply_system(root, &plan.system, &mut flip_usr);
@@ -241,6 +242,15 @@ pub fn apply_switch(
         ),
     );
     failures.extend(system_failures);
+
+    if root.is_machine() {
+        let dropped = views::drop_unmounted(root);
+        failures.extend(
+            dropped
+                .err()
+                .map(|error| ApplyError::new("forget unmounted views", error)),
+        );
+    }
 
     let mut failed = failed_units(manager)?;
     let touched = plan.units.units(&[
@@ -266,7 +276,17 @@ fn failed_units(manager: &mut dyn ServiceManager) -> Result<Vec<String>, Manager
     Ok(names)
 }
 
-fn flip_view(flip: &UsrFlip) -> Result<(), ApplyError> {
+fn flip_view(root: &Root, flip: &UsrFlip) -> Result<(), ApplyError> {
+    // Both are rooted before the flip: services in namespaces of their own keep the old one.
+    let mountinfo = fs_err::read_to_string("/proc/self/mountinfo");
+    let rooted = mountinfo.and_then(|text| {
+        let mounted = mounted_view(&text);
+        mounted
+            .iter()
+            .chain([&flip.image])
+            .try_for_each(|image| views::keep(root, image))
+    });
+    rooted.map_err(|error| ApplyError::new("keep the mounted /usr from the collector", error))?;
     let cover = |source: &PathBuf| usr_view::Cover {
         source: source.clone(),
         target: PathBuf::from("lib/modules"),
