@@ -1,1 +1,227 @@
 //! A closure on a bootable disk.
+//!
+//! [`build_image`] writes a raw disk image: a GUID partition table, an EFI system partition (ESP) with systemd-boot and an
+//! entry per generation, and an ext4 partition that is mounted on `/nix`. It needs no root, no loop device and no virtual
+//! machine, and its bytes are a function of the generations' store paths and the request: identifiers derive from their
+//! hash and nothing reads a clock.
+//!
+//! The way of the data: [`contents`] observes the closure, [`plan`] gives everything its place, [`write`] carries it out.
+//! Not here: evaluating, building, changing an existing image (it is written anew, with as many generations as wanted).
+
+pub mod contents;
+mod database;
+mod identity;
+mod output;
+pub mod plan;
+pub mod write;
+
+use std::path::PathBuf;
+
+use bootloader::apply::ApplyError;
+use bootloader::entry::EntryId;
+use bootloader::esp::EspError;
+use bootloader::generation::{GenerationError, GenerationReader};
+use bootloader::loader::{LoaderSettings, SystemdBoot};
+use bootloader::plan::{PlanError, Wanted};
+use disk_formats::ext4::Ext4Error;
+use disk_formats::fat::FatError;
+use disk_formats::gpt::GptError;
+use nix_formats::StorePath;
+use store::{Store, StoreError};
+use thiserror::Error;
+
+use contents::Contents;
+use plan::ImagePlan;
+
+/// The label of the store partition and its filesystem, by which stage 1 finds `/nix`.
+pub const STORE_LABEL: &str = "esker-nix";
+/// The label of the EFI system partition and its filesystem.
+pub const ESP_LABEL: &str = "ESP";
+
+/// What to build.
+pub struct ImageRequest<'a> {
+    /// Where the closure is.
+    pub store: &'a Store,
+    /// The generations of the system profile, at least one.
+    pub generations: Vec<ImageGeneration>,
+    /// Further paths to include with their closures.
+    pub extra_roots: Vec<StorePath>,
+    /// What the machine boots.
+    pub boot: BootSettings,
+    /// How large things are.
+    pub sizes: Sizes,
+    /// The image's file; replaced when the new one is complete.
+    pub output: PathBuf,
+}
+
+/// A generation of the system profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageGeneration {
+    /// Its number.
+    pub number: u32,
+    /// Its toplevel.
+    pub toplevel: StorePath,
+}
+
+/// What the boot menu looks like.
+#[derive(Debug, Clone)]
+pub struct BootSettings {
+    /// What boots if nobody touches a key.
+    pub default: EntryId,
+    /// What titles start with, such as `Esker web1`.
+    pub title: String,
+    /// How often a new entry is tried; nothing to not count.
+    pub tries: Option<u32>,
+    /// How many generations get entries; nothing for all.
+    pub configuration_limit: Option<usize>,
+    /// `loader.conf`.
+    pub settings: LoaderSettings,
+    /// systemd-boot itself.
+    pub systemd_boot: SystemdBoot,
+}
+
+/// How large the disk and its parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes {
+    /// The whole disk; nothing for as large as needed.
+    pub disk_bytes: Option<u64>,
+    /// What stays free on the store partition if the disk's size is not given.
+    pub free_bytes: u64,
+    /// The EFI system partition.
+    pub esp_bytes: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes {
+            disk_bytes: None,
+            free_bytes: 2 << 30,
+            esp_bytes: 512 << 20,
+        }
+    }
+}
+
+/// What was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageReport {
+    /// The image's file.
+    pub output: PathBuf,
+    /// Its length; much of it is holes.
+    pub disk_bytes: u64,
+    /// How many store paths are in it.
+    pub store_paths: usize,
+    /// How many bytes of file contents are in the store partition.
+    pub contents_bytes: u64,
+    /// What was put on the EFI system partition, in words.
+    pub esp: String,
+}
+
+/// Why there is no image. An earlier file of its name is untouched.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// No generation was given.
+    #[error("an image needs at least one generation")]
+    NoGeneration,
+    /// The output's name is something that must not be replaced.
+    #[error("`{path}` {what}; give the name of a file", path = path.display())]
+    Output {
+        /// The output.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// The given disk cannot hold it.
+    #[error("the image needs a disk of {needed_bytes} bytes; {given_bytes} were given")]
+    TooSmall {
+        /// What would suffice.
+        needed_bytes: u64,
+        /// What was given.
+        given_bytes: u64,
+    },
+    /// The store could not be read.
+    #[error("cannot read the store for the image")]
+    Store(#[from] StoreError),
+    /// A file could not be read or written.
+    #[error("cannot {action} `{path}`", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the store is neither regular, directory nor symlink.
+    #[error("`{path}` is neither a file nor a directory nor a symlink and cannot be in an image", path = path.display())]
+    FileType {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of the store changed while it was copied.
+    #[error("`{path}` changed while it was copied into the image", path = path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A generation cannot be booted.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// The boot entries do not fit.
+    #[error(transparent)]
+    BootPlan(#[from] PlanError),
+    /// The EFI system partition could not be filled.
+    #[error(transparent)]
+    Boot(#[from] ApplyError),
+    /// The EFI system partition could not be read back.
+    #[error(transparent)]
+    Esp(#[from] EspError),
+    /// The EFI system partition could not be formatted.
+    #[error(transparent)]
+    Fat(#[from] FatError),
+    /// The store partition could not be made.
+    #[error(transparent)]
+    Ext4(#[from] Ext4Error),
+    /// The partition table could not be made.
+    #[error(transparent)]
+    Gpt(#[from] GptError),
+}
+
+/// Builds an image: observes, plans, writes.
+///
+/// Errors when the store lacks something, the disk is too small or the output cannot be written; an earlier file of that
+/// name stays as it was.
+pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError> {
+    output::check(&request.output)?;
+    let contents = Contents::observe(request)?;
+    let plan = ImagePlan::new(request, contents)?;
+    tracing::debug!(plan = %plan.describe(), "image planned");
+    let wanted = wanted_entries(request)?;
+    write::write_image(&plan, &wanted, &request.output)
+}
+
+/// What the image's EFI system partition should hold.
+fn wanted_entries(request: &ImageRequest<'_>) -> Result<Wanted, ImageError> {
+    let resolve = |logical: &str| contents::resolve(request.store, logical);
+    let mut reader = GenerationReader::new(&resolve);
+    let mut generations = Vec::new();
+    for generation in &request.generations {
+        generations.push(reader.load(
+            generation.number,
+            &request.store.logical(&generation.toplevel),
+        )?);
+    }
+    let boot = &request.boot;
+    Ok(Wanted {
+        generations,
+        default: boot.default.clone(),
+        booted: None,
+        title: boot.title.clone(),
+        machine_id: None,
+        tries: boot.tries,
+        configuration_limit: boot.configuration_limit,
+        settings: boot.settings.clone(),
+        systemd_boot: Some(boot.systemd_boot.clone()),
+    })
+}

@@ -1,0 +1,220 @@
+//! The image's file: refusing names that must not be replaced, writing beside, renaming at the end.
+//!
+//! Knows nothing of what is written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::ImageError;
+
+/// Refuses an output that exists and is no regular file; of a device it says whether it is in use.
+pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
+    let refuse = |what: String| {
+        Err(ImageError::Output {
+            path: path.to_owned(),
+            what,
+        })
+    };
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => {
+            return Err(ImageError::Io {
+                action: "look at",
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    if kind.is_block_device() {
+        return match users_of_device(metadata.rdev(), Path::new("/")) {
+            Some(user) => refuse(format!("is a device in use ({user})")),
+            None => refuse("is a device".to_owned()),
+        };
+    }
+    refuse(
+        if kind.is_dir() {
+            "is a directory"
+        } else {
+            "is not a file"
+        }
+        .to_owned(),
+    )
+}
+
+/// Who uses a block device or a partition of it: a mount point or swap. `root` is where `/proc` and `/sys` are.
+fn users_of_device(device: u64, root: &Path) -> Option<String> {
+    // The kernel's encoding of device numbers in user space.
+    let major = (device >> 8) & 0xfff | (device >> 32) & !0xfff;
+    let minor = device & 0xff | (device >> 12) & !0xff;
+    let sys = root.join(format!("sys/dev/block/{major}:{minor}"));
+    let mut numbers = vec![format!("{major}:{minor}")];
+    let mut names = vec![device_name(&sys)];
+    for entry in sys.read_dir().into_iter().flatten().flatten() {
+        let number = std::fs::read_to_string(entry.path().join("dev"));
+        if let (true, Ok(number)) = (entry.path().join("partition").exists(), number) {
+            numbers.push(number.trim().to_owned());
+            names.push(Some(entry.file_name().to_string_lossy().into_owned()));
+        }
+    }
+    let mounts = std::fs::read_to_string(root.join("proc/self/mountinfo")).unwrap_or_default();
+    let mount = mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(2);
+        let number = fields.next()?;
+        let mount_point = fields.nth(1)?;
+        numbers
+            .iter()
+            .any(|known| known == number)
+            .then(|| format!("mounted on {mount_point}"))
+    });
+    let swaps = std::fs::read_to_string(root.join("proc/swaps")).unwrap_or_default();
+    let swap = swaps.lines().skip(1).find_map(|line| {
+        let name = line.split_whitespace().next()?.rsplit('/').next()?;
+        names
+            .iter()
+            .flatten()
+            .any(|known| known == name)
+            .then(|| "as swap".to_owned())
+    });
+    mount.or(swap)
+}
+
+fn device_name(sys: &Path) -> Option<String> {
+    let target = std::fs::read_link(sys).ok()?;
+    Some(target.file_name()?.to_string_lossy().into_owned())
+}
+
+/// A file that gets its name when it is complete, and vanishes otherwise.
+pub(crate) struct Output {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Output {
+    /// An empty file beside `path`.
+    pub(crate) fn create(path: &Path) -> Result<Self, ImageError> {
+        let folder = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .permissions(std::fs::Permissions::from_mode(0o644))
+            .tempfile_in(folder)
+            .map_err(|source| ImageError::Io {
+                action: "create",
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Output {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Another handle with a position of its own.
+    pub(crate) fn reopen(&self) -> Result<File, ImageError> {
+        self.file.reopen().map_err(self.failed("open"))
+    }
+
+    /// Makes the contents durable and gives the file its name.
+    pub(crate) fn finish(self) -> Result<(), ImageError> {
+        self.file().sync_all().map_err(self.failed("sync"))?;
+        let path = self.path;
+        self.file.persist(&path).map_err(|error| ImageError::Io {
+            action: "rename to",
+            path,
+            source: error.error,
+        })?;
+        Ok(())
+    }
+
+    /// Turns an I/O error into one that names the image.
+    pub(crate) fn failed(
+        &self,
+        action: &'static str,
+    ) -> impl FnOnce(io::Error) -> ImageError + use<> {
+        let path = self.path.clone();
+        move |source| ImageError::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::{check, users_of_device};
+
+    fn device(major: u64, minor: u64) -> u64 {
+        major << 8 | minor
+    }
+
+    #[test]
+    fn a_disk_with_a_mounted_partition_is_in_use() {
+        let root = TempDir::new().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("sys/dev/block/8:0/sda1/partition", "1\n");
+        write("sys/dev/block/8:0/sda1/dev", "8:1\n");
+        write("sys/dev/block/8:16/queue/dev", "9:9\n");
+        write(
+            "proc/self/mountinfo",
+            "22 1 8:1 / /home rw,relatime shared:1 - ext4 /dev/sda1 rw\n",
+        );
+        write("proc/swaps", "Filename Type\n/dev/sda1 partition 1 0 -2\n");
+        assert_eq!(
+            users_of_device(device(8, 0), root.path()).as_deref(),
+            Some("mounted on /home")
+        );
+        assert_eq!(users_of_device(device(8, 16), root.path()), None);
+        fs::remove_file(root.path().join("proc/self/mountinfo")).unwrap();
+        assert_eq!(
+            users_of_device(device(8, 0), root.path()).as_deref(),
+            Some("as swap")
+        );
+    }
+
+    #[test]
+    fn only_regular_files_are_replaced() {
+        let folder = TempDir::new().unwrap();
+        let error = check(folder.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("is a directory; give the name of a file"),
+            "{error}"
+        );
+        assert!(
+            check(Path::new("/dev/null"))
+                .unwrap_err()
+                .to_string()
+                .contains("is not a file")
+        );
+        fs::write(folder.path().join("old"), "").unwrap();
+        check(&folder.path().join("old")).unwrap();
+        check(&folder.path().join("new")).unwrap();
+    }
+}

@@ -1,0 +1,197 @@
+//! Writes a planned image.
+//!
+//! The order is that of likely trouble: table and ESP first, because they are small and say soonest that something is wrong;
+//! then the filesystem's metadata, then the bulk, by several threads. The image gets its name last.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use bootloader::apply::apply;
+use bootloader::esp::with_fat_esp;
+use bootloader::observe::Observed;
+use bootloader::plan::{Wanted, plan_esp};
+use disk_formats::ext4::FilePlace;
+use disk_formats::fat;
+use disk_formats::gpt::{Partition, SECTOR_BYTES};
+use disk_formats::window::Window;
+
+use crate::contents::Source;
+use crate::output::Output;
+use crate::plan::ImagePlan;
+use crate::{ESP_LABEL, ImageError, ImageReport};
+
+/// Threads that copy files; more would only wait for the disk.
+const MOST_COPIERS: usize = 4;
+
+/// Writes the image and gives it its name.
+///
+/// Errors when something cannot be read or the disk is full; nothing is left behind then.
+pub fn write_image(
+    plan: &ImagePlan,
+    wanted: &Wanted,
+    path: &Path,
+) -> Result<ImageReport, ImageError> {
+    let output = Output::create(path)?;
+    output
+        .file()
+        .set_len(plan.disk_bytes())
+        .map_err(output.failed("resize"))?;
+    plan.disk.write_to(&mut output.file())?;
+    let esp = write_esp(plan, wanted, &output)?;
+    let mut store = window(&output, plan.store())?;
+    plan.filesystem.write_metadata(&mut store)?;
+    copy_files(plan, &output)?;
+    output.finish()?;
+    Ok(ImageReport {
+        output: path.to_owned(),
+        disk_bytes: plan.disk_bytes(),
+        store_paths: plan.store_paths,
+        contents_bytes: plan.contents_bytes,
+        esp,
+    })
+}
+
+fn window(output: &Output, partition: &Partition) -> Result<Window<File>, ImageError> {
+    let file = output.reopen()?;
+    Window::new(
+        file,
+        partition.first.offset_bytes(),
+        partition.sectors * SECTOR_BYTES,
+    )
+    .map_err(output.failed("seek in"))
+}
+
+fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<String, ImageError> {
+    let mut esp = window(output, plan.esp())?;
+    fat::format(&mut esp, plan.esp_volume_id, ESP_LABEL)?;
+    with_fat_esp(&mut esp, |esp| {
+        let entries = plan_esp(&Observed::read(esp)?, wanted)?;
+        apply(&entries, esp)?;
+        Ok(entries.describe())
+    })
+}
+
+/// Copies all files, each thread a stretch of the disk.
+fn copy_files(plan: &ImagePlan, output: &Output) -> Result<(), ImageError> {
+    let start_bytes = plan.store().first.offset_bytes();
+    let places: Vec<FilePlace> = plan.filesystem.files().collect();
+    let copiers = std::thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(MOST_COPIERS);
+    let shares = shares(&places, copiers);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| {
+                scope.spawn(move || {
+                    let mut file = output.reopen()?;
+                    share.iter().try_for_each(|place| {
+                        copy_file(plan, place, start_bytes, &mut file, output)
+                    })
+                })
+            })
+            .collect();
+        // Every thread is waited for; the first error counts.
+        threads.into_iter().map(join).fold(Ok(()), Result::and)
+    })
+}
+
+fn join(
+    thread: std::thread::ScopedJoinHandle<'_, Result<(), ImageError>>,
+) -> Result<(), ImageError> {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Splits places into runs of about equally many bytes.
+fn shares(places: &[FilePlace], count: usize) -> Vec<&[FilePlace]> {
+    let length = |place: &FilePlace| place.pieces.iter().map(|(_, length)| length).sum::<u64>();
+    let total: u64 = places.iter().map(length).sum();
+    let share_bytes = total / count as u64 + 1;
+    let mut shares = Vec::new();
+    let (mut rest, mut end, mut bytes) = (places, 0, 0);
+    for place in places {
+        end += 1;
+        bytes += length(place);
+        if bytes >= share_bytes {
+            let (share, behind) = rest.split_at(end);
+            shares.push(share);
+            (rest, end, bytes) = (behind, 0, 0);
+        }
+    }
+    shares.push(rest);
+    shares
+}
+
+fn copy_file(
+    plan: &ImagePlan,
+    place: &FilePlace,
+    start_bytes: u64,
+    image: &mut File,
+    output: &Output,
+) -> Result<(), ImageError> {
+    match plan.sources.get(&place.node) {
+        Some(Source::Bytes(bytes)) => copy_pieces(place, start_bytes, image, &mut bytes.as_slice())
+            .map_err(|error| error.named(output, None)),
+        Some(Source::Host(path, _)) => {
+            let failed = |source| ImageError::Io {
+                action: "open",
+                path: path.clone(),
+                source,
+            };
+            let mut file = File::open(path).map_err(failed)?;
+            copy_pieces(place, start_bytes, image, &mut file)
+                .map_err(|error| error.named(output, Some(path)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What went wrong while copying, before it is known which file it was.
+enum CopyError {
+    Io(io::Error),
+    Changed,
+}
+
+impl CopyError {
+    /// A copy's error may be the reader's or the writer's; only a full disk is surely the image's.
+    fn named(self, output: &Output, source_path: Option<&PathBuf>) -> ImageError {
+        match (self, source_path) {
+            (CopyError::Changed, Some(path)) => ImageError::Changed { path: path.clone() },
+            (CopyError::Changed, None) => output.failed("write")(io::ErrorKind::WriteZero.into()),
+            (CopyError::Io(error), Some(path)) if error.kind() != io::ErrorKind::StorageFull => {
+                ImageError::Io {
+                    action: "copy",
+                    path: path.clone(),
+                    source: error,
+                }
+            }
+            (CopyError::Io(error), _) => output.failed("write")(error),
+        }
+    }
+}
+
+/// Copies a source that must be exactly as long as planned. Of two files the standard library lets the kernel copy.
+fn copy_pieces(
+    place: &FilePlace,
+    start_bytes: u64,
+    image: &mut File,
+    source: &mut impl Read,
+) -> Result<(), CopyError> {
+    for (offset, length) in &place.pieces {
+        image
+            .seek(SeekFrom::Start(start_bytes + offset))
+            .map_err(CopyError::Io)?;
+        let copied = io::copy(&mut source.take(*length), image).map_err(CopyError::Io)?;
+        if copied != *length {
+            return Err(CopyError::Changed);
+        }
+    }
+    match source.read(&mut [0]).map_err(CopyError::Io)? {
+        0 => Ok(()),
+        _ => Err(CopyError::Changed),
+    }
+}

@@ -1,0 +1,276 @@
+//! Whole images, looked into with `sgdisk` (gdisk), `fsck.vfat` (dosfstools), mtools, `e2fsck` and `debugfs` (e2fsprogs)
+//! and `sqlite3`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod machine;
+
+use std::fs;
+
+use images::{ImageError, build_image};
+use machine::{Machine, extract, partition, run, text};
+
+#[test]
+fn every_tool_accepts_the_image() {
+    let machine = Machine::new();
+    let first = machine.toplevel("one");
+    let report = build_image(&machine.request(&[first], "disk.img")).unwrap();
+    let image = machine.path("disk.img");
+    assert_eq!(report.disk_bytes, fs::metadata(&image).unwrap().len());
+    assert_eq!(report.store_paths, 5);
+    let verdict = run("sgdisk", &["-v", text(&image)]);
+    assert!(verdict.contains("No problems found"), "{verdict}");
+    let (esp, nix) = (machine.path("esp"), partition(&machine.path("disk.img"), 1));
+    extract(&image, 0, &esp);
+    run("fsck.vfat", &["-n", text(&esp)]);
+    run("e2fsck", &["-f", "-n", &nix]);
+    let names = run("sgdisk", &["-p", text(&image)]);
+    assert!(
+        names.contains(" ESP\n") && names.contains(" esker-nix\n"),
+        "{names}"
+    );
+    let entry = run(
+        "mtype",
+        &["-i", text(&esp), "::loader/entries/esker-1.conf"],
+    );
+    assert!(
+        entry.starts_with("title Esker test, generation 1\n"),
+        "{entry}"
+    );
+    assert!(
+        entry.contains("options init=/nix/store/one/init quiet\n"),
+        "{entry}"
+    );
+}
+
+#[test]
+fn the_store_partition_holds_the_closure_and_its_state() {
+    let machine = Machine::new();
+    let toplevel = machine.toplevel("one");
+    build_image(&machine.request(std::slice::from_ref(&toplevel), "disk.img")).unwrap();
+    let nix = partition(&machine.path("disk.img"), 1);
+    let debugfs = |command: &str| run("debugfs", &["-R", command, &nix]);
+    assert_eq!(
+        debugfs(&format!("cat /store/{toplevel}/boot.json")),
+        fs::read_to_string(machine.store.physical(&toplevel).join("boot.json")).unwrap()
+    );
+    for (path, facts) in [
+        ("/store", vec!["Mode:  0755", "User:     0"]),
+        (
+            &format!("/store/{toplevel}"),
+            vec!["Mode:  0555", "User:     0   Group:     0"],
+        ),
+        (
+            &format!("/store/{toplevel}/boot.json"),
+            vec!["Mode:  0444", "1970"],
+        ),
+        ("/persist", vec!["Type: directory"]),
+        (
+            "/var/nix/profiles/system",
+            vec!["Fast link dest: \"system-1-link\""],
+        ),
+        (
+            "/var/nix/profiles/system-1-link",
+            vec![toplevel.base_name()],
+        ),
+        ("/var/nix/gcroots/profiles", vec!["/nix/var/nix/profiles"]),
+    ] {
+        let shown = debugfs(&format!("stat {path}"));
+        assert!(
+            facts.iter().all(|fact| shown.contains(fact)),
+            "{facts:?} are not all in\n{shown}"
+        );
+    }
+    // Everything is there, byte for byte.
+    let copy = machine.path("copy");
+    fs::create_dir(&copy).unwrap();
+    debugfs(&format!("rdump /store {}", text(&copy)));
+    for path in machine.store.all_valid().unwrap() {
+        let inside = copy.join("store").join(path.base_name());
+        run(
+            "diff",
+            &[
+                "-r",
+                "--no-dereference",
+                text(&machine.store.physical(&path)),
+                text(&inside),
+            ],
+        );
+    }
+}
+
+#[test]
+fn the_database_registers_the_closure_and_nothing_else() {
+    let machine = Machine::new();
+    let toplevel = machine.toplevel("one");
+    machine.toplevel("other");
+    build_image(&machine.request(&[toplevel], "disk.img")).unwrap();
+    let (nix, db) = (
+        partition(&machine.path("disk.img"), 1),
+        machine.path("db.sqlite"),
+    );
+    run(
+        "debugfs",
+        &[
+            "-R",
+            &format!("dump /var/nix/db/db.sqlite {}", text(&db)),
+            &nix,
+        ],
+    );
+    let query = |sql: &str| run("sqlite3", &[text(&db), sql]);
+    assert_eq!(query("pragma integrity_check"), "ok\n");
+    assert_eq!(query("select count(*) from ValidPaths"), "5\n");
+    assert_eq!(query("select count(*) from Refs"), "4\n");
+    assert_eq!(
+        query("select distinct registrationTime from ValidPaths"),
+        "1\n"
+    );
+    assert_eq!(
+        run("debugfs", &["-R", "cat /var/nix/db/schema", &nix]),
+        "10"
+    );
+}
+
+#[test]
+fn the_same_systems_give_the_same_image_from_any_store() {
+    let (one, two) = (Machine::new(), Machine::new());
+    // Another order of building, and more in the store.
+    two.toplevel("unrelated");
+    let second = [two.toplevel("b"), two.toplevel("a")];
+    let first = [one.toplevel("a"), one.toplevel("b")];
+    // Sharing equal files must not show.
+    two.store.optimise().unwrap();
+    build_image(&one.request(&first, "disk.img")).unwrap();
+    build_image(&two.request(&[second[1].clone(), second[0].clone()], "disk.img")).unwrap();
+    assert!(fs::read(one.path("disk.img")).unwrap() == fs::read(two.path("disk.img")).unwrap());
+    build_image(&one.request(&first, "again.img")).unwrap();
+    assert!(fs::read(one.path("disk.img")).unwrap() == fs::read(one.path("again.img")).unwrap());
+}
+
+#[test]
+fn two_generations_share_a_kernel_and_both_are_in_the_menu() {
+    let machine = Machine::new();
+    let toplevels = [machine.toplevel("a"), machine.toplevel("b")];
+    let report = build_image(&machine.request(&toplevels, "disk.img")).unwrap();
+    assert_eq!(
+        report.esp.matches("-kernel.efi").count(),
+        1,
+        "{}",
+        report.esp
+    );
+    assert_eq!(
+        report.esp.matches("-initrd.efi").count(),
+        2,
+        "{}",
+        report.esp
+    );
+    let (esp, nix) = (machine.path("esp"), partition(&machine.path("disk.img"), 1));
+    extract(&machine.path("disk.img"), 0, &esp);
+    let entries = run("mdir", &["-b", "-i", text(&esp), "::loader/entries"]);
+    assert!(
+        entries.contains("esker-1.conf") && entries.contains("esker-2.conf"),
+        "{entries}"
+    );
+    assert!(
+        run("mtype", &["-i", text(&esp), "::loader/loader.conf"])
+            .starts_with("default esker-2.conf\n")
+    );
+    let profiles = run("debugfs", &["-R", "ls -p /var/nix/profiles", &nix]);
+    for name in ["/system/", "/system-1-link/", "/system-2-link/"] {
+        assert!(profiles.contains(name), "{profiles}");
+    }
+}
+
+#[test]
+fn a_disk_of_a_given_size_is_used_whole() {
+    let machine = Machine::new();
+    let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
+    request.sizes.disk_bytes = Some(3 << 30);
+    build_image(&request).unwrap();
+    let image = machine.path("disk.img");
+    assert_eq!(fs::metadata(&image).unwrap().len(), 3 << 30);
+    assert!(run("sgdisk", &["-v", text(&image)]).contains("No problems found"));
+    let nix = partition(&machine.path("disk.img"), 1);
+    run("e2fsck", &["-f", "-n", &nix]);
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_refused_and_what_is_said_to_suffice_does() {
+    let machine = Machine::new();
+    let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
+    request.sizes.disk_bytes = Some(46 << 20);
+    let error = build_image(&request).unwrap_err();
+    let ImageError::TooSmall {
+        needed_bytes,
+        given_bytes,
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(given_bytes, 46 << 20);
+    request.sizes.disk_bytes = Some(needed_bytes);
+    build_image(&request).unwrap();
+}
+
+#[test]
+fn a_failure_leaves_the_earlier_image_and_no_litter() {
+    let machine = Machine::new();
+    let toplevel = machine.toplevel("a");
+    let kernel = machine
+        .store
+        .all_valid()
+        .unwrap()
+        .into_iter()
+        .find(|path| path.base_name().ends_with("linux"))
+        .unwrap();
+    let images = machine.path("images");
+    fs::create_dir(&images).unwrap();
+    fs::write(images.join("disk.img"), "earlier").unwrap();
+    let request = machine.request(&[toplevel], "images/disk.img");
+    run("rm", &["-rf", text(&machine.store.physical(&kernel))]);
+    let error = build_image(&request).unwrap_err();
+    assert!(matches!(error, ImageError::Io { .. }), "{error}");
+    let left: Vec<_> = fs::read_dir(&images)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["disk.img"]);
+    assert_eq!(
+        fs::read_to_string(images.join("disk.img")).unwrap(),
+        "earlier"
+    );
+}
+
+#[test]
+fn an_esp_without_room_for_the_kernel_is_refused() {
+    let machine = Machine::new();
+    machine.add("linux", &[], &[("boot/vmlinuz", vec![7; 40 << 20])]);
+    let request = machine.request(&[machine.toplevel("a")], "disk.img");
+    let error = build_image(&request).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the EFI system partition is too small"),
+        "{error}"
+    );
+    assert!(!machine.path("disk.img").exists());
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused() {
+    let machine = Machine::new();
+    let mut request = machine.request(&[machine.toplevel("a")], "");
+    let error = build_image(&request).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("is a directory; give the name of a file"),
+        "{error}"
+    );
+    request.output = machine.path("disk.img");
+    request.generations.clear();
+    assert!(matches!(
+        build_image(&request),
+        Err(ImageError::NoGeneration)
+    ));
+}
