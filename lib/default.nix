@@ -37,6 +37,8 @@ let
       filesystem = call ./filesystem.nix;
       path = call ./path.nix;
       fileset = call ./fileset.nix;
+      # The native module system, which gives modules this very lib.
+      native = builtins.__moduleSystem self;
       options = call ./options.nix;
       types = call ./types.nix;
       modules = call ./modules.nix;
