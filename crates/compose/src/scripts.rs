@@ -14,5 +14,7 @@ pub struct ScriptMeaning {
 /// Reads a script; `name` is `preinst` or `postinst`.
 #[must_use]
 pub fn read_script(_name: &str, text: &str) -> ScriptMeaning {
-    ScriptMeaning { effects: Vec::new(), leftover: text.lines().map(str::to_owned).collect() }
+    let meaningless = |line: &str| matches!(line, "" | "set -e" | "exit 0") || line.starts_with('#');
+    let leftover = text.lines().filter(|line| !meaningless(line.trim())).map(str::to_owned).collect();
+    ScriptMeaning { effects: Vec::new(), leftover }
 }
