@@ -11,7 +11,7 @@ use crate::cancel::Cancellation;
 use crate::error::BuildError;
 use crate::fetch::Fetcher;
 use crate::observer::BuildObserver;
-use crate::plan::{BuildPlan, BuildTarget, plan_build};
+use crate::plan::{BuildPlan, BuildTarget, plan_build, plan_copy};
 use crate::schedule::{BuildReport, apply_plan};
 use crate::substitute::{BinaryCache, Substituter};
 use crate::view::ViewProvider;
@@ -105,6 +105,14 @@ impl<'b> Builder<'b> {
     /// Errors with all failures together.
     pub fn apply(&self, plan: &BuildPlan) -> Result<BuildReport, BuildError> {
         apply_plan(self, plan)
+    }
+
+    /// Copies paths with all that they refer to from the caches; what is valid already stays.
+    ///
+    /// Errors when no cache has one of them signed by a trusted key, and as `apply`.
+    pub fn copy(&self, paths: &BTreeSet<StorePath>) -> Result<BuildReport, BuildError> {
+        let plan = plan_copy(self.store, &self.substituter, paths)?;
+        self.apply(&plan)
     }
 
     /// Plans and applies; gives the outputs asked for, by derivation and name.

@@ -13,6 +13,12 @@ use crate::view::ViewError;
 /// Why a plan could not be made or applied.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// Paths that were to be copied are in no cache, or nothing trusted signed them.
+    #[error("no trusted binary cache has `{}` with all that it needs", paths.iter().map(ToString::to_string).collect::<Vec<_>>().join("`, `"))]
+    NotInCaches {
+        /// The paths.
+        paths: Vec<StorePath>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

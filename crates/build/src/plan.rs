@@ -156,6 +156,26 @@ pub(crate) fn plan_build(
     Ok(planner.plan)
 }
 
+/// Makes a plan that copies paths with all that they refer to, whatever made them.
+pub(crate) fn plan_copy(
+    store: &Store,
+    substituter: &Substituter<'_>,
+    paths: &BTreeSet<StorePath>,
+) -> Result<BuildPlan, BuildError> {
+    let mut planner = Planner {
+        store,
+        substituter,
+        plan: BuildPlan::default(),
+        seen: BTreeSet::new(),
+    };
+    if planner.plan_substitutions(paths)? {
+        return Ok(planner.plan);
+    }
+    Err(BuildError::NotInCaches {
+        paths: paths.iter().cloned().collect(),
+    })
+}
+
 struct Planner<'p> {
     store: &'p Store,
     substituter: &'p Substituter<'p>,

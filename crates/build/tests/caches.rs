@@ -15,7 +15,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use build::{BuildError, FileCache, HttpCache, export_closure, generate_key};
+use build::{
+    BuildError, DirectFetcher, FailurePolicy, FileCache, HttpCache, export_closure, generate_key,
+};
 use nix_formats::signature::SecretKey;
 use nix_formats::{ContentAddressMethod, Hash, HashAlgo, StorePath};
 use store::{ContentCheck, Repair};
@@ -309,4 +311,29 @@ fn nix_realises_our_derivations_to_the_same_paths() {
     let path = world.store.dir().parse(theirs.trim()).unwrap();
     assert!(world.store.is_valid(&path).unwrap());
     assert!(world.plan(&[&fetch]).unwrap().is_empty());
+}
+
+#[test]
+fn paths_are_copied_without_a_derivation() {
+    let (world, _, out) = sample();
+    let key = SecretKey::from_seed("test-1", &[1; 32]);
+    let cache = world.folder.path().join("cache");
+    export_closure(&world.store, [&out], &cache, Some(&key)).unwrap();
+    let mut other = World::new();
+    let wanted = BTreeSet::from([out.clone()]);
+    other.caches.push(Box::new(FileCache::new(&cache)));
+    let copy = |world: &World| {
+        world
+            .builder(FailurePolicy::StopEarly, &DirectFetcher)
+            .copy(&wanted)
+    };
+    let error = copy(&other).unwrap_err();
+    assert!(matches!(error, BuildError::NotInCaches { .. }), "{error}");
+    other.keys.push(key.public());
+    assert_eq!(copy(&other).unwrap().substituted, 2);
+    assert_eq!(
+        other.store.closure([&out]).unwrap(),
+        world.store.closure([&out]).unwrap()
+    );
+    assert_eq!(copy(&other).unwrap().substituted, 0);
 }

@@ -29,6 +29,12 @@ pub const fn is_digit(byte: u8) -> bool {
     VALUES[byte as usize] != 255
 }
 
+/// A digit's value; 255 for any other byte.
+#[inline]
+pub(crate) const fn digit_value(byte: u8) -> u8 {
+    VALUES[byte as usize]
+}
+
 /// How many digits encode `bytes_len` bytes.
 #[must_use]
 pub const fn encoded_len(bytes_len: usize) -> usize {

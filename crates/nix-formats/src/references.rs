@@ -8,10 +8,16 @@ use std::io::{self, Write};
 use crate::base32;
 use crate::store_path::{HASH_PART_LEN, HashPart};
 
+/// How many beginnings of three digits there are.
+const BEGINNINGS: usize = 32 * 32 * 32;
+
 /// Looks for a given set of hash parts; feed it bytes in pieces of any size. Also a `Write`.
 pub struct ReferenceScanner {
     /// Candidates, and whether each was seen. Never iterated but to collect into a sorted set.
     candidates: HashMap<[u8; HASH_PART_LEN], bool>,
+    /// A bit for every beginning of three digits that a candidate has. Contents such as base64 or hexadecimal text consist
+    /// of digits alone; this spares them a look-up per byte.
+    beginnings: Vec<u64>,
     unseen: usize,
     /// The last bytes of the pieces so far, fewer than a hash part has.
     tail: Vec<u8>,
@@ -25,9 +31,15 @@ impl ReferenceScanner {
             .into_iter()
             .map(|part| (*part.digits(), false))
             .collect();
+        let mut beginnings = vec![0; BEGINNINGS / 64];
+        for digits in candidates.keys() {
+            let (word, bit) = beginning_of(digits);
+            beginnings[word] |= bit;
+        }
         Self {
             unseen: candidates.len(),
             candidates,
+            beginnings,
             tail: Vec::with_capacity(2 * HASH_PART_LEN),
         }
     }
@@ -64,21 +76,41 @@ impl ReferenceScanner {
 
     fn search(&mut self, bytes: &[u8]) {
         let mut start = 0;
+        // How many bytes from `start` on are known to be digits.
+        let mut known = 0;
         while let Some(window) = bytes.get(start..start + HASH_PART_LEN) {
             // From the back: a byte that is no digit rules out every window that holds it.
-            if let Some(last_other) = window.iter().rposition(|byte| !base32::is_digit(*byte)) {
-                start += last_other + 1;
+            let unknown = &window[known..];
+            if let Some(other) = unknown.iter().rposition(|byte| !base32::is_digit(*byte)) {
+                start += known + other + 1;
+                known = 0;
                 continue;
             }
-            if let Some(seen) = self.candidates.get_mut(window) {
-                if !*seen {
-                    *seen = true;
-                    self.unseen -= 1;
-                }
+            let (word, bit) = beginning_of(window);
+            if self.beginnings[word] & bit != 0 {
+                self.see(window);
             }
             start += 1;
+            known = HASH_PART_LEN - 1;
         }
     }
+
+    fn see(&mut self, window: &[u8]) {
+        if let Some(seen) = self.candidates.get_mut(window) {
+            if !*seen {
+                *seen = true;
+                self.unseen -= 1;
+            }
+        }
+    }
+}
+
+/// The word and the bit of `beginnings` for the first three digits.
+fn beginning_of(digits: &[u8]) -> (usize, u64) {
+    let value = digits[..3].iter().fold(0, |value, digit| {
+        (value << 5) | usize::from(base32::digit_value(*digit))
+    });
+    (value / 64, 1 << (value % 64))
 }
 
 impl Write for ReferenceScanner {

@@ -5,7 +5,8 @@
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a test may panic, and its helpers with it"
+    clippy::print_stdout,
+    reason = "a test may panic, and this one prints what other tests' harness prints"
 )]
 
 use std::collections::BTreeSet;
