@@ -7,6 +7,7 @@
 //! Nothing here evaluates a configuration, and an initrd names no toplevel: which system to boot stands on the kernel's
 //! command line, so generations share initrds.
 
+pub mod builder;
 pub mod modules;
 pub mod pack;
 pub mod root;
