@@ -11,22 +11,24 @@ use lang::{Eval, Settings};
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+fn evaluate<'a>(eval: &Eval<'a>, args: &[String], here: &str) -> lang::Res<lang::Value<'a>> {
+    let value = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["-E", text] => eval.eval_string(text, "«string»", here)?,
+        [path] if path.starts_with('/') => eval.eval_file(path)?,
+        [path] => eval.eval_file(&format!("{here}/{path}"))?,
+        _ => return Err(lang::Error::eval("usage: eval -E EXPR | FILE")),
+    };
+    eval.force_deep(value)
+}
+
 fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let bump = Bump::new();
-    let settings = Settings { pure: false, features: lang::Features { pipe_operators: true }, ..Settings::default() };
+    let settings = Settings { pure: false, home: std::env::var("HOME").ok(), features: lang::Features { pipe_operators: true }, ..Settings::default() };
     let eval = Eval::new(&bump, Rc::new(support::LocalIo), settings);
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
-    let result = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["-E", text] => eval.eval_string(text, "«string»", &here),
-        [path] if path.starts_with('/') => eval.eval_file(path),
-        [path] => eval.eval_file(&format!("{here}/{path}")),
-        _ => {
-            eprintln!("usage: eval -E EXPR | FILE");
-            return 2.into();
-        }
-    };
-    match result.and_then(|v| eval.force_deep(v)) {
+    let result = eval.on_large_stack(|| evaluate(&eval, &args, &here));
+    match result {
         Ok(value) => {
             println!("{}", eval.show(value));
             // The arena needs no tidying up at the end of a program.

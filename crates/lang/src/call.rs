@@ -17,6 +17,8 @@ const CHECK_EVERY: u32 = 8;
 const RED_ZONE: usize = 192 * 1024;
 /// What is added when less is left.
 const STACK_CHUNK: usize = 4 * 1024 * 1024;
+/// The stack of a whole evaluation; untouched pages of it cost nothing.
+const LARGE_STACK: usize = 64 * 1024 * 1024;
 /// Nested evaluations that are no calls (a long chain of thunks) end here.
 const MAX_NATIVE_DEPTH: u32 = 4_000_000;
 
@@ -123,6 +125,22 @@ impl<'a> Eval<'a> {
             stacker::maybe_grow(RED_ZONE, STACK_CHUNK, body)
         };
         self.native_depth.set(depth);
+        result
+    }
+
+    /// Runs a longer piece of work on a large stack of its own, so that deep recursion in it need not grow the stack
+    /// again and again. [`Eval::eval_string`] and [`Eval::eval_file`] do this themselves; whoever forces many values
+    /// from outside wraps the whole job.
+    ///
+    /// # Errors
+    /// Those of `job`.
+    pub fn on_large_stack<T>(&self, job: impl FnOnce() -> Res<T>) -> Res<T> {
+        if self.native_depth.get() > 0 {
+            return job();
+        }
+        self.native_depth.set(1);
+        let result = stacker::grow(LARGE_STACK, job);
+        self.native_depth.set(0);
         result
     }
 

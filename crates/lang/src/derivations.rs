@@ -410,7 +410,7 @@ fn parse_algo(text: &str) -> Res<Option<HashAlgo>> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        failed(format!("unknown hash algorithm '{text}', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'"))
+        failed(format!("unknown hash algorithm '{text}', expect 'md5', 'sha1', 'sha256', or 'sha512'"))
     })
 }
 

@@ -146,8 +146,10 @@ impl<'a> Eval<'a> {
     /// Whatever is wrong with the text or its evaluation.
     pub fn eval_string(&self, text: &str, name: &str, base_dir: &str) -> Res<Value<'a>> {
         let globals = self.globals.borrow().clone();
-        let code = self.parse_with(text.as_bytes(), name, false, base_dir, &globals)?;
-        self.force(self.thunk_value(code))
+        self.on_large_stack(|| {
+            let code = self.parse_with(text.as_bytes(), name, false, base_dir, &globals)?;
+            self.force(self.thunk_value(code))
+        })
     }
 
     /// Evaluates a file, or `default.nix` in a directory; a file is evaluated once only.
@@ -155,6 +157,10 @@ impl<'a> Eval<'a> {
     /// # Errors
     /// When it cannot be read, or whatever is wrong with it.
     pub fn eval_file(&self, path: &str) -> Res<Value<'a>> {
+        self.on_large_stack(|| self.eval_file_here(path))
+    }
+
+    fn eval_file_here(&self, path: &str) -> Res<Value<'a>> {
         let path = self.resolve_import(path)?;
         if let Some(value) = self.imports.borrow().get(&path) {
             return self.force(*value);
@@ -179,8 +185,20 @@ impl<'a> Eval<'a> {
             .add(name.to_owned(), text.into(), is_file)
             .ok_or_else(|| Error::eval(format!("'{name}' is too large")))?;
         let tree_bump = Bump::new();
-        let tree = syntax::parse(text, base, &self.symbols, &tree_bump, self.settings.features)?;
+        let tree = syntax::parse(text, base, &self.symbols, &tree_bump, self.settings.features)
+            .map_err(|error| self.syntax_error(error))?;
         compile(self, &tree, globals, base_dir)
+    }
+
+    /// The reference names the first definition in the first line.
+    #[cold]
+    fn syntax_error(&self, mut error: syntax::SyntaxError) -> Error {
+        if let ("duplicate-attribute", Some((first, _))) = (error.code, error.related) {
+            if let Some(at) = self.location(first.start) {
+                error.message = format!("{} at {}:{}:{}", error.message, at.file, at.line, at.column);
+            }
+        }
+        error.into()
     }
 
     fn thunk_value(&self, code: &'a ThunkCode<'a>) -> Value<'a> {

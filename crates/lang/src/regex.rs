@@ -22,6 +22,8 @@ pub(crate) struct Cache {
 pub(crate) struct Expression {
     /// Must match a whole range.
     whole: Regex,
+    /// Finds where the leftmost match starts.
+    leftmost: Regex,
     /// Finds the end of the longest match.
     longest: Regex,
 }
@@ -41,6 +43,7 @@ impl Cache {
         let build = |kind, text: &str| Regex::builder().configure(config(kind)).syntax(syntax).build(text).ok();
         let expression = Rc::new(Expression {
             whole: build(MatchKind::LeftmostFirst, &format!("\\A(?:{translated})\\z"))?,
+            leftmost: build(MatchKind::LeftmostFirst, &translated)?,
             longest: build(MatchKind::All, &translated)?,
         });
         self.known.borrow_mut().insert(source.to_vec(), expression.clone());
@@ -58,7 +61,7 @@ impl Expression {
 
     /// The first match at or after `from`.
     pub(crate) fn find(&self, text: &[u8], from: usize) -> Option<Groups> {
-        let rough = self.longest.search(&Input::new(text).range(from..))?;
+        let rough = self.leftmost.search(&Input::new(text).range(from..))?;
         let start = rough.start();
         let input = Input::new(text).range(start..).anchored(Anchored::Yes);
         let end = self.longest.search(&input).map_or(rough.end(), |m| m.end());

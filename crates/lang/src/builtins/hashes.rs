@@ -28,7 +28,7 @@ fn algorithm<'a>(eval: &Eval<'a>, value: Value<'a>) -> Res<HashAlgo> {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::eval(format!("unknown hash algorithm '{name}', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'"))
+    Error::eval(format!("unknown hash algorithm '{name}', expect 'md5', 'sha1', 'sha256', or 'sha512'"))
 }
 
 fn convert<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {

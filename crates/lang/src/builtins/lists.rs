@@ -39,7 +39,7 @@ pub(super) const TABLE: Table = &[
     ("groupBy", 2, group_by),
     ("head", 1, |e, a| match e.force_list(a[0])?.get(0) {
         Some(first) => e.force(first),
-        None => Err(Error::eval("list index 0 is out of bounds")),
+        None => Err(Error::eval("'builtins.head' called on an empty list")),
     }),
     ("length", 1, |e, a| Ok(int(e.force_list(a[0])?.len()))),
     ("map", 2, map),
@@ -48,7 +48,7 @@ pub(super) const TABLE: Table = &[
     ("tail", 1, |e, a| {
         let list = e.force_list(a[0])?;
         if list.is_empty() {
-            return Err(Error::eval("'tail' called on an empty list"));
+            return Err(Error::eval("'builtins.tail' called on an empty list"));
         }
         Ok(if list.len() == 1 { e.empty_list() } else { e.slots(&list.items[1..]) })
     }),
@@ -83,7 +83,7 @@ fn elem_at<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let index = eval.force_int(args[1])?;
     match usize::try_from(index).ok().and_then(|i| list.get(i)) {
         Some(value) => eval.force(value),
-        None => Err(Error::eval(format!("list index {index} is out of bounds"))),
+        None => Err(Error::eval(format!("'builtins.elemAt' called with index {index} on a list of size {}", list.len()))),
     }
 }
 

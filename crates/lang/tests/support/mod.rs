@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 
 use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
-use nix_formats::{Derivation, StorePath};
+use nix_formats::nar::{FileMode, NarWriter, TreeVisitor};
+use nix_formats::{ContentAddress, ContentAddressMethod, Derivation, Hash, HashAlgo, Hasher, ReferenceSet, StoreDir, StorePath};
 
 /// Reads the real filesystem, writes nothing.
-pub struct LocalIo;
+pub(crate) struct LocalIo;
 
 fn failed(path: &str, error: std::io::Error) -> IoError {
     match error.kind() {
@@ -26,6 +27,37 @@ fn kind(t: std::fs::FileType) -> FileType {
     } else {
         FileType::Unknown
     }
+}
+
+type Filter<'r> = Option<&'r mut dyn FnMut(&str, FileType) -> Result<bool, lang::Error>>;
+
+/// Shows the tree at `path` to the writer.
+fn walk(writer: &mut NarWriter<Hasher>, path: &str, name: &[u8], filter: &mut Filter<'_>) -> Result<(), CopyError> {
+    let io = |e| failed(path, e);
+    let meta = std::fs::symlink_metadata(path).map_err(io)?;
+    if meta.is_symlink() {
+        let target = std::fs::read_link(path).map_err(io)?;
+        writer.symlink(name, target.as_os_str().as_encoded_bytes()).map_err(io)?;
+    } else if meta.is_dir() {
+        writer.enter_directory(name).map_err(io)?;
+        for (entry, kind) in LocalIo.read_dir(path)? {
+            let below = format!("{path}/{}", String::from_utf8_lossy(&entry));
+            let take = match filter {
+                Some(f) => f(&below, kind).map_err(|e| CopyError::Filter(Box::new(e)))?,
+                None => true,
+            };
+            if take {
+                walk(writer, &below, &entry, filter)?;
+            }
+        }
+        writer.leave_directory().map_err(io)?;
+    } else {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if meta.permissions().mode() & 0o100 == 0 { FileMode::Regular } else { FileMode::Executable };
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        writer.file(name, mode, meta.len(), &mut file).map_err(io)?;
+    }
+    Ok(())
 }
 
 impl EvalIo for LocalIo {
@@ -55,9 +87,23 @@ impl EvalIo for LocalIo {
         Ok(target.to_string_lossy().into_owned())
     }
 
-    fn copy_to_store(&self, request: CopyRequest<'_>) -> Result<StorePath, CopyError> {
-        let _ = request;
-        Err(IoError::Unsupported { what: "copying to the store" }.into())
+    fn copy_to_store(&self, mut request: CopyRequest<'_>) -> Result<StorePath, CopyError> {
+        let dir = StoreDir::default();
+        let address = if request.recursive {
+            let mut writer = NarWriter::new(Hasher::new(HashAlgo::Sha256)).map_err(|e| failed(request.path, e))?;
+            walk(&mut writer, request.path, b"", &mut request.filter)?;
+            let hash = writer.finish().map_err(|e| failed(request.path, e))?.finish();
+            ContentAddress { method: ContentAddressMethod::NixArchive, hash }
+        } else {
+            let hash = Hash::of(HashAlgo::Sha256, &self.read_file(request.path)?);
+            ContentAddress { method: ContentAddressMethod::Flat, hash }
+        };
+        if request.expected.is_some_and(|h| h != address.hash) {
+            let message = format!("store path mismatch in (possibly filtered) path added from '{}'", request.path);
+            return Err(IoError::Failed { message, source: None }.into());
+        }
+        dir.make_content_path(request.name, &address, &ReferenceSet::default())
+            .map_err(|e| IoError::Failed { message: e.to_string(), source: None }.into())
     }
 
     fn add_text(&self, _: &StorePath, _: &[u8], _: &[StorePath]) -> Result<(), IoError> {

@@ -1,0 +1,15 @@
+[
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; outputs = [ "out" "dev" ]; }).dev.outPath)
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; __structuredAttrs = true; a = { b = 1; }; outputs = [ "out" "lib" ]; }).drvPath)
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; outputHash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="; outputHashMode = "recursive"; }).drvPath)
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; outputHash = ""; outputHashAlgo = "sha256"; }).outPath)
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; outputHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"; outputHashAlgo = "sha256"; outputHashMode = "flat"; }).drvPath)
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; passAsFile = [ "t" ]; t = "hello"; __ignoreNulls = true; z = null; }).drvPath)
+  (builtins.getContext (derivation { name = "x"; system = "s"; builder = "/bin/sh"; }).drvPath)
+  (builtins.getContext "${derivation { name = "x"; system = "s"; builder = "/bin/sh"; }}")
+  (builtins.toFile "x" "hello")
+  (builtins.toFile "x" "hello ${builtins.toFile "y" "z"}")
+  ((derivation { name = "x"; system = "s"; builder = "/bin/sh"; f = builtins.toFile "y" "z"; }).drvPath)
+  (builtins.attrNames (derivation { name = "x"; system = "s"; builder = "/bin/sh"; outputs = [ "a" "b" ]; }))
+  (builtins.placeholder "out")
+]
