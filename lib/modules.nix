@@ -141,7 +141,7 @@ rec {
 
   # importApply :: Path -> a -> Module
   # A module from a file that is a function of something first.
-  #   (importApply (builtins.toFile "m.nix" "x: { config.a = x; }") 1).imports => [ { config.a = 1; } ]
+  #   (importApply ./tests/module.nix 1).imports => [ { config.a = 1; } ]
   importApply = modulePath: staticArg: setDefaultModuleLocation modulePath (import modulePath staticArg);
 
   # applyModuleArgsIfFunction :: String -> Module -> AttrSet -> Module
@@ -289,7 +289,7 @@ rec {
 
   # mkRenamedOptionModule :: [String] -> [String] -> Module
   # Sends the definitions of an old option to a new one, with a warning.
-  #   (evalModules { modules = [ (mkRenamedOptionModule [ "a" ] [ "b" ]) { options.b = mkOption { }; options.warnings = mkOption { type = types.listOf types.str; }; a = 1; } ]; }).config.b => 1
+  #   (evalModules { modules = [ (mkRenamedOptionModule [ "a" ] [ "b" ]) { options.b = mkOption { }; options.warnings = mkOption { type = types.listOf types.str; }; config.a = 1; } ]; }).config.b => 1
   mkRenamedOptionModule =
     from: to:
     doRename {
@@ -301,7 +301,7 @@ rec {
 
   # mkRenamedOptionModuleWith :: { from; to; sinceRelease; } -> Module
   # As `mkRenamedOptionModule`; warns only once the release is the oldest supported one.
-  #   (evalModules { modules = [ (mkRenamedOptionModuleWith { from = [ "a" ]; to = [ "b" ]; sinceRelease = 9999; }) { options.b = mkOption { }; a = 1; } ]; }).config.b => 1
+  #   (evalModules { modules = [ (mkRenamedOptionModuleWith { from = [ "a" ]; to = [ "b" ]; sinceRelease = 9999; }) { options.b = mkOption { }; config.a = 1; } ]; }).config.b => 1
   mkRenamedOptionModuleWith =
     {
       from,
@@ -320,7 +320,7 @@ rec {
 
   # mkMergedOptionModule :: [[String]] -> [String] -> (AttrSet -> a) -> Module
   # Sends several old options to a new one through a function of the whole configuration.
-  #   (evalModules { modules = [ (mkMergedOptionModule [ [ "a" ] [ "b" ] ] [ "c" ] (cfg: cfg.a + cfg.b)) { options.c = mkOption { }; options.warnings = mkOption { }; options.assertions = mkOption { }; a = 1; b = 2; } ]; }).config.c => 3
+  #   (evalModules { modules = [ (mkMergedOptionModule [ [ "a" ] [ "b" ] ] [ "c" ] (cfg: cfg.a + cfg.b)) { options.c = mkOption { }; options.warnings = mkOption { }; options.assertions = mkOption { }; config = { a = 1; b = 2; }; } ]; }).config.c => 3
   mkMergedOptionModule =
     from: to: mergeFn:
     { config, options, ... }:
@@ -358,14 +358,14 @@ rec {
 
   # mkChangedOptionModule :: [String] -> [String] -> (AttrSet -> a) -> Module
   # Sends one old option to a new one through a function of the whole configuration.
-  #   (evalModules { modules = [ (mkChangedOptionModule [ "a" ] [ "c" ] (cfg: cfg.a + 1)) { options.c = mkOption { }; options.warnings = mkOption { }; options.assertions = mkOption { }; a = 1; } ]; }).config.c => 2
+  #   (evalModules { modules = [ (mkChangedOptionModule [ "a" ] [ "c" ] (cfg: cfg.a + 1)) { options.c = mkOption { }; options.warnings = mkOption { }; options.assertions = mkOption { }; config.a = 1; } ]; }).config.c => 2
   mkChangedOptionModule =
     from: to: changeFn:
     mkMergedOptionModule [ from ] to changeFn;
 
   # mkAliasOptionModule :: [String] -> [String] -> Module
   # A second name for an option, equally good.
-  #   (evalModules { modules = [ (mkAliasOptionModule [ "a" ] [ "b" ]) { options.b = mkOption { }; a = 1; } ]; }).config => { a = 1; b = 1; }
+  #   (evalModules { modules = [ (mkAliasOptionModule [ "a" ] [ "b" ]) { options.b = mkOption { }; config.a = 1; } ]; }).config => { a = 1; b = 1; }
   mkAliasOptionModule =
     from: to:
     doRename {
@@ -380,7 +380,7 @@ rec {
 
   # doRename :: { from; to; visible; warn; use; withPriority ? true; condition ? true; … } -> Module
   # What the renaming modules have in common.
-  #   (evalModules { modules = [ (doRename { from = [ "a" ]; to = [ "b" ]; visible = true; warn = false; use = id; }) { options.b = mkOption { }; a = 1; } ]; }).config.b => 1
+  #   (evalModules { modules = [ (doRename { from = [ "a" ]; to = [ "b" ]; visible = true; warn = false; use = id; }) { options.b = mkOption { }; config.a = 1; } ]; }).config.b => 1
   doRename =
     {
       from,

@@ -521,7 +521,7 @@ in
 
   # readPathsFromFile :: Path -> Path -> [Path]
   # The paths a file lists, one per line, below a folder.
-  #   readPathsFromFile /r (builtins.toFile "l" "a\nb\n") => [ /r/a /r/b ]
+  #   readPathsFromFile /r ./tests/data.txt => [ /r/a ]
   readPathsFromFile =
     rootPath: file:
     map (line: rootPath + "/${line}") (
@@ -530,7 +530,7 @@ in
 
   # fileContents :: Path -> String
   # A file's text without its last newline.
-  #   fileContents (builtins.toFile "x" "a\n") => "a"
+  #   fileContents ./tests/data.txt => "a"
   fileContents = file: removeSuffix "\n" (builtins.readFile file);
 
   # levenshtein :: String -> String -> Int

@@ -179,12 +179,12 @@ rec {
 
   # importJSON :: Path -> Any
   # Reads a JSON file.
-  #   importJSON (builtins.toFile "x.json" ''{"a": 1}'') => { a = 1; }
+  #   importJSON ./tests/data.json => { a = 1; }
   importJSON = path: builtins.fromJSON (builtins.readFile path);
 
   # importTOML :: Path -> AttrSet
   # Reads a TOML file.
-  #   importTOML (builtins.toFile "x.toml" "a = 1") => { a = 1; }
+  #   importTOML ./tests/data.toml => { a = 1; }
   importTOML = path: fromTOML (builtins.readFile path);
 
   # warn :: String -> a -> a

@@ -47,7 +47,7 @@ pub(crate) enum Input<'a> {
     /// A module with a file.
     Module(Value<'a>, Value<'a>, Pos),
     /// A set of definitions, in no need of interpretation.
-    Config(Value<'a>, Value<'a>, Pos),
+    Config(Raw<'a>),
     /// `_module.args.name`, at the priority of an option's default or plain.
     Name(Name),
 }
@@ -98,9 +98,9 @@ impl<'a> Collector<'_, 'a> {
                 }
             }
             Input::Module(module, file, pos) => out.push(self.load(module, file, pos)?),
-            Input::Config(config, file, pos) => {
-                let raw = Raw::new(file, pos, config);
-                out.push(self.add(None, Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full }));
+            Input::Config(raw) => {
+                let module = Module { file: raw.file, options: None, config: self.raws(&[raw]), shorthand: Form::Full };
+                out.push(self.add(None, module));
             }
             Input::Name(name) => {
                 let file = self.eval.string("lib/types.nix");
@@ -196,14 +196,42 @@ impl<'a> Collector<'_, 'a> {
         if let Some(known) = self.by_key.get(&path) {
             return Ok(*known);
         }
-        let module = crate::toml::import(self.eval, self.evaluation, value, &path)
-            .map_err(|e| e.step(Span::at(pos), format!("while loading the module `{path}`")))?;
         let file = self.eval.string(&path);
+        let in_module = |e: Error| e.step(Span::at(pos), format!("while loading the module `{path}`"));
+        if path.ends_with(".toml") {
+            let module = crate::toml::load(self.eval, self.evaluation, &path).map_err(in_module)?;
+            return self.load_toml(module, file, path);
+        }
+        let module = self.import(value, &path).map_err(in_module)?;
         let module = match is_function(self.eval, self.evaluation.system, module)? {
             true => self.call(module, file)?,
             false => module,
         };
         self.load_set(module, file, Some(path))
+    }
+
+    fn import(&self, value: Value<'a>, path: &str) -> Res<Value<'a>> {
+        match value {
+            Value::Path(_) => self.eval.eval_file(path),
+            // A string may refer to something that has to be built first: `import` sees to that.
+            _ => {
+                let import = self.eval.eval_string("import", "«module system»", "/")?;
+                self.eval.call(import, &[value])
+            }
+        }
+    }
+
+    /// A TOML module only sets options.
+    fn load_toml(&mut self, toml: crate::toml::TomlModule<'a>, file: Value<'a>, path: String) -> Res<usize> {
+        let raw = Raw { toml: Some(toml.file), ..Raw::new(file, Pos::NONE, toml.config) };
+        let module = Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full };
+        let index = self.add(Some(path.clone()), module);
+        self.by_key.insert(path, index);
+        for (import, pos) in toml.imports {
+            let imported = self.load(self.eval.path(&import), file, pos)?;
+            self.all[index].imports.push(imported);
+        }
+        Ok(index)
     }
 
     /// Calls a module that is a function; arguments it names and that nobody gave come from `_module.args`.
@@ -273,7 +301,7 @@ impl<'a> Collector<'_, 'a> {
                 let what = errors::a_type(value);
                 let message = format!("`{}` in `{}` must be a list, but is {what}", eval.symbols().text(name), errors::file_text(eval, file));
                 return Err(errors::error(errors::code::MODULE, message)
-                    .label(errors::name_span(eval, list.pos, Some(Name::Attr(name))), "defined here"));
+                    .label(errors::name_span(eval, list.pos), "defined here"));
             };
             for import in imports.iter() {
                 let imported = self.load(import, file, list.pos)?;
@@ -314,13 +342,13 @@ impl<'a> Collector<'_, 'a> {
             }
             let name = self.eval.symbols().text(attr.name);
             let current = error.take().unwrap_or_else(|| {
-                let file = errors::file_text(self.eval, file);
+                let file = errors::place_text(self.eval, file, attr.pos);
                 let message = format!("the module `{file}` has an unsupported attribute `{name}`");
                 errors::error(errors::code::MODULE, message).hint(
                     "a module with `config` or `options` sets its options inside of `config`: move this there, or remove the explicit `config` attribute",
                 )
             });
-            error = Some(current.label(errors::name_span(self.eval, attr.pos, Some(Name::Attr(attr.name))), "defined here"));
+            error = Some(current.label(errors::name_span(self.eval, attr.pos), "defined here"));
         }
         error.map_or(Ok(()), Err)
     }

@@ -9,6 +9,7 @@ use syntax::Sym;
 
 use crate::loc::Loc;
 use crate::system::System;
+use crate::toml::TomlFile;
 
 /// Priority of a definition that states none.
 pub(crate) const DEFAULT_PRIORITY: i64 = 100;
@@ -26,6 +27,8 @@ pub(crate) struct Raw<'a> {
     pub(crate) pos: Pos,
     pub(crate) value: Value<'a>,
     pub(crate) pending: Option<&'a Pending<'a>>,
+    /// Set when it stands in TOML, where a string may mean a package or a path.
+    pub(crate) toml: Option<&'a TomlFile<'a>>,
 }
 
 /// A property around a definition; the chain goes outwards.
@@ -50,11 +53,12 @@ pub(crate) struct Definition<'a> {
     pub(crate) value: Value<'a>,
     pub(crate) priority: i64,
     pub(crate) order: Option<i64>,
+    pub(crate) toml: Option<&'a TomlFile<'a>>,
 }
 
 impl<'a> Raw<'a> {
     pub(crate) fn new(file: Value<'a>, pos: Pos, value: Value<'a>) -> Self {
-        Raw { file, pos, value, pending: None }
+        Raw { file, pos, value, pending: None, toml: None }
     }
 
     /// The same with a priority around it.
@@ -92,7 +96,13 @@ impl<'a> Raw<'a> {
 impl<'a> Definition<'a> {
     /// A definition made by the machine, of plain priority.
     pub(crate) fn plain(file: Value<'a>, pos: Pos, value: Value<'a>) -> Self {
-        Definition { file, pos, value, priority: DEFAULT_PRIORITY, order: None }
+        Definition { file, pos, value, priority: DEFAULT_PRIORITY, order: None, toml: None }
+    }
+
+    /// The definition of something inside of this one.
+    pub(crate) fn part(&self, pos: Pos, value: Value<'a>) -> Raw<'a> {
+        let pos = if pos.is_some() { pos } else { self.pos };
+        Raw { toml: self.toml, ..Raw::new(self.file, pos, value) }
     }
 
     /// As the language sees it: `{ file; value; }`.
@@ -168,7 +178,7 @@ pub(crate) fn push_down<'a>(
 /// # Errors
 /// When a condition or the value cannot be evaluated.
 pub(crate) fn discharge<'a>(eval: &Eval<'a>, system: &System<'a>, raw: Raw<'a>, out: &mut Vec<Definition<'a>>) -> Res<()> {
-    let mut found = Definition::plain(raw.file, raw.pos, raw.value);
+    let mut found = Definition { toml: raw.toml, ..Definition::plain(raw.file, raw.pos, raw.value) };
     let mut priority = None;
     if let Some(pending) = raw.pending {
         if !settle(eval, pending, &mut priority, &mut found.order)? {

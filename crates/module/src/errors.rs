@@ -6,7 +6,7 @@ use diagnostics::{Diagnostic, Pos, Span};
 use lang::{Coerce, Error, ErrorKind, Eval, Res, Value};
 
 use crate::definition::{Definition, Raw};
-use crate::loc::{Loc, Name};
+use crate::loc::Loc;
 
 /// Stable codes of the module system's errors.
 pub mod code {
@@ -41,19 +41,15 @@ pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Error {
     error
 }
 
-/// The span of the attribute name at `pos`, as far as its text stands there.
-pub(crate) fn name_span(eval: &Eval<'_>, pos: Pos, name: Option<Name>) -> Span {
+/// The span of the attribute name or path at `pos`.
+pub(crate) fn name_span(eval: &Eval<'_>, pos: Pos) -> Span {
     let sources = eval.sources();
     let Some(file) = sources.file(pos) else { return Span::at(pos) };
     let start = (pos.0 - file.base) as usize;
     let rest = file.text.get(start..).unwrap_or_default();
-    let width = match name {
-        Some(Name::Attr(sym)) if rest.starts_with(eval.symbols().bytes(sym)) => eval.symbols().bytes(sym).len(),
-        _ => rest
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'"'))
-            .count(),
-    };
+    // The place of `services.foo.enable = …` is that of the whole path.
+    let in_path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'"' | b'.');
+    let width = rest.iter().take_while(|b| in_path(b)).count();
     let width = u32::try_from(width.max(1)).unwrap_or(1);
     Span::new(pos, Pos(pos.0 + width))
 }
@@ -63,6 +59,15 @@ pub(crate) fn file_text<'a>(eval: &Eval<'a>, file: Value<'a>) -> String {
     match eval.coerce(file, Coerce::TO_STRING) {
         Ok(text) => text.to_string_lossy().into_owned(),
         Err(_) => "<unknown-file>".to_owned(),
+    }
+}
+
+/// The file something stands in: what the module says, else where the text is.
+pub(crate) fn place_text<'a>(eval: &Eval<'a>, file: Value<'a>, pos: Pos) -> String {
+    let said = file_text(eval, file);
+    match eval.location(pos) {
+        Some(at) if said == "<unknown-file>" => at.file,
+        _ => said,
     }
 }
 
@@ -155,9 +160,12 @@ pub(crate) fn json_string(text: &str) -> String {
 }
 
 /// Adds a label (or, without a place, a note) for each definition.
-pub(crate) fn with_definitions<'a>(mut error: Error, eval: &Eval<'a>, loc: Loc<'a>, definitions: &[Definition<'a>]) -> Error {
-    for d in definitions {
-        let span = name_span(eval, d.pos, loc.last());
+pub(crate) fn with_definitions<'a>(mut error: Error, eval: &Eval<'a>, definitions: &[Definition<'a>]) -> Error {
+    // Definitions come in the order of merging; people read texts from top to bottom.
+    let mut sorted = definitions.to_vec();
+    sorted.sort_by_key(|d| d.pos);
+    for d in &sorted {
+        let span = name_span(eval, d.pos);
         let shown = brief(eval, d.value.peek());
         if span.start.is_some() {
             error = error.label(span, format!("defined here: {shown}"));
@@ -177,19 +185,19 @@ pub(crate) fn not_a_set<'a>(eval: &Eval<'a>, loc: Loc<'a>, raw: &Raw<'a>, value:
         None => format!("a module's configuration is {what} instead of a set of options"),
     };
     let definition = Definition::plain(raw.file, raw.pos, value);
-    with_definitions(error(code::OPTION_TYPE, message), eval, loc, &[definition])
+    with_definitions(error(code::OPTION_TYPE, message), eval, &[definition])
 }
 
 /// "a definition for option `x` is not of type `y`"
 pub(crate) fn type_mismatch<'a>(eval: &Eval<'a>, loc: Loc<'a>, description: &str, wrong: &[Definition<'a>]) -> Error {
     let message = format!("a definition for option `{}` is not of type `{description}`", loc.show(eval));
-    with_definitions(error(code::OPTION_TYPE, message), eval, loc, wrong)
+    with_definitions(error(code::OPTION_TYPE, message), eval, wrong)
 }
 
 /// "the option `x` has conflicting definition values"
 pub(crate) fn conflict<'a>(eval: &Eval<'a>, loc: Loc<'a>, definitions: &[Definition<'a>]) -> Error {
     let message = format!("the option `{}` has conflicting definition values", loc.show(eval));
-    with_definitions(error(code::OPTION_CONFLICT, message), eval, loc, definitions)
+    with_definitions(error(code::OPTION_CONFLICT, message), eval, definitions)
         .hint("use `lib.mkForce value` or `lib.mkDefault value` to change the priority of one of these definitions")
 }
 
@@ -200,14 +208,14 @@ pub(crate) fn not_unique<'a>(eval: &Eval<'a>, loc: Loc<'a>, advice: &str, defini
     if !advice.is_empty() {
         error.diagnostic_mut().notes.push(advice.to_owned());
     }
-    with_definitions(error, eval, loc, definitions)
+    with_definitions(error, eval, definitions)
         .hint("use `lib.mkForce value` or `lib.mkDefault value` to change the priority of one of these definitions")
 }
 
 /// Definitions that no merge rule covers.
 pub(crate) fn cannot_merge<'a>(eval: &Eval<'a>, loc: Loc<'a>, definitions: &[Definition<'a>]) -> Error {
     let message = format!("cannot merge definitions of `{}`", loc.show(eval));
-    with_definitions(error(code::OPTION_CONFLICT, message), eval, loc, definitions)
+    with_definitions(error(code::OPTION_CONFLICT, message), eval, definitions)
 }
 
 /// "the option `x` was accessed but has no value defined"
@@ -215,7 +223,7 @@ pub(crate) fn undefined<'a>(eval: &Eval<'a>, loc: Loc<'a>, declared: &[Pos]) -> 
     let message = format!("the option `{}` was accessed but has no value defined", loc.show(eval));
     let mut error = error(code::OPTION_UNDEFINED, message);
     for pos in declared {
-        error = error.label(name_span(eval, *pos, loc.last()), "declared here without a default");
+        error = error.label(name_span(eval, *pos), "declared here without a default");
     }
     error.hint(format!("set it: `{} = …;`", loc.show(eval)))
 }

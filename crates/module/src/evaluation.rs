@@ -27,6 +27,8 @@ pub(crate) struct Evaluation<'a> {
     /// A set.
     pub(crate) special_args: Value<'a>,
     pub(crate) inputs: &'a [Input<'a>],
+    /// Whether it is the value of an option of a submodule type.
+    pub(crate) is_instance: bool,
     /// Its place among all evaluations.
     number: Cell<usize>,
     modules: Memo<&'a [Module<'a>]>,
@@ -51,6 +53,7 @@ impl<'a> Evaluation<'a> {
             class: Value::Null,
             special_args: eval.empty_attrs(),
             inputs: eval.bump().alloc_slice_copy(inputs),
+            is_instance: false,
             number: Cell::new(usize::MAX),
             modules: Memo::new(),
             root: Memo::new(),
@@ -96,7 +99,7 @@ impl<'a> Evaluation<'a> {
             let raws = unmatched.iter().flat_map(|u| {
                 u.definitions.iter().map(|(_, raw)| {
                     let value = u.within(eval, self.prefix, raw.with_properties(eval, self.system));
-                    crate::definition::Raw::new(raw.file, raw.pos, value)
+                    crate::definition::Raw { value, pending: None, ..*raw }
                 })
             });
             let settled = settle(eval, self.system, raws.collect::<Vec<_>>())?;
@@ -119,6 +122,19 @@ impl<'a> Evaluation<'a> {
     /// When it cannot be evaluated.
     pub(crate) fn freeform_value(&'a self, eval: &Eval<'a>) -> Res<Option<Value<'a>>> {
         Ok(self.freeform_type(eval)?.map(Type::value))
+    }
+
+    /// The argument `pkgs` of modules, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated.
+    pub(crate) fn packages(&'a self, eval: &Eval<'a>) -> Res<Option<Value<'a>>> {
+        let name = eval.sym("pkgs");
+        if let Some(given) = self.arguments(eval)?.get(name) {
+            return Ok(Some(given.value()));
+        }
+        let args = eval.force_attrs(self.module_option(eval, self.system.names.args)?)?;
+        Ok(args.get(name).map(lang::Attr::value))
     }
 
     /// The value of an option below `_module`.
@@ -291,9 +307,9 @@ impl<'a> Evaluation<'a> {
                 match input {
                     Input::List(list) => all.extend(eval.force_list(*list)?.iter()),
                     Input::Module(module, ..) => all.push(*module),
-                    Input::Config(config, ..) => {
+                    Input::Config(raw) => {
                         let mut set = eval.attrs();
-                        set.insert(self.system.names.config, Pos::NONE, *config);
+                        set.insert(self.system.names.config, Pos::NONE, raw.value);
                         all.push(set.finish());
                     }
                     // The instance gives its own.

@@ -130,7 +130,7 @@ impl<'a> Level<'a> {
             };
             let message = format!("{place} in `{}` must be a set of options, but is {}", errors::file_text(eval, declaration.file), errors::a_type(value));
             let error = errors::error(errors::code::OPTION_DECLARATION, message);
-            return Err(error.label(errors::name_span(eval, declaration.pos, self.loc.last()), "declared here"));
+            return Err(error.label(errors::name_span(eval, declaration.pos), "declared here"));
         };
         all.extend(set.all().iter().map(|a| {
             (a.name, Declaration { file: declaration.file, pos: a.pos, options: a.value() })
@@ -184,7 +184,7 @@ impl<'a> Level<'a> {
             Value::String(kind) if kind.as_bytes() == b"option-type" => {
                 let error = errors::error(errors::code::OPTION_DECLARATION, "an option's declaration is a type, not an option");
                 Err(error
-                    .label(errors::name_span(eval, declaration.pos, None), "declared here")
+                    .label(errors::name_span(eval, declaration.pos), "declared here")
                     .hint("wrap it: `lib.mkOption { type = …; }`"))
             }
             _ => Ok(false),
@@ -226,12 +226,12 @@ impl<'a> Level<'a> {
         let message = format!(
             "the option `{}` in `{}` is a prefix of options in `{}`",
             loc.show(eval),
-            errors::file_text(eval, option.file),
-            errors::file_text(eval, set.file)
+            errors::place_text(eval, option.file, option.pos),
+            errors::place_text(eval, set.file, set.pos)
         );
         errors::error(errors::code::OPTION_DECLARATION, message)
-            .label(errors::name_span(eval, option.pos, loc.last()), "declared as an option here")
-            .label(errors::name_span(eval, set.pos, loc.last()), "declared as a set of options here")
+            .label(errors::name_span(eval, option.pos), "declared as an option here")
+            .label(errors::name_span(eval, set.pos), "declared as a set of options here")
     }
 
     // ---- definitions

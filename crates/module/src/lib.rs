@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows any single option, but `assertions` and `warnings` when everything is checked.
 
+mod check;
 mod collect;
 mod definition;
 pub mod errors;

@@ -43,6 +43,20 @@ pub(crate) fn merged_value<'a>(
     ty: Type<'a>,
     definitions: &[Definition<'a>],
 ) -> Res<Value<'a>> {
+    if definitions.iter().any(|d| d.toml.is_some()) {
+        let meant = crate::toml::interpret(eval, system, ty, definitions)?;
+        return checked_merge(eval, system, loc, ty, &meant);
+    }
+    checked_merge(eval, system, loc, ty, definitions)
+}
+
+fn checked_merge<'a>(
+    eval: &Eval<'a>,
+    system: &'a System<'a>,
+    loc: Loc<'a>,
+    ty: Type<'a>,
+    definitions: &[Definition<'a>],
+) -> Res<Value<'a>> {
     let mut wrong = Vec::new();
     for d in definitions {
         if !ty.check(eval, system, d.value)? {
@@ -70,7 +84,7 @@ pub(crate) fn element_value<'a>(
     definitions: &'a [Definition<'a>],
 ) -> Value<'a> {
     if let ([only], Type::Native(native)) = (definitions, ty) {
-        if native.admits_as_is(only.value) {
+        if only.toml.is_none() && native.admits_as_is(only.value) {
             return only.value;
         }
     }

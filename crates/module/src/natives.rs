@@ -119,7 +119,8 @@ fn eval_modules<'a>(eval: &Eval<'a>, system: &'a System<'a>, lib: Value<'a>, arg
     let file = eval.string("lib/modules.nix");
     let mut old_argument = |name: &str, value: Value<'a>| {
         let inner = eval.attrs().entry(name, value).finish();
-        inputs.push(Input::Config(eval.attrs().entry("_module", inner).finish(), file, Pos::NONE));
+        let config = eval.attrs().entry("_module", inner).finish();
+        inputs.push(Input::Config(Raw::new(file, Pos::NONE, config)));
     };
     if let Some(args) = get("args") {
         old_argument("args", args);

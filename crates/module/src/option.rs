@@ -156,11 +156,11 @@ impl<'a> OptionNode<'a> {
         let message = format!("the option `{}` is read-only, but it's set multiple times", self.loc.show(eval));
         let mut error = errors::error(errors::code::OPTION_READ_ONLY, message);
         if let Some((_, pos)) = default {
-            error = error.label(errors::name_span(eval, pos, None), "its default is here");
+            error = error.label(errors::name_span(eval, pos), "its default is here");
         }
         let definitions: Vec<Definition<'a>> =
             raws.iter().map(|(_, r)| Definition::plain(r.file, r.pos, r.value.peek())).collect();
-        errors::with_definitions(error, eval, self.loc, &definitions)
+        errors::with_definitions(error, eval, &definitions)
     }
 
     /// The option as modules see it in `options`.
@@ -228,7 +228,7 @@ pub(crate) fn merge_declarations<'a>(
         let attrs = eval.force_attrs(declaration.options)?;
         let ty = attrs.get(names.type_).map(|a| Type::decode(eval, system, a.value())).transpose();
         let ty = ty.map_err(|e| {
-            let span = errors::name_span(eval, declaration.pos, loc.last());
+            let span = errors::name_span(eval, declaration.pos);
             e.label(span, format!("in the declaration of `{}`", loc.show(eval)))
         })?;
         let Some((known, known_ty)) = merged else {
@@ -265,12 +265,14 @@ pub(crate) fn merge_declarations<'a>(
 }
 
 fn declared_twice<'a>(eval: &Eval<'a>, loc: Loc<'a>, declarations: &[Declaration<'a>], twice: Option<Sym>) -> Error {
-    let files: Vec<String> = declarations.iter().map(|d| format!("`{}`", errors::file_text(eval, d.file))).collect();
+    let files: Vec<String> = declarations.iter().map(|d| format!("`{}`", errors::place_text(eval, d.file, d.pos))).collect();
     let (last, before) = (files.last().cloned().unwrap_or_default(), &files[..files.len() - 1]);
     let message = format!("the option `{}` in {last} is already declared in {}", loc.show(eval), before.join(" and "));
     let mut error = errors::error(errors::code::OPTION_DECLARATION, message);
-    for d in declarations {
-        error = error.label(errors::name_span(eval, d.pos, loc.last()), "declared here");
+    let mut sorted = declarations.to_vec();
+    sorted.sort_by_key(|d| d.pos);
+    for d in &sorted {
+        error = error.label(errors::name_span(eval, d.pos), "declared here");
     }
     match twice {
         Some(name) => error.hint(format!("only one declaration may have `{}`", eval.symbols().text(name))),

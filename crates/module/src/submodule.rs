@@ -9,7 +9,6 @@ use crate::evaluation::Evaluation;
 use crate::loc::{Loc, Name};
 use crate::memo::Memo;
 use crate::system::System;
-use crate::types::Kind;
 
 /// Parameters of `submoduleWith`.
 pub(crate) struct SubmoduleSpec<'a> {
@@ -199,15 +198,12 @@ pub(crate) fn merge<'a>(
     for d in definitions {
         more.push(match (d.value, spec.shorthand) {
             (Value::Attrs(set), Shorthand::OnlyConfig) if set.get(system.names.functor_call).is_none() => {
-                Input::Config(d.value, d.file, d.pos)
+                Input::Config(d.part(Pos::NONE, d.value))
             }
             _ => Input::Module(d.value, d.file, d.pos),
         });
     }
-    spec.evaluation(eval, system, loc, &more).begin(eval).checked_config(eval)
-}
-
-/// Whether a type holds submodules, at any depth, natively.
-pub(crate) fn is_submodule(kind: &Kind<'_>) -> bool {
-    matches!(kind, Kind::Submodule(_))
+    let mut instance = spec.evaluation(eval, system, loc, &more);
+    instance.is_instance = true;
+    instance.begin(eval).checked_config(eval)
 }

@@ -105,11 +105,6 @@ impl<'a> System<'a> {
         options
     }
 
-    /// How many evaluations were begun.
-    pub(crate) fn evaluations(&self) -> usize {
-        self.evaluations.borrow().len()
-    }
-
     /// Whether a POSIX extended regular expression matches the whole text.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ fn diagnostic<'a>(eval: &Eval<'a>, unmatched: &Unmatched<'a>) -> Diagnostic {
         .map(|(_, raw)| Definition::plain(raw.file, raw.pos, raw.value.peek()))
         .collect();
     let mut error = errors::error(code::UNKNOWN_OPTION, format!("the option `{}` does not exist", loc.show(eval)));
-    error = errors::with_definitions(error, eval, loc, &definitions);
+    error = errors::with_definitions(error, eval, &definitions);
     if let Some(hint) = hint(eval, unmatched, &definitions) {
         error = error.hint(hint);
     }

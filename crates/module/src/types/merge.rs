@@ -41,7 +41,7 @@ impl<'a> NativeType<'a> {
                     _ => {
                         let message = format!("the option `{}` is defined both null and not null", loc.show(eval));
                         let error = errors::error(errors::code::OPTION_CONFLICT, message);
-                        Err(errors::with_definitions(error, eval, loc, definitions))
+                        Err(errors::with_definitions(error, eval, definitions))
                     }
                 }
             }
@@ -312,8 +312,7 @@ fn merge_lists<'a>(
     let mut items = Vec::new();
     for (n, d) in definitions.iter().enumerate() {
         for (m, item) in eval.force_list(d.value)?.iter().enumerate() {
-            let raw = Raw::new(d.file, d.pos, item);
-            let settled = settle(eval, system, [raw])?;
+            let settled = settle(eval, system, [d.part(Pos::NONE, item)])?;
             if !settled.definitions.is_empty() {
                 let here = loc.child(eval, Name::Entry(n + 1, m + 1));
                 items.push(element_value(eval, system, here, ty, settled.definitions));
@@ -334,10 +333,7 @@ fn merge_sets<'a>(
     let mut all: Vec<(Sym, Raw<'a>)> = Vec::new();
     for d in definitions {
         let set = eval.force_attrs(d.value)?;
-        all.extend(set.all().iter().map(|a| {
-            let pos = if a.pos.is_some() { a.pos } else { d.pos };
-            (a.name, Raw::new(d.file, pos, a.value()))
-        }));
+        all.extend(set.all().iter().map(|a| (a.name, d.part(a.pos, a.value()))));
     }
     // Stable: definitions of one name keep their order.
     all.sort_by_key(|(name, _)| *name);
@@ -397,7 +393,7 @@ fn merge_anything<'a>(
     if definitions.iter().any(|d| kind_of(d.value) != kind) {
         let message = format!("the option `{}` has conflicting option types", loc.show(eval));
         let error = errors::error(errors::code::OPTION_CONFLICT, message);
-        return Err(errors::with_definitions(error, eval, loc, definitions));
+        return Err(errors::with_definitions(error, eval, definitions));
     }
     match definitions[0].value {
         Value::Attrs(_) if kind != errors::a_type(definitions[0].value) => merge_unique(eval, loc, "", definitions),
@@ -535,7 +531,7 @@ fn merge_tagged<'a>(
     let mut raws = Vec::with_capacity(definitions.len());
     for d in definitions {
         match eval.force_attrs(d.value)?.get(attr.name) {
-            Some(same) => raws.push(Raw::new(d.file, d.pos, same.value())),
+            Some(same) => raws.push(d.part(same.pos, same.value())),
             None => return Err(errors::conflict(eval, loc, definitions)),
         }
     }

@@ -215,15 +215,6 @@ impl<'a> Type<'a> {
         }
     }
 
-    /// The native type, if its definitions merge as that type's do.
-    pub(crate) fn merging_natively(self) -> Option<&'a NativeType<'a>> {
-        match self {
-            Type::Native(native) => Some(native),
-            Type::Custom(custom) if custom.merge.is_none() => custom.native,
-            Type::Custom(_) => None,
-        }
-    }
-
     /// Whether a value, in weak head normal form, is of the type.
     ///
     /// # Errors

@@ -1,0 +1,2 @@
+# A module that is a function of something first.
+x: { config.a = x; }
