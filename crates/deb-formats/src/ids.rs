@@ -39,6 +39,14 @@ pub fn static_primary_group(user: &str) -> Option<u32> {
     lookup(STATIC_PRIMARY_GROUPS, user)
 }
 
+/// Whether a user or group of that name is on every Debian system (base-passwd makes it). Names that only have a number
+/// reserved for them do not count.
+pub fn is_static(name: &str) -> bool {
+    let below_reserved =
+        |table| lookup(table, name).is_some_and(|id| !(60_000..65_000).contains(&id));
+    below_reserved(STATIC_USERS) || below_reserved(STATIC_GROUPS)
+}
+
 /// The names among `names` that share one id, grouped by id. `id` is [`user_id`], [`group_id`] or [`system_id`]; empty when
 /// every name has a number of its own.
 pub fn collisions<'a>(

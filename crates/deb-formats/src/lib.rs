@@ -10,6 +10,7 @@
 pub mod control;
 pub mod deb;
 pub mod ids;
+pub mod maintainer_script;
 pub mod packages;
 pub mod relation;
 pub mod release;
