@@ -75,17 +75,15 @@ in
         };
       };
 
+    # Debian's preset leaves networkd off.
+    systemd.enabledPackageUnits = [ "systemd-networkd.service" ]
+      ++ lib.optional networkd.wait-online.enable "systemd-networkd-wait-online.service";
+
     environment.etc = lib.mkMerge [
       (lib.mapAttrs' (
         name: n: lib.nameValuePair "systemd/network/${name}.network" { text = networkText n; }
       ) networkd.networks)
-      # Enabled here and not by Debian's preset, which leaves networkd off.
       {
-        "systemd/system/multi-user.target.wants/systemd-networkd.service".link = "/usr/lib/systemd/system/systemd-networkd.service";
-        "systemd/system/sockets.target.wants/systemd-networkd.socket".link = "/usr/lib/systemd/system/systemd-networkd.socket";
-        "systemd/system/dbus-org.freedesktop.network1.service".link = "/usr/lib/systemd/system/systemd-networkd.service";
-        "systemd/system/network-online.target.wants/systemd-networkd-wait-online.service" =
-          mkIf networkd.wait-online.enable { link = "/usr/lib/systemd/system/systemd-networkd-wait-online.service"; };
         "systemd/system/systemd-networkd-wait-online.service.d/overrides.conf".text = ''
           [Service]
           ExecStart=

@@ -158,7 +158,7 @@ in
   config = mkIf cfg.enable {
     environment.systemPackages = [ cfg.package ];
     environment.etc."nginx/nginx.conf".text = configText;
-    environment.etc."systemd/system/multi-user.target.wants/nginx.service".link = "/usr/lib/systemd/system/nginx.service";
+    systemd.enabledPackageUnits = [ "nginx.service" ];
     systemd.services.nginx = {
       overrideStrategy = "asDropin";
       reloadIfChanged = true;

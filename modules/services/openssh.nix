@@ -91,9 +91,8 @@ in
       ${cfg.extraConfig}
     '';
 
-    # Debian's unit is ssh.service; NixOS's name is its alias.
-    environment.etc."systemd/system/multi-user.target.wants/ssh.service" = mkIf (!cfg.startWhenNeeded) { link = "/usr/lib/systemd/system/ssh.service"; };
-    environment.etc."systemd/system/sshd.service".link = "/usr/lib/systemd/system/ssh.service";
+    # Debian's unit is ssh.service; NixOS's name is its alias, which enabling it makes.
+    systemd.enabledPackageUnits = [ (if cfg.startWhenNeeded then "ssh.socket" else "ssh.service") ];
     systemd.services.ssh = {
       overrideStrategy = "asDropin";
       requires = [ "esker-sshd-keygen.service" ];

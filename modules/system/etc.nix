@@ -101,11 +101,10 @@ in
       builder = "builtin:etc";
       __structuredAttrs = true;
       view = config.system.build.view;
-      overlays = config.system.overlays;
+      inherit (config.system.build.layout) overlays ids alternatives permissions decisions;
       entries = specs;
       accounts = config.users.build.accounts;
       units = config.systemd.build.units;
-      decisions = config.system.build.decisions;
     };
 
     assertions = lib.mapAttrsToList (name: e: {

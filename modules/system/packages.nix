@@ -78,21 +78,23 @@ in
       exclude = cfg.excludedPackages;
     };
 
+    # How packages are laid out, in /usr and /etc alike.
+    system.build.layout = {
+      overlays = cfg.overlays;
+      alternatives = cfg.alternatives;
+      ids = config.users.build.ids;
+      permissions = lib.mapAttrs (_: lib.filterAttrs (_: v: v != null)) config.security.permissions;
+      # What maintainer scripts do that no generated fragment explains.
+      decisions = ../../pkgs/maintainer-scripts;
+    };
+
     # The system's /usr: EROFS metadata over the packages' contents, and the tree of links that people see.
-    system.build.sw = derivation {
+    system.build.sw = derivation ({
       name = "system-path";
       system = "builtin";
       builder = "builtin:system-view";
       __structuredAttrs = true;
       view = config.system.build.view;
-      overlays = cfg.overlays;
-      alternatives = cfg.alternatives;
-      ids = config.users.build.ids;
-      permissions = config.security.permissions;
-      decisions = config.system.build.decisions;
-    };
-
-    # What to do about maintainer scripts that no generated fragment explains (pkgs/maintainer-scripts).
-    system.build.decisions = ../../pkgs/maintainer-scripts;
+    } // config.system.build.layout);
   };
 }

@@ -35,6 +35,12 @@ in
         socket, a bus name or another unit asks for them.
       '';
     };
+    enabledPackageUnits = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      internal = true;
+      description = "Single units of packages that are enabled, as `systemctl enable` would.";
+    };
     services = unitsOption unit.service "Services.";
     sockets = unitsOption unit.socket "Sockets.";
     timers = unitsOption unit.timer "Timers.";
@@ -97,6 +103,7 @@ in
     # What `builtin:etc` does with the units of packages.
     systemd.build.units = {
       systemdPackages = lib.unique (map (p: p.pname) cfg.packages);
+      enabled = cfg.enabledPackageUnits;
       masked = cfg.suppressedSystemUnits;
       defaultTarget = cfg.defaultUnit;
     };
@@ -119,7 +126,6 @@ in
           );
         }
       ) + cfg.extraConfig;
-      "systemd/system/default.target".link = "/usr/lib/systemd/system/${cfg.defaultUnit}";
     };
   };
 }

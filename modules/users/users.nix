@@ -90,23 +90,6 @@ let
   uidOf = u: if u.uid != null then u.uid else if u.isNormalUser then null else builtins.__systemId u.name;
   gidOf = g: if g.gid != null then g.gid else builtins.__systemId g.name;
 
-  # Every group that is declared or that a declared user is in.
-  groupNames = lib.unique (
-    map (g: g.name) (lib.attrValues cfg.groups) ++ lib.concatMap (u: [ u.group ] ++ u.extraGroups) enabled
-  );
-  declaredGroups = lib.listToAttrs (map (g: lib.nameValuePair g.name g) (lib.attrValues cfg.groups));
-  group = name:
-    let
-      declared = declaredGroups.${name} or { inherit name; gid = null; members = [ ]; };
-    in
-    {
-      inherit name;
-      gid = gidOf declared;
-      members = lib.unique (
-        declared.members ++ map (u: u.name) (lib.filter (u: lib.elem name u.extraGroups) enabled)
-      );
-    };
-
   present = lib.filterAttrs (_: v: v != null);
   account = u: present {
     inherit (u) name group home createHome homeMode description hashedPassword hashedPasswordFile
@@ -114,24 +97,9 @@ let
     uid = uidOf u;
     shell = shellPath u.shell;
     system = !u.isNormalUser;
-    expires = if u.expires == null then null else daysSinceEpoch u.expires;
-    subUidRanges = map (r: { start = r.startUid; inherit (r) count; }) u.subUidRanges;
-    subGidRanges = map (r: { start = r.startGid; inherit (r) count; }) u.subGidRanges;
-    autoSubIdRange = u.autoSubUidGidRange;
+    groups = u.extraGroups;
+    inherit (u) expires subUidRanges subGidRanges autoSubUidGidRange;
   };
-
-  # "2026-01-31" → days since 1970-01-01, as shadow(5) counts them.
-  daysSinceEpoch = date:
-    let
-      parts = builtins.match "([0-9]{4})-([0-9]{2})-([0-9]{2})" date;
-      number = i: lib.toIntBase10 (lib.elemAt parts i);
-      month = number 1;
-      # Years begin in March, so that the leap day is a year's last.
-      year = number 0 - (if month <= 2 then 1 else 0);
-      dayOfYear = (153 * (month + (if month > 2 then -3 else 9)) + 2) / 5 + number 2 - 1;
-    in
-    if parts == null then throw "`${date}` is not a date of the form YYYY-MM-DD"
-    else year * 365 + year / 4 - year / 100 + year / 400 + dayOfYear - 719468;
 
   canLogIn = u:
     u.enable && u.shell != "/usr/sbin/nologin"
@@ -191,11 +159,11 @@ in
 
     users.build.accounts = {
       users = map account enabled;
-      groups = map group groupNames;
+      groups = map (g: present { inherit (g) name gid members; }) (lib.attrValues cfg.groups);
     };
     users.build.ids = {
       users = present (lib.listToAttrs (map (u: lib.nameValuePair u.name (uidOf u)) enabled));
-      groups = lib.listToAttrs (map (name: lib.nameValuePair name (group name).gid) groupNames);
+      groups = lib.listToAttrs (map (g: lib.nameValuePair g.name (gidOf g)) (lib.attrValues cfg.groups));
     };
 
     environment.systemPackages = lib.concatMap (u: u.packages) enabled

@@ -1,2 +1,50 @@
-//! The `esker` program.
-fn main() {}
+//! The `esker` program: parses the command line, runs one command, renders its errors. No logic of its own.
+
+mod cli;
+mod commands;
+mod context;
+mod disk;
+mod emulator;
+mod progress;
+mod report;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    report::start_tracing(cli.global.verbose);
+    let context = Context::new(cli.global);
+    match run(cli.command, &context) {
+        Ok(code) => code,
+        Err(error) => report::failure(error.as_ref(), &context),
+    }
+}
+
+fn run(command: Command, context: &Context) -> commands::Outcome {
+    match command {
+        Command::Build(command) => command.run(context),
+        Command::Image(command) => command.run(context),
+        Command::Vm(command) => command.run(context),
+        Command::Eval(command) => command.run(context),
+        Command::Option(command) => command.run(context),
+        Command::Search(command) => command.run(context),
+        Command::Lock(command) => command.run(context),
+        Command::Update(command) => command.run(context),
+        Command::Generations(command) => command.run(context),
+        Command::Gc(command) => command.run(context),
+        Command::Switch(command) => command.run(context),
+        Command::Boot(command) => command.run(context),
+        Command::Test(command) => command.run(context),
+        Command::DryActivate(command) => command.run(context),
+        Command::Rollback(command) => command.run(context),
+        Command::Cache(command) => command.run(context),
+        Command::Completions(command) => command.run(context),
+        Command::Man(command) => command.run(context),
+    }
+}

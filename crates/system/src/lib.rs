@@ -1,1 +1,35 @@
-//! Evaluation bound to store and build: configuration to toplevel.
+//! Evaluation bound to store and build: from a configuration on disk to its toplevel in the store.
+//!
+//! [`Session`] is the way in. It boots nothing, mounts nothing and writes no disk image.
+
+pub mod binary_cache;
+pub mod boot_entries;
+mod cache;
+mod configuration;
+mod error;
+mod eval_command;
+mod evaluation;
+mod fetch;
+pub mod locations;
+mod locking;
+mod natives;
+mod options;
+pub mod profile;
+mod record;
+mod session;
+mod views;
+mod world;
+
+pub use configuration::Configuration;
+pub use error::SystemError;
+pub use eval_command::{EvalSubject, Form, Printed};
+pub use evaluation::{Instantiated, Subject};
+pub use locations::Locations;
+pub use locking::{Found, LockUpdate, WriteLock};
+pub use options::ShownOption;
+pub use session::{BuiltSystem, Session, SessionOptions};
+
+/// The system that this program runs on, in Nix's words.
+pub fn host_system() -> String {
+    format!("{}-linux", std::env::consts::ARCH)
+}

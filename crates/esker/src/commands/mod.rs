@@ -1,0 +1,45 @@
+//! One file per command; its doc comment is its help text.
+
+pub(crate) mod build;
+pub(crate) mod cache;
+pub(crate) mod eval;
+pub(crate) mod gc;
+pub(crate) mod generations;
+pub(crate) mod image;
+pub(crate) mod lock;
+pub(crate) mod option;
+pub(crate) mod search;
+pub(crate) mod shell;
+pub(crate) mod switch;
+pub(crate) mod update;
+pub(crate) mod vm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use system::{Configuration, SystemError};
+
+/// How a command ends. An error is printed with its causes and hints.
+pub(crate) type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// Which configuration, for which target.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigurationArguments {
+    /// The configuration: a folder with configuration.nix or configuration.toml, or a file
+    #[arg(value_name = "DIR|FILE")]
+    pub(crate) configuration: Option<PathBuf>,
+    /// The target, such as aarch64-linux
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) system: Option<String>,
+}
+
+impl ConfigurationArguments {
+    pub(crate) fn find(&self) -> Result<Configuration, SystemError> {
+        Configuration::find(self.configuration.as_deref())
+    }
+
+    pub(crate) fn system(&self) -> String {
+        self.system.clone().unwrap_or_else(system::host_system)
+    }
+}

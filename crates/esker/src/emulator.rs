@@ -1,0 +1,51 @@
+//! QEMU and its firmware, from the pinned package set in a view of its own.
+
+use std::path::{Path, PathBuf};
+
+use qemu::{Architecture, Emulator};
+use system::{Configuration, Session};
+
+/// What a machine is started with.
+pub(crate) struct Tools {
+    pub(crate) emulator: Emulator,
+    pub(crate) firmware_code: PathBuf,
+    pub(crate) firmware_variables: PathBuf,
+}
+
+/// The view in `pkgs/` that holds QEMU for a target, and where firmware is in it.
+struct Names {
+    view: &'static str,
+    code: &'static str,
+    variables: &'static str,
+}
+
+const X86_64: Names = Names { view: "vm.x86_64", code: "share/OVMF/OVMF_CODE_4M.fd", variables: "share/OVMF/OVMF_VARS_4M.fd" };
+const AARCH64: Names = Names { view: "vm.aarch64", code: "share/AAVMF/AAVMF_CODE.no-secboot.fd", variables: "share/AAVMF/AAVMF_VARS.fd" };
+
+/// Builds QEMU's view for a target.
+pub(crate) fn prepare(
+    session: &Session,
+    configuration: &Configuration,
+    system: &str,
+    program: Option<PathBuf>,
+) -> Result<Tools, Box<dyn std::error::Error>> {
+    let architecture = Architecture::of_system(system).ok_or_else(|| format!("no machine for `{system}`"))?;
+    let names = match architecture {
+        Architecture::X86_64 => X86_64,
+        Architecture::Aarch64 => AARCH64,
+    };
+    // The emulator runs here, whatever it emulates.
+    let view = session.build_package(configuration, &system::host_system(), names.view)?;
+    let usr = session.materialise(&view)?;
+    let emulator = match program {
+        Some(program) => Emulator::Host { program },
+        None => Emulator::View { usr: usr.clone(), program: Path::new("/usr/bin").join(architecture.emulator()) },
+    };
+    Ok(Tools { emulator, firmware_code: usr.join(names.code), firmware_variables: usr.join(names.variables) })
+}
+
+/// A copy of a file in the store is read-only.
+pub(crate) fn make_writable(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs_err::set_permissions(file, std::fs::Permissions::from_mode(0o644))
+}

@@ -1,0 +1,72 @@
+//! Errors as people see them: what failed, its causes, a hint; and the exit codes.
+//!
+//! 0 done, 1 the user's or the configuration's, 2 the command line's (clap), 4 some units failed at a switch,
+//! 70 a bug in Esker.
+
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use system::SystemError;
+use tracing_subscriber::EnvFilter;
+
+use crate::context::Context;
+
+/// Turns `-v` into what tracing prints, on standard error.
+pub(crate) fn start_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("ESKER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// Prints an error with its causes and hints; returns the program's exit code.
+pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitCode {
+    let mut text = String::new();
+    match error.downcast_ref::<SystemError>() {
+        // The evaluator's report is a whole page and says `error` itself.
+        Some(SystemError::Evaluation { report }) => text.push_str(report),
+        _ => {
+            text.push_str(&format!("{} {error}", context.red("error:")));
+            let mut cause = error.source();
+            let mut last = error.to_string();
+            while let Some(error) = cause {
+                let words = error.to_string();
+                // A transparent error repeats its source.
+                if words != last {
+                    text.push_str(&format!("\n  caused by: {}", words.replace('\n', "\n    ")));
+                }
+                last = words;
+                cause = error.source();
+            }
+        }
+    }
+    for hint in hints(error) {
+        text.push_str(&format!("\n{} {hint}", context.bold("hint:")));
+    }
+    // When standard error is gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::FAILURE
+}
+
+fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut hints = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(hint) = error.downcast_ref::<SystemError>().and_then(SystemError::hint) {
+            hints.push(hint);
+        }
+        next = error.source();
+    }
+    hints
+}

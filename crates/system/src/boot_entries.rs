@@ -1,0 +1,124 @@
+//! What the EFI system partition should hold for the generations of a store: read from the system profile and the
+//! toplevels, for `bootloader` to plan with. Writes nothing.
+
+use std::path::{Path, PathBuf};
+
+use bootloader::booted::booted_entry;
+use bootloader::entry::EntryId;
+use bootloader::generation::GenerationReader;
+use bootloader::loader::{Architecture, Editor, LoaderSettings, MenuTimeout, SystemdBoot};
+use bootloader::plan::Wanted;
+use nix_formats::StorePath;
+use serde::Deserialize;
+use store::Store;
+
+use crate::SystemError;
+use crate::profile::system_profile;
+
+/// The part of boot.json that is Esker's own: the boot loader's settings.
+#[derive(Deserialize)]
+struct BootJson {
+    #[serde(rename = "org.nixos.bootspec.v1")]
+    bootspec: Bootspec,
+    #[serde(rename = "org.esker.v1")]
+    esker: Settings,
+}
+
+#[derive(Deserialize)]
+struct Bootspec {
+    system: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    timeout: Option<u32>,
+    configuration_limit: Option<usize>,
+    editor: bool,
+    console_mode: String,
+    host_name: String,
+    systemd_boot: String,
+    efi_sys_mount_point: PathBuf,
+}
+
+/// The boot loader's settings, as a toplevel declares them.
+pub struct Loader {
+    /// The menu's titles start with it.
+    pub title: String,
+    /// loader.conf.
+    pub settings: LoaderSettings,
+    /// How many generations get entries; none for all.
+    pub configuration_limit: Option<usize>,
+    /// The loader itself.
+    pub systemd_boot: SystemdBoot,
+    /// Where the partition is mounted on the machine.
+    pub mount_point: PathBuf,
+}
+
+/// The boot entries of a machine.
+pub struct BootEntries {
+    /// What `bootloader` plans with.
+    pub wanted: Wanted,
+    /// Where the partition is mounted.
+    pub mount_point: PathBuf,
+}
+
+fn boot_error(error: impl std::error::Error + Send + Sync + 'static) -> SystemError {
+    SystemError::BootEntries(Box::new(error))
+}
+
+/// Where a logical path of the store lies on this host.
+fn physical(store: &Store, logical: &str) -> PathBuf {
+    store.layout().physical_of_logical(Path::new(logical))
+}
+
+/// What a toplevel says about the boot loader.
+///
+/// Errors when it is incomplete or for a machine that Esker does not boot.
+pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError> {
+    let path = store.physical(toplevel).join("boot.json");
+    let text = fs_err::read(&path).map_err(|source| SystemError::Read { path: path.clone(), source })?;
+    let BootJson { bootspec, esker } = serde_json::from_slice(&text).map_err(boot_error)?;
+    let architecture = Architecture::from_system(&bootspec.system)
+        .ok_or_else(|| SystemError::Unexpected { what: bootspec.system.clone(), expected: "a system that Esker boots" })?;
+    Ok(Loader {
+        title: format!("Esker {}", esker.host_name),
+        settings: LoaderSettings {
+            timeout: esker.timeout.map_or(MenuTimeout::Forever, MenuTimeout::Seconds),
+            editor: if esker.editor { Editor::Allowed } else { Editor::Forbidden },
+            console_mode: esker.console_mode,
+        },
+        configuration_limit: esker.configuration_limit,
+        systemd_boot: SystemdBoot::load(architecture, &physical(store, &esker.systemd_boot)).map_err(boot_error)?,
+        mount_point: esker.efi_sys_mount_point,
+    })
+}
+
+/// The entries of this machine's generations, with the settings of the one that becomes the default.
+///
+/// Errors when the profile or a toplevel cannot be read.
+pub fn of_machine(store: &Store, default: u64) -> Result<BootEntries, SystemError> {
+    let number = |n: u64| u32::try_from(n).map_err(|_| SystemError::NoGeneration { number: n });
+    let all = system_profile(store).generations()?;
+    let chosen = all.iter().find(|generation| generation.number == default);
+    let loader = loader(store, &chosen.ok_or(SystemError::NoGeneration { number: default })?.path)?;
+    let resolve = |path: &str| physical(store, path);
+    let mut reader = GenerationReader::new(&resolve);
+    let mut generations = Vec::new();
+    for generation in &all {
+        let loaded = reader.load(number(generation.number)?, &store.logical(&generation.path));
+        generations.push(loaded.map_err(boot_error)?);
+    }
+    let wanted = Wanted {
+        generations,
+        default: EntryId::of_generation(number(default)?),
+        booted: booted_entry(Path::new("/sys/firmware/efi/efivars")).map_err(boot_error)?,
+        title: loader.title,
+        machine_id: None,
+        tries: None,
+        configuration_limit: loader.configuration_limit,
+        settings: loader.settings,
+        systemd_boot: Some(loader.systemd_boot),
+    };
+    Ok(BootEntries { wanted, mount_point: loader.mount_point })
+}

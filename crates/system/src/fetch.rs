@@ -1,0 +1,121 @@
+//! Fetching what derivations name: `mirror://` addresses through the archive's downloads, anything else directly.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use archive::{Download, MirrorUrl};
+use build::{Cancellation, DirectFetcher, FetchError, FetchProgress, FetchRequest, Fetcher};
+use nix_formats::HashAlgo;
+
+/// Fetches for builds. Downloads stay in a folder by their hash, so that a new store needs none of them again.
+pub(crate) struct DebianFetcher {
+    pub(crate) archive: Arc<dyn archive::Fetcher>,
+    pub(crate) downloads: PathBuf,
+}
+
+impl DebianFetcher {
+    fn download(&self, request: &FetchRequest) -> Result<Download, FetchError> {
+        let url = MirrorUrl::parse(&request.url).map_err(|error| FetchError::transfer(&request.url, error))?;
+        let hash = request.hash.filter(|hash| hash.algo() == HashAlgo::Sha256);
+        let sha256 = hash.map(|hash| hash.to_base16());
+        let target = match &sha256 {
+            Some(hash) => self.downloads.join(format!("{hash}.deb")),
+            None => request.destination.clone(),
+        };
+        Ok(Download { label: request.name.clone(), url, sha256, size: request.size_bytes, target })
+    }
+}
+
+impl Fetcher for DebianFetcher {
+    fn fetch(
+        &self,
+        requests: &[FetchRequest],
+        progress: &dyn FetchProgress,
+        cancellation: &Cancellation,
+    ) -> Vec<Result<(), FetchError>> {
+        let mut results: Vec<Option<Result<(), FetchError>>> = requests.iter().map(|_| None).collect();
+        let mut wanted = Vec::new();
+        let mut direct = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            if request.url.starts_with("mirror://") {
+                match self.download(request) {
+                    Ok(download) => wanted.push((index, download)),
+                    Err(error) => results[index] = Some(Err(error)),
+                }
+            } else {
+                direct.push(index);
+            }
+        }
+        self.fetch_wanted(&wanted, requests, progress, &mut results);
+        for index in direct {
+            let one = DirectFetcher.fetch(&requests[index..=index], progress, cancellation);
+            results[index] = one.into_iter().next();
+        }
+        results
+            .into_iter()
+            .zip(requests)
+            .map(|(result, request)| result.unwrap_or_else(|| Err(FetchError::UnknownScheme { url: request.url.clone() })))
+            .collect()
+    }
+}
+
+impl DebianFetcher {
+    fn fetch_wanted(
+        &self,
+        wanted: &[(usize, Download)],
+        requests: &[FetchRequest],
+        progress: &dyn FetchProgress,
+        results: &mut [Option<Result<(), FetchError>>],
+    ) {
+        // One file may be asked for twice, under two names.
+        let mut targets = BTreeSet::new();
+        let downloads: Vec<Download> =
+            wanted.iter().map(|(_, d)| d.clone()).filter(|d| targets.insert(d.target.clone())).collect();
+        let made = fs_err::create_dir_all(&self.downloads);
+        let fetched = self.archive.fetch(&downloads, &mut |p| progress.bytes(p.received_bytes, p.total_bytes));
+        let failure = fetched.err().map(|error| error.to_string());
+        for (index, download) in wanted {
+            let request = &requests[*index];
+            let result = match (&made, download.target.exists()) {
+                (Err(error), _) => Err(FetchError::transfer(&request.url, error.to_string())),
+                (Ok(()), true) => put(&download.target, request),
+                (Ok(()), false) => {
+                    let words = failure.clone().unwrap_or_else(|| "the download gave no file".into());
+                    Err(FetchError::transfer(&request.url, words))
+                }
+            };
+            if result.is_ok() {
+                progress.complete(*index);
+            }
+            results[*index] = Some(result);
+        }
+    }
+}
+
+/// Puts a download where the build wants it: a second name of the same file where that is possible.
+fn put(download: &std::path::Path, request: &FetchRequest) -> Result<(), FetchError> {
+    if download == request.destination {
+        return Ok(());
+    }
+    // The store changes modes and times of what it holds, so a name of the same file would change the cache's too; a
+    // copy shares its blocks where the filesystem can.
+    fs_err::copy(download, &request.destination).map(drop).map_err(|error| FetchError::transfer(&request.url, error))
+}
+
+/// A fetcher for when the network must not be touched: what is not there is an error.
+pub(crate) struct Offline;
+
+impl archive::Fetcher for Offline {
+    fn fetch(&self, downloads: &[Download], _progress: &mut dyn FnMut(&archive::Progress)) -> Result<(), archive::FetchError> {
+        let missing = downloads.iter().filter(|download| !download.target.exists());
+        let errors: Vec<_> = missing
+            .map(|download| archive::fetch::DownloadError::Failed {
+                label: download.label.clone(),
+                url: download.url.clone(),
+                reason: "--offline forbids fetching it".to_owned(),
+            })
+            .collect();
+        if errors.is_empty() { Ok(()) } else { Err(archive::FetchError::Downloads { errors }) }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where Esker's own parts lie: its modules and library, the programs of target machines, the store, the caches.
+//!
+//! Layout of an installation: `PREFIX/bin/esker`, `PREFIX/lib/esker/SYSTEM/bin/*` (one folder per target system) and
+//! `PREFIX/share/esker/{lib,modules,pkgs}`. `ESKER_SHARE` and `ESKER_RUNTIME` (with a `SYSTEM` folder each in it)
+//! override them.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::SystemError;
+
+/// The folders that Esker works with.
+#[derive(Clone, Debug)]
+pub struct Locations {
+    /// `lib/`, `modules/` and `pkgs/`.
+    pub share: PathBuf,
+    /// Programs of target machines: `SYSTEM/bin/*`.
+    pub runtimes: PathBuf,
+    /// The store's root: `ROOT/nix/store`.
+    pub store_root: PathBuf,
+    /// What can be made again: indices of the archive, downloads.
+    pub cache: PathBuf,
+}
+
+impl Locations {
+    /// Finds them from the program's own place and the environment; `store` is what the caller was told to use.
+    ///
+    /// Errors when the modules are nowhere.
+    pub fn find(store: Option<&Path>) -> Result<Self, SystemError> {
+        let program = env::current_exe().and_then(fs_err::canonicalize).map_err(|source| SystemError::OwnProgram { source })?;
+        let share = match env::var_os("ESKER_SHARE") {
+            Some(folder) => PathBuf::from(folder),
+            None => ancestor_with(&program, "share/esker/modules/eval.nix")?.join("share/esker"),
+        };
+        let runtimes = match env::var_os("ESKER_RUNTIME") {
+            Some(folder) => PathBuf::from(folder),
+            None => ancestor_with(&program, "lib/esker")?.join("lib/esker"),
+        };
+        let store_root = match store {
+            Some(folder) => std::path::absolute(folder).map_err(|source| SystemError::OwnProgram { source })?,
+            None => default_store_root()?,
+        };
+        let cache = cache_folder()?;
+        Ok(Self { share, runtimes, store_root, cache })
+    }
+
+    /// The folder of a target system's programs.
+    pub fn runtime(&self, system: &str) -> PathBuf {
+        self.runtimes.join(system)
+    }
+}
+
+/// Whether this is a machine that Esker made: its store is the system's.
+pub fn is_esker_machine() -> bool {
+    Path::new("/run/current-system/activation.json").exists()
+}
+
+/// The folder above a program below which something is.
+fn ancestor_with(program: &Path, below: &str) -> Result<PathBuf, SystemError> {
+    program
+        .ancestors()
+        .find(|folder| folder.join(below).exists())
+        .map(Path::to_owned)
+        .ok_or_else(|| SystemError::NotInstalled { missing: below.to_owned(), program: program.to_owned() })
+}
+
+fn default_store_root() -> Result<PathBuf, SystemError> {
+    let (uid, _) = syscalls_ids();
+    if is_esker_machine() && uid == 0 {
+        return Ok(PathBuf::from("/"));
+    }
+    data_home("XDG_DATA_HOME", ".local/share").map(|home| home.join("esker"))
+}
+
+fn cache_folder() -> Result<PathBuf, SystemError> {
+    if let Some(folder) = env::var_os("ESKER_CACHE") {
+        return Ok(PathBuf::from(folder));
+    }
+    if is_esker_machine() && syscalls_ids().0 == 0 {
+        return Ok(PathBuf::from("/var/cache/esker"));
+    }
+    data_home("XDG_CACHE_HOME", ".cache").map(|home| home.join("esker"))
+}
+
+fn syscalls_ids() -> (u32, u32) {
+    syscalls::process::effective_ids()
+}
+
+fn data_home(variable: &'static str, below_home: &str) -> Result<PathBuf, SystemError> {
+    if let Some(folder) = env::var_os(variable).filter(|v| !v.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    match env::var_os("HOME").filter(|v| !v.is_empty()) {
+        Some(home) => Ok(PathBuf::from(home).join(below_home)),
+        None => Err(SystemError::NoHome { variable }),
+    }
+}

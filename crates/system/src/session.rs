@@ -1,0 +1,245 @@
+//! A session: the store, the caches and the ways to fetch, opened once for one command.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use archive::{AptFetcher, Archive, HttpFetcher, Lock};
+use build::{BinaryCache, BuildObserver, BuildPlan, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, Tools};
+use nix_formats::StorePath;
+use nix_formats::signature::PublicKey;
+use store::{Store, StoreOptions};
+
+use crate::evaluation::{Instantiated, attribute_path, evaluate, select_path};
+use crate::fetch::DebianFetcher;
+use crate::{Configuration, Locations, Subject, SystemError, cache, views};
+
+/// How to open a session.
+pub struct SessionOptions {
+    /// The store's root, where a person named one.
+    pub store: Option<PathBuf>,
+    /// Whether the network must not be touched.
+    pub offline: bool,
+    /// How many builds run at once; one per core by default.
+    pub jobs: Option<usize>,
+    /// Whether reports are coloured.
+    pub colour: bool,
+    /// Whether reports show every step of an evaluation.
+    pub full_trace: bool,
+    /// Hears what builds do.
+    pub observer: Arc<dyn BuildObserver>,
+    /// Ends everything when set.
+    pub cancellation: Cancellation,
+}
+
+/// An opened session.
+pub struct Session {
+    locations: Locations,
+    store: Arc<Store>,
+    options: SessionOptions,
+}
+
+/// A system that was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltSystem {
+    /// Its toplevel.
+    pub toplevel: StorePath,
+    /// Warnings of its evaluation.
+    pub messages: Vec<String>,
+}
+
+/// Binary caches to copy from, and whom to trust.
+#[derive(Default)]
+pub(crate) struct Supply<'s> {
+    pub(crate) caches: &'s [Box<dyn BinaryCache>],
+    pub(crate) trusted: &'s [PublicKey],
+}
+
+fn all_outputs(derivations: &[StorePath]) -> Vec<BuildTarget> {
+    derivations.iter().cloned().map(BuildTarget::all).collect()
+}
+
+/// The attribute that is a system.
+const TOPLEVEL: &str = "config.system.build.toplevel";
+
+impl Session {
+    /// Opens the store, making it where there is none.
+    ///
+    /// Errors when Esker's own parts are missing or the store cannot be opened.
+    pub fn open(options: SessionOptions) -> Result<Self, SystemError> {
+        let locations = Locations::find(options.store.as_deref())?;
+        let store = Arc::new(Store::open(StoreOptions::new(&locations.store_root))?);
+        Ok(Self { locations, store, options })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Where things lie.
+    pub fn locations(&self) -> &Locations {
+        &self.locations
+    }
+
+    pub(crate) fn colour(&self) -> bool {
+        self.options.colour
+    }
+
+    pub(crate) fn full_trace(&self) -> bool {
+        self.options.full_trace
+    }
+
+    /// What tells this program from another build of it.
+    pub(crate) fn program_stamp(&self) -> String {
+        let stamp = |m: std::fs::Metadata| format!("{} {} {} {}", m.len(), m.mtime(), m.mtime_nsec(), m.ino());
+        std::env::current_exe().and_then(std::fs::metadata).map(stamp).unwrap_or_default()
+    }
+
+    /// The archive that a configuration's lock pins. Nothing is fetched yet.
+    ///
+    /// Errors when the lock is missing or cannot be read.
+    pub(crate) fn archive(&self, configuration: &Configuration) -> Result<Archive, SystemError> {
+        let lock = Lock::load(&configuration.lock)?;
+        Ok(Archive::open(&self.archive_folder(), lock, self.archive_fetcher()?))
+    }
+
+    pub(crate) fn archive_folder(&self) -> PathBuf {
+        self.locations.cache.join("archive")
+    }
+
+    /// How files of Debian's archive are fetched: by the host's apt, else over HTTP from a configured mirror.
+    pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
+        if self.options.offline {
+            return Ok(Arc::new(crate::fetch::Offline));
+        }
+        let apt = AptFetcher::of_host().map_err(|error| SystemError::Archive(Box::new(error)))?;
+        Ok(match apt {
+            Some(apt) => Arc::new(apt),
+            None => Arc::new(HttpFetcher::from_environment(|name| std::env::var(name).ok())),
+        })
+    }
+
+    pub(crate) fn is_offline(&self) -> bool {
+        self.options.offline
+    }
+
+    /// Evaluates an attribute that is a derivation; not at all when nothing that it depends on changed.
+    ///
+    /// Errors when the configuration is wrong, or the attribute is no derivation.
+    pub fn instantiate(&self, subject: &Subject, attribute: &str) -> Result<Instantiated, SystemError> {
+        if let Some(known) = cache::look_up(self, subject, attribute) {
+            return Ok(known);
+        }
+        let started = cache::start();
+        let path = attribute_path(attribute);
+        let store_dir = self.store.dir().clone();
+        let ((drv, out), io) = evaluate(self, subject, |eval, value| {
+            let value = select_path(eval, value, &path)?;
+            let field = |name: &str| -> Result<String, lang::Error> {
+                let string = eval.force_str(eval.select(value, name)?)?;
+                Ok(string.to_string_lossy().into_owned())
+            };
+            Ok((field("drvPath")?, field("outPath")?))
+        })?;
+        let base = |path: &str| {
+            store_dir
+                .parse(path)
+                .map(|path| path.base_name().to_owned())
+                .map_err(|_| SystemError::Unexpected { what: attribute.to_owned(), expected: "a derivation" })
+        };
+        let result = Instantiated { derivation: base(&drv)?, output: base(&out)?, messages: io.take_messages() };
+        cache::keep(self, subject, attribute, started, io.take_record(), &result);
+        Ok(result)
+    }
+
+    /// Builds derivations with all that they need.
+    ///
+    /// Errors with all failures together.
+    pub fn realise(&self, derivations: &[StorePath]) -> Result<(), SystemError> {
+        let targets = all_outputs(derivations);
+        self.with_builder(&Supply::default(), |builder| {
+            let plan = builder.plan(&targets)?;
+            if !plan.is_empty() {
+                builder.apply(&plan)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn plan(&self, derivations: &[StorePath]) -> Result<BuildPlan, SystemError> {
+        let targets = all_outputs(derivations);
+        self.with_builder(&Supply::default(), |builder| builder.plan(&targets))
+    }
+
+    pub(crate) fn with_builder<R>(
+        &self,
+        supply: &Supply<'_>,
+        act: impl FnOnce(&Builder<'_>) -> Result<R, build::BuildError>,
+    ) -> Result<R, SystemError> {
+        let mut builtins = BuiltinRegistry::new();
+        for builder in compose::builders::builders() {
+            builtins.register(builder);
+        }
+        builtins.register(Box::new(initrd::builder::InitrdBuilder));
+        let fetcher = DebianFetcher { archive: self.archive_fetcher()?, downloads: self.archive_folder().join("debs") };
+        let provider = views::provider(&self.store);
+        let tools = Tools {
+            builtins: &builtins,
+            fetcher: &fetcher,
+            views: Some(&provider),
+            caches: supply.caches,
+            trusted_keys: supply.trusted,
+            observer: &*self.options.observer,
+            cancellation: &self.options.cancellation,
+        };
+        let mut options = BuilderOptions { systems: BTreeSet::from([crate::host_system()]), ..BuilderOptions::default() };
+        if let Some(jobs) = self.options.jobs {
+            options.max_jobs = jobs.max(1);
+        }
+        let builder = Builder::new(&self.store, tools, options);
+        act(&builder).map_err(|error| SystemError::Build(Box::new(error)))
+    }
+
+    fn subject(&self, configuration: &Configuration, system: &str) -> Result<Subject, SystemError> {
+        self.ensure_lock(configuration)?;
+        Ok(Subject::System { configuration: configuration.clone(), system: system.to_owned() })
+    }
+
+    /// What building a configuration would do, for people.
+    ///
+    /// Errors as [`Self::build_system`].
+    pub fn plan_system(&self, configuration: &Configuration, system: &str) -> Result<String, SystemError> {
+        let (drv, _) = self.instantiate(&self.subject(configuration, system)?, TOPLEVEL)?.paths()?;
+        let plan = self.plan(&[drv])?.describe();
+        Ok(if plan.is_empty() { "nothing to do\n".to_owned() } else { plan })
+    }
+
+    /// Evaluates a configuration and builds its toplevel. A lock is made where there is none.
+    ///
+    /// Errors when the configuration is wrong or something cannot be fetched or built.
+    pub fn build_system(&self, configuration: &Configuration, system: &str) -> Result<BuiltSystem, SystemError> {
+        let instantiated = self.instantiate(&self.subject(configuration, system)?, TOPLEVEL)?;
+        let (drv, toplevel) = instantiated.paths()?;
+        self.store.add_temp_roots([&drv, &toplevel])?;
+        if !self.store.is_valid(&toplevel)? {
+            self.realise(&[drv])?;
+        }
+        Ok(BuiltSystem { toplevel, messages: instantiated.messages })
+    }
+
+    /// Builds an attribute of the package set and returns its output.
+    ///
+    /// Errors as [`Self::build_system`].
+    pub fn build_package(&self, configuration: &Configuration, system: &str, attribute: &str) -> Result<StorePath, SystemError> {
+        self.ensure_lock(configuration)?;
+        let subject = Subject::Packages { configuration: configuration.clone(), system: system.to_owned() };
+        let (drv, out) = self.instantiate(&subject, attribute)?.paths()?;
+        self.store.add_temp_roots([&drv, &out])?;
+        if !self.store.is_valid(&out)? {
+            self.realise(&[drv])?;
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,320 @@
+//! The evaluator's world: files of this machine and the store, read on demand and written at the end.
+//!
+//! What is read is recorded ([`Observation`]) and makes the evaluation cache. What the evaluation adds to the store is
+//! kept back until [`StoreIo::commit`], so that a thousand derivations are one registration and an evaluation that
+//! fails leaves nothing behind. Decides nothing about the language.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use archive::solver::SolvedPackage;
+use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
+use nix_formats::{ContentAddress, ContentAddressMethod, Derivation, HashAlgo, Hasher, ReferenceSet, StorePath};
+use store::{Store, digest_tree};
+
+use crate::record::{Observation, Record};
+
+/// The world of one evaluation.
+pub(crate) struct StoreIo {
+    store: Arc<Store>,
+    record: RefCell<Record>,
+    pending: RefCell<Pending>,
+    /// The packages of the last dependency solution, for whoever asks what a system is made of.
+    solution: RefCell<Vec<SolvedPackage>>,
+    /// Messages of `builtins.trace` and `builtins.warn`, in order.
+    messages: RefCell<Vec<String>>,
+}
+
+/// What waits to be written.
+#[derive(Default)]
+struct Pending {
+    trees: BTreeMap<StorePath, Tree>,
+    texts: BTreeMap<StorePath, (Vec<u8>, BTreeSet<StorePath>)>,
+    derivations: BTreeMap<StorePath, Derivation>,
+}
+
+struct Tree {
+    name: String,
+    source: PathBuf,
+    // A filtered copy lives as long as it may be needed.
+    _copy: Option<tempfile::TempDir>,
+}
+
+impl StoreIo {
+    /// A world over a store.
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store, record: RefCell::default(), pending: RefCell::default(), solution: RefCell::default(), messages: RefCell::default() }
+    }
+
+    /// What was read so far.
+    pub(crate) fn take_record(&self) -> Record {
+        self.record.take()
+    }
+
+    pub(crate) fn note_solution(&self, packages: &[SolvedPackage]) {
+        *self.solution.borrow_mut() = packages.to_vec();
+    }
+
+    /// The packages of the last solution.
+    pub(crate) fn take_solution(&self) -> Vec<SolvedPackage> {
+        self.solution.take()
+    }
+
+    /// Warnings and traces so far.
+    pub(crate) fn take_messages(&self) -> Vec<String> {
+        self.messages.take()
+    }
+
+    /// Writes what the evaluation added, as one registration.
+    ///
+    /// Errors when the store cannot be written, or a source changed since it was hashed.
+    pub(crate) fn commit(&self) -> Result<(), store::StoreError> {
+        let pending = self.pending.take();
+        let wanted = pending.trees.keys().chain(pending.texts.keys()).chain(pending.derivations.keys());
+        let present = self.store.valid_among(wanted)?;
+        let mut batch = self.store.batch()?;
+        for (path, tree) in &pending.trees {
+            if !present.contains(path) {
+                batch.add_tree(&tree.name, &tree.source)?;
+            }
+        }
+        for (path, (text, references)) in pending.texts {
+            if !present.contains(&path) {
+                batch.add_text(path.name(), &text, references)?;
+            }
+        }
+        for (path, derivation) in &pending.derivations {
+            if !present.contains(path) {
+                batch.add_derivation(derivation)?;
+            }
+        }
+        batch.commit()
+    }
+
+    /// Copies a folder of this machine as a source, to be written with the rest.
+    ///
+    /// Errors when it cannot be read.
+    pub(crate) fn add_source(&self, name: &str, source: &Path) -> Result<StorePath, IoError> {
+        let digest = digest_tree(source).map_err(|e| failed(format!("cannot copy '{}' to the store", source.display()), e))?;
+        let path = self.source_path(name, ContentAddressMethod::NixArchive, digest.hash)?;
+        self.observe(source, Observation::tree(digest.hash));
+        let tree = Tree { name: name.to_owned(), source: source.to_owned(), _copy: None };
+        self.pending.borrow_mut().trees.insert(path.clone(), tree);
+        Ok(path)
+    }
+
+    /// Notes a file that was read elsewhere on the evaluation's behalf, such as the lock.
+    pub(crate) fn observe_file(&self, path: &Path) {
+        let observation = std::fs::read(path).map_or_else(|_| Observation::absent(), |bytes| Observation::file(path, &bytes));
+        self.observe(path, observation);
+    }
+
+    /// A path as the language writes it.
+    pub(crate) fn logical(&self, path: &StorePath) -> String {
+        self.store.logical(path)
+    }
+
+    /// Forgets what waits to be written.
+    pub(crate) fn discard(&self) {
+        self.pending.take();
+    }
+
+    fn source_path(&self, name: &str, method: ContentAddressMethod, hash: nix_formats::Hash) -> Result<StorePath, IoError> {
+        let address = ContentAddress { method, hash };
+        self.store
+            .dir()
+            .make_content_path(name, &address, &ReferenceSet::default())
+            .map_err(|e| failed(format!("'{name}' cannot be the name of a store path"), e))
+    }
+
+    /// Where a path that the language names lies on this machine.
+    fn physical(&self, path: &str) -> PathBuf {
+        let layout = self.store.layout();
+        if layout.is_chroot() && layout.store_path_of(Path::new(path)).is_some() {
+            return layout.physical_of_logical(Path::new(path));
+        }
+        PathBuf::from(path)
+    }
+
+    fn observe(&self, path: &Path, observation: Observation) {
+        // What the store holds cannot change under its name.
+        if !path.starts_with(self.store.layout().physical_store()) {
+            self.record.borrow_mut().note(path, observation);
+        }
+    }
+
+    fn filtered(&self, source: &Path, request: &mut CopyRequest<'_>) -> Result<Option<tempfile::TempDir>, CopyError> {
+        let Some(filter) = request.filter.as_mut() else { return Ok(None) };
+        let folder = tempfile::tempdir().map_err(|e| world("make a folder in", &std::env::temp_dir(), e))?;
+        let root = request.path.to_owned();
+        copy_filtered(source, &folder.path().join("tree"), &root, &mut **filter)?;
+        Ok(Some(folder))
+    }
+}
+
+/// Copies what a filter lets through; `shown` is the path as the filter sees it.
+fn copy_filtered(
+    source: &Path,
+    target: &Path,
+    shown: &str,
+    filter: &mut dyn FnMut(&str, FileType) -> Result<bool, lang::Error>,
+) -> Result<(), CopyError> {
+    let metadata = source.symlink_metadata().map_err(|e| world("read", source, e))?;
+    if metadata.is_symlink() {
+        let link = std::fs::read_link(source).map_err(|e| world("read", source, e))?;
+        return std::os::unix::fs::symlink(link, target).map_err(|e| world("write", target, e).into());
+    }
+    if !metadata.is_dir() {
+        return std::fs::copy(source, target).map(drop).map_err(|e| world("copy", source, e).into());
+    }
+    std::fs::create_dir(target).map_err(|e| world("write", target, e))?;
+    for (name, kind) in entries(source)? {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let shown = format!("{}/{name}", shown.trim_end_matches('/'));
+        if filter(&shown, kind).map_err(|e| CopyError::Filter(Box::new(e)))? {
+            copy_filtered(&source.join(&name), &target.join(&name), &shown, filter)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(message: String, source: impl std::error::Error + Send + Sync + 'static) -> IoError {
+    IoError::Failed { message, source: Some(Box::new(source)) }
+}
+
+fn world(action: &str, path: &Path, source: io::Error) -> IoError {
+    match source.kind() {
+        io::ErrorKind::NotFound => IoError::NotFound { path: path.display().to_string() },
+        _ => failed(format!("cannot {action} '{}'", path.display()), source),
+    }
+}
+
+pub(crate) fn kind_of(file_type: std::fs::FileType) -> FileType {
+    if file_type.is_file() {
+        FileType::Regular
+    } else if file_type.is_dir() {
+        FileType::Directory
+    } else if file_type.is_symlink() {
+        FileType::Symlink
+    } else {
+        FileType::Unknown
+    }
+}
+
+pub(crate) fn entries(folder: &Path) -> Result<BTreeMap<Vec<u8>, FileType>, IoError> {
+    let read = || -> io::Result<BTreeMap<Vec<u8>, FileType>> {
+        std::fs::read_dir(folder)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok((entry.file_name().into_vec(), kind_of(entry.file_type()?)))
+            })
+            .collect()
+    };
+    read().map_err(|e| world("read", folder, e))
+}
+
+impl EvalIo for StoreIo {
+    fn read_file(&self, path: &str) -> Result<Vec<u8>, IoError> {
+        let place = self.physical(path);
+        match std::fs::read(&place) {
+            Ok(bytes) => {
+                self.observe(&place, Observation::file(&place, &bytes));
+                Ok(bytes)
+            }
+            Err(source) => {
+                self.observe(&place, Observation::absent());
+                Err(world("read", Path::new(path), source))
+            }
+        }
+    }
+
+    fn read_dir(&self, path: &str) -> Result<BTreeMap<Vec<u8>, FileType>, IoError> {
+        let place = self.physical(path);
+        let entries = entries(&place)?;
+        self.observe(&place, Observation::folder(&entries));
+        Ok(entries)
+    }
+
+    fn file_type(&self, path: &str) -> Result<Option<FileType>, IoError> {
+        let place = self.physical(path);
+        let kind = match place.symlink_metadata() {
+            Ok(metadata) => Some(kind_of(metadata.file_type())),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(e) => return Err(world("look at", &place, e)),
+        };
+        self.observe(&place, Observation::kind(kind));
+        Ok(kind)
+    }
+
+    fn read_link(&self, path: &str) -> Result<String, IoError> {
+        let place = self.physical(path);
+        let target = std::fs::read_link(&place).map_err(|e| world("read", &place, e))?;
+        let target = target.to_string_lossy().into_owned();
+        self.observe(&place, Observation::link(&target));
+        Ok(target)
+    }
+
+    fn copy_to_store(&self, mut request: CopyRequest<'_>) -> Result<StorePath, CopyError> {
+        let place = self.physical(request.path);
+        let copy = self.filtered(&place, &mut request)?;
+        let source = copy.as_ref().map_or_else(|| place.clone(), |folder| folder.path().join("tree"));
+        let (method, hash) = if request.recursive {
+            let digest = digest_tree(&source).map_err(|e| copy_failed(&source, e))?;
+            (ContentAddressMethod::NixArchive, digest.hash)
+        } else {
+            let bytes = std::fs::read(&source).map_err(|e| world("read", &source, e))?;
+            let mut hasher = Hasher::new(HashAlgo::Sha256);
+            hasher.update(&bytes);
+            (ContentAddressMethod::Flat, hasher.finish())
+        };
+        if let Some(expected) = &request.expected {
+            if *expected != hash {
+                let message = format!("'{}' has the hash {hash}, not {expected}", request.path);
+                return Err(IoError::Failed { message, source: None }.into());
+            }
+        }
+        self.observe(&place, Observation::tree(hash));
+        let path = self.source_path(request.name, method, hash)?;
+        let tree = Tree { name: request.name.to_owned(), source, _copy: copy };
+        self.pending.borrow_mut().trees.insert(path.clone(), tree);
+        Ok(path)
+    }
+
+    fn add_text(&self, path: &StorePath, text: &[u8], references: &[StorePath]) -> Result<(), IoError> {
+        let references = references.iter().cloned().collect();
+        self.pending.borrow_mut().texts.insert(path.clone(), (text.to_vec(), references));
+        Ok(())
+    }
+
+    fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
+        self.pending.borrow_mut().derivations.insert(path.clone(), derivation.clone());
+        Ok(())
+    }
+
+    fn read_derivation(&self, path: &StorePath) -> Result<Derivation, IoError> {
+        if let Some(derivation) = self.pending.borrow().derivations.get(path) {
+            return Ok(derivation.clone());
+        }
+        self.store.read_derivation(path).map_err(|e| failed(format!("cannot read the derivation '{path}'"), e))
+    }
+
+    fn ensure_path(&self, path: &StorePath) -> Result<(), IoError> {
+        let known = self.pending.borrow().trees.contains_key(path) || self.pending.borrow().texts.contains_key(path);
+        match known || self.store.is_valid(path).map_err(|e| failed(format!("cannot look up '{path}'"), e))? {
+            true => Ok(()),
+            false => Err(IoError::Failed { message: format!("path '{path}' is not valid"), source: None }),
+        }
+    }
+
+    fn trace(&self, message: &str) {
+        self.messages.borrow_mut().push(message.to_owned());
+    }
+}
+
+fn copy_failed(path: &Path, source: store::StoreError) -> IoError {
+    failed(format!("cannot copy '{}' to the store", path.display()), source)
+}
