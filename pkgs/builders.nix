@@ -120,7 +120,7 @@ rec {
         builtins.listToAttrs (map (e: lib.nameValuePair e.name { link = "${e.path}"; }) entries)
     );
 
-  formats = import ./formats.nix { inherit lib pkgs; };
+  formats = lib.formats { inherit pkgs; };
   caches = import ./caches.nix { inherit lib pkgs; };
   kernelPackages = import ./kernel.nix { inherit lib pkgs system; };
   vm = import ./vm.nix { inherit pkgs; };

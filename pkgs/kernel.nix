@@ -27,7 +27,7 @@ let
 
       # lib/modules/VERSION with the indices that depmod makes; the modules themselves stay in the kernel's path.
       modules = pkgs.runInView "kernel-modules-${builtins.replaceStrings [ "~" ] [ "-" ] version}" {
-        packages = [ pkgs.kmod pkgs.coreutils pkgs.dash ];
+        packages = [ pkgs.kmod pkgs.coreutils pkgs.dash pkgs.grep ];
         kernel = image;
         inherit version;
         script = builtins.readFile ./caches/modules-dep.sh;
