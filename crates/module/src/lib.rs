@@ -10,6 +10,7 @@
 mod check;
 mod collect;
 mod definition;
+mod docs;
 pub mod errors;
 mod evaluation;
 mod functions;
@@ -26,6 +27,7 @@ mod toml;
 mod types;
 mod unknown;
 
+pub use docs::{DefinitionInfo, OptionDoc, OptionInfo, Place};
 use lang::Eval;
 
 use crate::system::System;

@@ -108,6 +108,23 @@ impl<'a> OptionNode<'a> {
         })
     }
 
+    /// All definitions whose conditions hold, whatever their priority, and the default.
+    ///
+    /// # Errors
+    /// When a condition or definition cannot be evaluated.
+    pub(crate) fn all_definitions(&'a self, eval: &Eval<'a>) -> Res<Vec<Definition<'a>>> {
+        let system = self.system();
+        let mut found = Vec::new();
+        for (_, raw) in self.raw_definitions(eval)? {
+            discharge(eval, system, *raw, &mut found)?;
+        }
+        if let Some((value, pos)) = self.declared(eval)?.default {
+            let raw = Raw::new(self.declarations[0].file, pos, value).with_priority(eval, OPTION_DEFAULT_PRIORITY);
+            discharge(eval, system, raw, &mut found)?;
+        }
+        Ok(found)
+    }
+
     /// The definitions joined, before `apply`.
     ///
     /// # Errors
@@ -141,7 +158,10 @@ impl<'a> OptionNode<'a> {
     }
 
     fn warn_about_type(&self, eval: &Eval<'a>, ty: Type<'a>) -> Res<()> {
-        if let (Type::Custom(_), Some(Value::String(message))) = (ty, ty.attr(eval, self.system().names.deprecation_message)?) {
+        if let Type::Native(_) = ty {
+            return Ok(());
+        }
+        if let Some(Value::String(message)) = ty.attr(eval, self.system().names.deprecation_message)? {
             let name = ty.name(eval, self.system())?;
             let option = self.loc.show(eval);
             eval.io().trace(&format!(
@@ -172,6 +192,9 @@ impl<'a> OptionNode<'a> {
             let declared = self.declared(eval)?;
             let names = &self.system().names;
             let mut set = eval.attrs();
+            for attr in declared.attrs.all() {
+                set.insert(attr.name, attr.pos, attr.value());
+            }
             let mut lazy = |name: Sym, compute: fn(&'a OptionNode<'a>, &Eval<'a>) -> Res<Value<'a>>| {
                 set.insert(name, Pos::NONE, eval.lazy(move |eval| compute(self, eval)));
             };
@@ -194,7 +217,7 @@ impl<'a> OptionNode<'a> {
             });
             set.insert(names.type_, Pos::NONE, declared.ty.value());
             set.insert(names.options, Pos::NONE, eval.empty_list());
-            Ok(Value::Attrs(eval.update(declared.attrs, set.finish_attrs())))
+            Ok(set.finish())
         })
     }
 

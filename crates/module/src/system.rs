@@ -105,6 +105,12 @@ impl<'a> System<'a> {
         options
     }
 
+    /// The submodule instance at a path, the newest if there are several.
+    pub(crate) fn instance_at(&self, eval: &Eval<'a>, path: &[String]) -> Option<&'a Evaluation<'a>> {
+        let all = self.evaluations.borrow();
+        all.iter().rev().find(|e| e.is_instance && e.prefix.texts(eval) == path).copied()
+    }
+
     /// Whether a POSIX extended regular expression matches the whole text.
     ///
     /// # Errors
