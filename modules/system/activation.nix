@@ -11,9 +11,21 @@ in
     mutableUsers = config.users.mutableUsers;
     persistence = config.environment.persistence.entries;
     stateDirectory = config.environment.persistence.directory;
-    wrappers = lib.mapAttrsToList (name: w: {
-      inherit name;
-      inherit (w) source owner group permissions capabilities;
-    }) (lib.filterAttrs (_: w: w.enable) config.security.wrappers);
+    wrappers = map (w: {
+      name = w.program;
+      inherit (w) source owner group permissions capabilities setuid setgid;
+    }) (lib.filter (w: w.enable) (lib.attrValues config.security.wrappers));
+  };
+
+  # A step of activation that fails at boot keeps no other away; this unit says that one did.
+  config.systemd.services.esker-activation = {
+    description = "Outcome of activation";
+    wantedBy = [ "multi-user.target" ];
+    unitConfig.ConditionPathExists = "/run/esker/activation-failed";
+    restartIfChanged = false;
+    serviceConfig = {
+      Type = "oneshot";
+      ExecStart = [ "/bin/cat /run/esker/activation-failed" "/bin/false" ];
+    };
   };
 }
