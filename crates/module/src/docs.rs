@@ -192,9 +192,9 @@ impl<'a> Reader<'_, 'a> {
                 continue;
             }
             let doc = self.doc(set)?;
-            let shown = doc.visible;
+            let below = doc.visible && !self.is_shallow(set)? && depth < DEPTH;
             docs.push(doc);
-            if let (true, Some(ty), Some(loc)) = (shown && depth < DEPTH, set.get(names.type_), set.get(names.loc)) {
+            if let (true, Some(ty), Some(loc)) = (below, set.get(names.type_), set.get(names.loc)) {
                 let ty = Type::decode(self.eval, self.system, ty.value())?;
                 if let Some(function) = ty.attr(self.eval, names.get_sub_options)? {
                     self.set(self.eval.call(function, &[loc.value()])?, depth + 1, docs)?;
@@ -202,6 +202,12 @@ impl<'a> Reader<'_, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// `visible = "shallow"`: the option is shown, what is below it is not.
+    fn is_shallow(&self, set: &'a Attrs<'a>) -> Res<bool> {
+        let Some(visible) = set.get(self.system.names.visible) else { return Ok(false) };
+        Ok(matches!(self.eval.force(visible.value())?, Value::String(s) if s.as_bytes() == b"shallow"))
     }
 
     fn doc(&self, set: &'a Attrs<'a>) -> Res<OptionDoc> {
