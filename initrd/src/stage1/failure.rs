@@ -72,6 +72,7 @@ fn debug_shell(boot: &mut Boot) -> Result<(), Stage1Error> {
         source,
     };
     std::env::set_current_dir("/").map_err(failed)?;
+    shell.metadata().map_err(failed)?;
     boot.report
         .error("esker.debug: a shell in the system's root; the boot ends with it");
     Command::new(shell)
