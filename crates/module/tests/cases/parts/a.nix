@@ -1,0 +1,6 @@
+{ lib, ... }:
+{
+  imports = [ ./b.nix ];
+  options.fromA = lib.mkOption { default = "a"; };
+  config.list = [ "a" ];
+}

@@ -1,0 +1,6 @@
+{ lib, ... }:
+{
+  imports = [ ./a.nix ];
+  options.fromB = lib.mkOption { default = "b"; };
+  config.list = [ "b" ];
+}
