@@ -5,5 +5,5 @@ cache="$out/var/cache/fontconfig"
 mkdir -p "$cache"
 config=$(mktemp)
 sed "s,<cachedir>/var/cache/fontconfig</cachedir>,<cachedir>$cache</cachedir>," /etc/fonts/fonts.conf > "$config"
-FONTCONFIG_FILE="$config" SOURCE_DATE_EPOCH=1 fc-cache -s -f
+FONTCONFIG_FILE="$config" fc-cache -s -f
 rm -f "$cache/CACHEDIR.TAG"

@@ -4,9 +4,11 @@
 //! image are left out. The tree holds `usr/`, and `etc/` with the packages' defaults. It is made under another name and
 //! renamed, so a half-made tree is never seen.
 
+use std::fs::{File, FileTimes};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
@@ -63,10 +65,8 @@ fn fill_tree(plan: &ViewPlan, store: &StoreLocation, root: &Path) -> Result<(), 
         let path = root.join(top);
         std::fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
     }
-    for (path, entry) in &plan.entries {
-        if !path.starts_with("usr/") && !path.starts_with("etc/") {
-            continue;
-        }
+    let shown = || plan.entries.iter().filter(|(path, _)| path.starts_with("usr/") || path.starts_with("etc/"));
+    for (path, entry) in shown() {
         let place = root.join(path);
         match &entry.kind {
             EntryKind::Directory => std::fs::create_dir(&place).map_err(|source| failed(&place, source))?,
@@ -77,6 +77,12 @@ fn fill_tree(plan: &ViewPlan, store: &StoreLocation, root: &Path) -> Result<(), 
                 link_or_copy(&original, &place).map_err(|error| failed(&place, error))?;
             }
         }
+    }
+    // Caches (fontconfig's) remember directories' times: they must be those of the image.
+    for (path, entry) in shown().filter(|(_, entry)| entry.kind == EntryKind::Directory) {
+        let place = root.join(path);
+        let time = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(entry.mtime));
+        File::open(&place).and_then(|file| file.set_times(time)).map_err(|source| failed(&place, source))?;
     }
     Ok(())
 }
