@@ -81,6 +81,7 @@ impl<'a> Eval<'a> {
         error.at(pos)
     }
 
+    #[inline(never)]
     fn run_state(&self, state: Value<'a>) -> Res<Value<'a>> {
         let value = match state {
             Value::Code0(id) => return self.run_thunk(self.thunk_code(id), &[]),
@@ -203,6 +204,7 @@ impl<'a> Eval<'a> {
         }
     }
 
+    #[inline(never)]
     fn complete(&self, partial: &'a Partial<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         let mut all: Vec<Value<'a>> = Vec::with_capacity(partial.args.len() + args.len());
         all.extend_from_slice(partial.args);
@@ -210,6 +212,7 @@ impl<'a> Eval<'a> {
         self.apply(partial.function, &all)
     }
 
+    #[inline(never)]
     fn call_native(&self, native: &'a NativeFn<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         let value = (native.code)(self, args)?;
         self.force(value)
@@ -241,6 +244,7 @@ impl<'a> Eval<'a> {
         })
     }
 
+    #[inline(never)]
     fn bind_formals(&self, closure: &'a Closure<'a>, arg: Value<'a>, frame: &Frame<'_, 'a>) -> Res<()> {
         let code = closure.code;
         let Some(formals) = code.formals else { return Ok(()) };

@@ -521,7 +521,7 @@ impl<'a> Compiler<'_, 'a> {
         }
     }
 
-    fn from_exprs(&mut self, from: &[Expr<'_>], alias: bool) -> Res<&'a [(u32, Lazy<'a>)]> {
+    fn inherit_sources(&mut self, from: &[Expr<'_>], alias: bool) -> Res<&'a [(u32, Lazy<'a>)]> {
         let mut out = Vec::with_capacity(from.len());
         for e in from {
             let lazy = self.lazy(e, alias)?;
@@ -532,7 +532,7 @@ impl<'a> Compiler<'_, 'a> {
 
     fn attrs(&mut self, attrs: &ast::Attrs<'_>) -> Res<Code<'a>> {
         let before = self.level().next;
-        let from = self.from_exprs(attrs.from, true)?;
+        let from = self.inherit_sources(attrs.from, true)?;
         let mut list = Vec::with_capacity(attrs.statics.len());
         for b in attrs.statics {
             let value = match &b.value {
@@ -602,7 +602,7 @@ impl<'a> Compiler<'_, 'a> {
         let rank = |b: &ast::Binding<'_>| u8::from(!matches!(b.value, ast::Value::Inherit));
         let mut order: Vec<usize> = (0..slots.len()).collect();
         order.sort_by_key(|i| rank(&attrs.statics[*i]));
-        let from = self.from_exprs(attrs.from, false)?;
+        let from = self.inherit_sources(attrs.from, false)?;
         for i in order {
             let b = &attrs.statics[i];
             let value = match &b.value {
@@ -655,7 +655,7 @@ impl<'a> Compiler<'_, 'a> {
         order: &[&ast::Binding<'_>],
         inherits: &HashMap<Sym, Lazy<'a>>,
     ) -> Res<(Vec<AttrCode<'a>>, &'a [(u32, Lazy<'a>)], &'a [DynamicCode<'a>])> {
-        let from = self.from_exprs(attrs.from, false)?;
+        let from = self.inherit_sources(attrs.from, false)?;
         let mut list = Vec::with_capacity(order.len());
         for b in order {
             let value = match &b.value {

@@ -178,6 +178,7 @@ impl<'a> Eval<'a> {
         self.parse_with(&text, path, true, base_dir, globals)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what a text is, in one place")]
     fn parse_with(&self, text: &[u8], name: &str, is_file: bool, base_dir: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
         let base = self
             .sources

@@ -62,6 +62,37 @@ pub(crate) fn with_locals<'a, T>(count: u32, body: impl FnOnce(&[Cell<Value<'a>>
 impl<'a> Eval<'a> {
     /// Evaluates code to weak head normal form.
     pub(crate) fn run(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
+        let mut code = code;
+        loop {
+            // What comes last in a body is run by this loop rather than by recursion.
+            code = match code {
+                Code::If(c) => {
+                    let condition = self.run(c.condition, frame)?;
+                    if self.condition(condition, c.pos)? { c.then } else { c.other }
+                }
+                Code::Let(l) => {
+                    self.bind_let(l, frame);
+                    l.body
+                }
+                Code::With(w) => {
+                    frame.set(w.slot, self.lazy_value(w.set, frame));
+                    w.body
+                }
+                Code::Assert(a) => {
+                    let value = self.run(a.condition, frame)?;
+                    if !self.condition(value, a.span.start)? {
+                        return Err(self.assertion_failed(a.span));
+                    }
+                    a.body
+                }
+                other => return self.run_simple(other, frame),
+            };
+        }
+    }
+
+    /// Code without a last part that is code of the same activation.
+    #[inline]
+    fn run_simple(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         match code {
             Code::Const(value) => self.force(*value),
             Code::Local(slot) => {
@@ -75,14 +106,8 @@ impl<'a> Eval<'a> {
             }
             Code::Captured(index) => self.force(frame.captures[index as usize]),
             Code::Binary(b) => self.run_binary(b, frame),
-            Code::If(c) => {
-                let condition = self.run(c.condition, frame)?;
-                let chosen = if self.condition(condition, c.pos)? { c.then } else { c.other };
-                self.run(chosen, frame)
-            }
             Code::Call(c) => self.run_call(c, frame),
             Code::Select(s) => self.run_select(s, frame),
-            Code::Let(l) => self.run_let(l, frame),
             Code::Lambda(l) => Ok(self.closure(l, frame)),
             Code::Attrs(a) => self.run_attrs(a, frame),
             Code::RecAttrs(r) => self.run_rec(r, frame),
@@ -92,19 +117,10 @@ impl<'a> Eval<'a> {
             }
             Code::Str(t) => self.run_string(t, frame),
             Code::Path(t) => self.run_path(t, frame),
-            Code::With(w) => {
-                frame.set(w.slot, self.lazy_value(w.set, frame));
-                self.run(w.body, frame)
-            }
             Code::WithVar(v) => self.run_with_var(v, frame),
-            Code::Assert(a) => {
-                let value = self.run(a.condition, frame)?;
-                if self.condition(value, a.span.start)? {
-                    return self.run(a.body, frame);
-                }
-                Err(self.assertion_failed(a.span))
-            }
             Code::HasAttr(h) => self.run_has_attr(h, frame),
+            // The loop in `run` keeps these to itself.
+            Code::If(_) | Code::Let(_) | Code::With(_) | Code::Assert(_) => self.run(code, frame),
             Code::Not((code, pos)) => {
                 let value = self.run(*code, frame)?;
                 Ok(Value::Bool(!self.condition(value, *pos)?))
@@ -223,7 +239,8 @@ impl<'a> Eval<'a> {
 
     // ---- let and sets
 
-    fn run_let(&self, code: &'a LetCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
+    #[inline(never)]
+    fn bind_let(&self, code: &'a LetCode<'a>, frame: &Frame<'_, 'a>) {
         for slot in code.early {
             frame.set(*slot, Value::Thunk(self.bump().alloc(Slot::new(Value::Unset))));
         }
@@ -245,7 +262,6 @@ impl<'a> Eval<'a> {
                 frame.set(*slot, self.in_slot(state));
             }
         }
-        self.run(code.body, frame)
     }
 
     fn inherit_state(&self, name: Sym, from: Value<'a>, pos: Pos) -> Value<'a> {
@@ -259,6 +275,7 @@ impl<'a> Eval<'a> {
         }
     }
 
+    #[inline(never)]
     fn run_attrs(&self, code: &'a AttrsCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         for (slot, lazy) in code.from {
             frame.set(*slot, self.lazy_value(*lazy, frame));
@@ -291,6 +308,7 @@ impl<'a> Eval<'a> {
         Ok(Value::Attrs(set.update(self.bump(), more)))
     }
 
+    #[inline(never)]
     fn run_rec(&self, code: &'a RecCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let own = &*self.bump().alloc_slice_fill_iter(
             code.attrs.iter().map(|a| Attr::new(a.name, a.pos, Slot::new(Value::Unset))),
@@ -338,6 +356,7 @@ impl<'a> Eval<'a> {
         Error::undefined(self, var.name, Span::new(var.pos, Pos(var.pos.0 + len)), names)
     }
 
+    #[inline(never)]
     fn run_with_var(&self, var: &'a WithVar<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let mut sets = Vec::new();
         for source in var.sets {
@@ -380,6 +399,7 @@ impl<'a> Eval<'a> {
         Ok(self.symbols().intern(text.as_bytes()))
     }
 
+    #[inline(never)]
     fn run_select(&self, code: &'a SelectCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let mut value = self.run(code.base, frame)?;
         for (i, name) in code.path.iter().enumerate() {
@@ -420,6 +440,7 @@ impl<'a> Eval<'a> {
         }
     }
 
+    #[inline(never)]
     fn run_has_attr(&self, code: &'a HasAttrCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let mut value = self.run(code.base, frame)?;
         for (i, name) in code.path.iter().enumerate() {
@@ -439,6 +460,7 @@ impl<'a> Eval<'a> {
 
     // ---- strings
 
+    #[inline(never)]
     fn run_string(&self, code: &'a Template<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let mut bytes: Vec<&[u8]> = Vec::with_capacity(code.parts.len());
         let mut context: Option<&'a Context<'a>> = None;
@@ -461,6 +483,7 @@ impl<'a> Eval<'a> {
         Ok(self.arena_string(concat(self.bump(), &bytes), context))
     }
 
+    #[inline(never)]
     fn run_path(&self, code: &'a Template<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let mut bytes: Vec<u8> = Vec::new();
         for part in code.parts {
@@ -481,6 +504,7 @@ impl<'a> Eval<'a> {
 
     // ---- operators
 
+    #[inline(never)]
     fn run_binary(&self, code: &'a BinaryCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         match code.op {
             Op::And => {

@@ -3,6 +3,8 @@
 //! `UPDATE_EXPECT=1` rewrites the expectations. When `ESKER_NIX_REFERENCE` names a folder with the reference's
 //! `nix-instantiate`, every case is evaluated there too: values must be equal to the byte, and what fails must fail.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;

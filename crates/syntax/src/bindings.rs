@@ -92,7 +92,7 @@ impl<'s> Builder<'s> {
         }
         match *last {
             AttrName::Dynamic(name) => set.dynamics.push(DynamicBinding { name, span, value }),
-            AttrName::Static(sym, _) => set.bind_last(sym, span, value, || path_text(path, symbols), symbols)?,
+            AttrName::Static(sym, _) => set.bind_last(sym, span, value, &|| path_text(path, symbols), symbols)?,
         }
         Ok(())
     }
@@ -114,7 +114,8 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn bind_last(&mut self, name: Sym, span: Span, value: Expr<'s>, text: impl Fn() -> String, symbols: &Symbols<'_>) -> Result<(), SyntaxError> {
+    #[allow(clippy::too_many_arguments, reason = "one caller; the parts of one binding")]
+    fn bind_last(&mut self, name: Sym, span: Span, value: Expr<'s>, text: &dyn Fn() -> String, symbols: &Symbols<'_>) -> Result<(), SyntaxError> {
         let Some(i) = self.find(name) else {
             self.push(name, span, Slot::Value(Value::Expr(value)));
             return Ok(());

@@ -153,42 +153,38 @@ impl<'t> Lexer<'t> {
     }
 
     fn punctuation(&self, o: usize) -> (Token, usize) {
-        let rest = &self.text[o..];
-        let three = [
-            (b"...".as_slice(), Token::Ellipsis),
-        ];
-        let two: [(&[u8], Token); 14] = [
-            (b"==", Token::Op(Op::Eq)),
-            (b"!=", Token::Op(Op::Ne)),
-            (b"<=", Token::Op(Op::Le)),
-            (b">=", Token::Op(Op::Ge)),
-            (b"&&", Token::Op(Op::And)),
-            (b"||", Token::Op(Op::Or)),
-            (b"->", Token::Op(Op::Implies)),
-            (b"//", Token::Op(Op::Update)),
-            (b"++", Token::Op(Op::Concat)),
-            (b"<|", Token::PipeFrom),
-            (b"|>", Token::PipeInto),
-            (b"${", Token::DollarBrace),
-            (b"''", Token::IndentQuote),
-            (b"~/", Token::Path),
-        ];
-        for (text, token) in three.iter().chain(two.iter()) {
-            if rest.starts_with(text) {
-                match token {
-                    Token::IndentQuote => return (*token, self.indent_quote_end(o + 2)),
-                    Token::Path if self.path_goes_on(o + 2) => return (Token::Path, o),
-                    Token::Path => continue,
-                    _ => return (*token, o + text.len()),
+        let first = self.text[o];
+        let second = self.at(o + 1);
+        let pair = match (first, second) {
+            (b'=', b'=') => Some(Token::Op(Op::Eq)),
+            (b'!', b'=') => Some(Token::Op(Op::Ne)),
+            (b'<', b'=') => Some(Token::Op(Op::Le)),
+            (b'>', b'=') => Some(Token::Op(Op::Ge)),
+            (b'&', b'&') => Some(Token::Op(Op::And)),
+            (b'|', b'|') => Some(Token::Op(Op::Or)),
+            (b'-', b'>') => Some(Token::Op(Op::Implies)),
+            (b'/', b'/') => Some(Token::Op(Op::Update)),
+            (b'+', b'+') => Some(Token::Op(Op::Concat)),
+            (b'<', b'|') => Some(Token::PipeFrom),
+            (b'|', b'>') => Some(Token::PipeInto),
+            (b'$', b'{') => Some(Token::DollarBrace),
+            _ => None,
+        };
+        if let Some(token) = pair {
+            return (token, o + 2);
+        }
+        match (first, second) {
+            (b'\'', b'\'') => return (Token::IndentQuote, self.indent_quote_end(o + 2)),
+            (b'~', b'/') if self.path_goes_on(o + 2) => return (Token::Path, o),
+            (b'.', b'.') if self.at(o + 2) == b'.' => return (Token::Ellipsis, o + 3),
+            (b'<', _) => {
+                if let Some(end) = self.search_path_end(o + 1) {
+                    return (Token::Search, end);
                 }
             }
+            _ => {}
         }
-        if rest[0] == b'<' {
-            if let Some(end) = self.search_path_end(o + 1) {
-                return (Token::Search, end);
-            }
-        }
-        let token = match rest[0] {
+        let token = match first {
             b'"' => Token::Quote,
             b'+' => Token::Op(Op::Add),
             b'-' => Token::Minus,

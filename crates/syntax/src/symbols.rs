@@ -21,7 +21,8 @@ pub struct Symbols<'a> {
 }
 
 struct Inner<'a> {
-    table: HashTable<u32>,
+    /// Part of the hash beside the number: most misses need no look at a name, and growing needs none at all.
+    table: HashTable<(u32, u32)>,
     names: Vec<&'a [u8]>,
 }
 
@@ -34,25 +35,31 @@ impl<'a> Symbols<'a> {
 
     /// The number of `name`.
     pub fn intern(&self, name: &[u8]) -> Sym {
-        let hash = self.hasher.hash_one(name);
+        let short = self.short_hash(name);
         let mut inner = self.inner.borrow_mut();
         let Inner { table, names } = &mut *inner;
-        if let Some(id) = table.find(hash, |id| names[*id as usize] == name) {
-            return Sym(*id);
+        let same = |entry: &(u32, u32)| entry.0 == short && names[entry.1 as usize] == name;
+        if let Some(entry) = table.find(spread(short), same) {
+            return Sym(entry.1);
         }
         // 2³² different names do not fit in memory together with their texts.
         let id = u32::try_from(names.len()).unwrap_or(u32::MAX);
         names.push(self.bump.alloc_slice_copy(name));
-        let hasher = &self.hasher;
-        table.insert_unique(hash, id, |id| hasher.hash_one(names[*id as usize]));
+        table.insert_unique(spread(short), (short, id), |entry| spread(entry.0));
         Sym(id)
     }
 
     /// The number of `name`, if it was ever interned.
     pub fn lookup(&self, name: &[u8]) -> Option<Sym> {
-        let hash = self.hasher.hash_one(name);
+        let short = self.short_hash(name);
         let inner = self.inner.borrow();
-        inner.table.find(hash, |id| inner.names[*id as usize] == name).map(|id| Sym(*id))
+        let same = |entry: &(u32, u32)| entry.0 == short && inner.names[entry.1 as usize] == name;
+        inner.table.find(spread(short), same).map(|entry| Sym(entry.1))
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    fn short_hash(&self, name: &[u8]) -> u32 {
+        self.hasher.hash_one(name) as u32
     }
 
     /// The bytes of a name.
@@ -74,6 +81,11 @@ impl<'a> Symbols<'a> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The table looks at the highest and the lowest bits of a 64-bit hash.
+fn spread(short: u32) -> u64 {
+    u64::from(short).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

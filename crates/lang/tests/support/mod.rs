@@ -1,5 +1,7 @@
 //! A plain-filesystem [`EvalIo`] for tests and benchmarks; copies to the store only compute the path.
 
+#![allow(clippy::print_stderr, reason = "traces go to the terminal")]
+
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 
