@@ -65,7 +65,12 @@ in
 
     system.excludedPackages = [ "initramfs-tools" "linux-initramfs-tool" "dracut" ];
 
-    system.overlays = [ pkgs.caches.hwdb pkgs.caches.catalog ];
+    system.overlays = [
+      pkgs.caches.hwdb
+      pkgs.caches.catalog
+      # The booted kernel's modules are mounted here, whatever /usr becomes.
+      (pkgs.mkTree "mount-points" { "usr/lib/modules".directory = true; })
+    ];
 
     system.build.view = pkgs.mkView {
       name = "system-view";
