@@ -81,11 +81,22 @@ pub struct Leftover {
     pub text: String,
 }
 
+/// An effect and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The effect.
+    pub action: Action,
+    /// 1-based line of the script.
+    pub line: usize,
+    /// Whether it depends on a condition that is not known: the script may do it or not.
+    pub conditional: bool,
+}
+
 /// What a script was understood to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meaning {
     /// Its lasting effects, in order, each once.
-    pub actions: Vec<Action>,
+    pub steps: Vec<Step>,
     /// Commands that were not understood, by line.
     pub leftover: Vec<Leftover>,
 }
@@ -107,19 +118,19 @@ pub fn read_script(script: &Script<'_>) -> Meaning {
         .is_some_and(|program| program.ends_with("sh"));
     if !is_shell {
         return Meaning {
-            actions: Vec::new(),
+            steps: Vec::new(),
             leftover: code_lines(script.text),
         };
     }
-    let (rest, actions) = debhelper::translate(script.text);
+    let (rest, steps) = debhelper::translate(script.text);
     match shell::parse(&rest) {
         Ok(commands) => {
             let mut meaning = interpret::run(script, &commands);
-            meaning.actions.splice(0..0, actions);
+            meaning.steps.splice(0..0, steps);
             meaning
         }
         Err(_) => Meaning {
-            actions,
+            steps,
             leftover: code_lines(&rest),
         },
     }

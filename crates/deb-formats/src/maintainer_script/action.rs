@@ -134,6 +134,35 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The file or directory that the effect is on, for those that are on one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Diversion { from: path, .. }
+            | Self::Permissions { path, .. }
+            | Self::Capabilities { path, .. }
+            | Self::Directory { path, .. }
+            | Self::Copy { to: path, .. }
+            | Self::File { path, .. }
+            | Self::Link { path, .. }
+            | Self::Remove { path } => Some(path),
+            Self::Alternative(alternative) => Some(&alternative.link),
+            Self::EnableUnit { .. }
+            | Self::StartUnit { .. }
+            | Self::InitScript { .. }
+            | Self::Tmpfiles { .. }
+            | Self::Sysusers { .. }
+            | Self::User(_)
+            | Self::Group(_)
+            | Self::Membership { .. }
+            | Self::NameService { .. }
+            | Self::PamProfiles
+            | Self::Cache { .. }
+            | Self::Trigger { .. } => None,
+        }
+    }
+}
+
 /// The two kinds of service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnitScope {

@@ -8,7 +8,7 @@ use super::{Action, Alternative, AlternativeSlave, UnitScope};
 #[rustfmt::skip]
 const HARMLESS: &[&str] = &[
     // The shell's own, and output.
-    "echo", "printf", "cat", "cd", "umask", "trap", "type", "hash", "alias", "sleep", "wait", "ulimit", "tput",
+    "cat", "cd", "type", "sleep", "wait", "ulimit", "tput",
     // Questions about the system; the answer is unknown.
     "grep", "egrep", "fgrep", "awk", "cut", "sort", "tr", "head", "tail", "wc", "uniq", "stat", "readlink", "realpath", "cmp", "diff",
     "md5sum", "sha256sum", "find", "ls", "expr", "seq", "uname", "hostname", "pidof", "pgrep", "mountpoint", "ischroot", "which",
@@ -41,12 +41,20 @@ impl Interpreter<'_> {
         let texts: Vec<Option<&str>> = arguments.iter().map(Option::as_deref).collect();
         let program = name.rsplit('/').next().unwrap_or(name);
         match (program, &texts[..]) {
-            (":" | "true", _) => Some(true),
+            (":" | "true" | "echo" | "printf" | "umask" | "trap" | "alias" | "hash", _) => {
+                Some(true)
+            }
             ("false", _) => Some(false),
             ("[", _) => self.test(arguments.split_last().map_or(&[][..], |(_, rest)| rest)),
             ("test", _) => self.test(arguments),
-            // Debconf's library only defines the db_ commands.
-            (".", [Some("/usr/share/debconf/confmodule"), ..]) => Some(true),
+            // These libraries only define functions: debconf's db_ commands, dpkg's messages.
+            (
+                ".",
+                [
+                    Some("/usr/share/debconf/confmodule" | "/usr/share/dpkg/sh/dpkg-error.sh"),
+                    ..,
+                ],
+            ) => Some(true),
             ("command", [Some("-v" | "-V"), Some(command)]) => self.command_exists(command),
             ("which", [Some(command)]) => self.command_exists(command),
             ("command" | "exec" | "eatmydata", [Some(_), ..]) => self.run_nested(arguments, line),
@@ -134,6 +142,15 @@ impl Interpreter<'_> {
                 | "ln" | "rm" | "mv" | "ucf",
                 _,
             ) => self.file_command(program, arguments, line),
+            (program, texts)
+                if program.starts_with("python3")
+                    && texts
+                        .iter()
+                        .flatten()
+                        .any(|word| word.ends_with("/py_compile.py")) =>
+            {
+                self.cache("py3compile")
+            }
             (program, _) if CACHES.contains(&program) => self.cache(program),
             (program, _) if HARMLESS.contains(&program) || HARMLESS.contains(&name) => None,
             // A filter that writes to its output only.
@@ -154,8 +171,8 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Programs of every system are there; of others nothing is known.
-    fn command_exists(&self, command: &str) -> Status {
+    /// Whether a program can be found: those of every system can, of others the caller may know.
+    pub(super) fn command_exists(&self, command: &str) -> Status {
         match command {
             "systemd-sysusers"
             | "systemd-tmpfiles"
@@ -164,9 +181,16 @@ impl Interpreter<'_> {
             | "systemctl"
             | "update-alternatives"
             | "dpkg-trigger"
-            | "setcap" => Some(true),
+            | "setcap" => return Some(true),
             // Not part of what Esker builds.
-            "restorecon" | "chcon" | "semodule" | "initctl" | "openrc-run" => Some(false),
+            "restorecon" | "chcon" | "semodule" | "initctl" | "openrc-run" => return Some(false),
+            _ => {}
+        }
+        let found = ["/usr/bin/", "/usr/sbin/"]
+            .map(|folder| (self.script.exists)(&format!("{folder}{command}")));
+        match found {
+            [Some(true), _] | [_, Some(true)] => Some(true),
+            [Some(false), Some(false)] => Some(false),
             _ => None,
         }
     }
@@ -269,6 +293,8 @@ impl Interpreter<'_> {
             }
         }
         match from {
+            // Guards for upgrades to a merged /usr: they name files by an alias (/lib/…) that no package uses any more.
+            Some(_) if to.as_ref().is_some_and(|to| to.ends_with(".usr-is-merged")) => {}
             Some(from) => {
                 let to = to.unwrap_or_else(|| format!("{from}.distrib"));
                 self.act(Action::Diversion { from, to });
@@ -320,7 +346,8 @@ impl Interpreter<'_> {
             // debhelper's way of asking whether to enable at first installation.
             Some("was-enabled" | "is-enabled") => return Some(true),
             Some("unmask" | "update-state" | "purge" | "disable" | "reenable") => {}
-            Some("debian-installed") => return None,
+            // Whether an earlier version of the package managed the unit.
+            Some("debian-installed") => return Some(false),
             _ => self.leave(line),
         }
         Some(true)

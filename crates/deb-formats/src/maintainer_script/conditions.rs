@@ -90,6 +90,12 @@ impl Interpreter<'_> {
         if path == "/usr/share/debconf/confmodule" {
             return Some(true);
         }
+        if path
+            .strip_prefix("/usr/bin/")
+            .is_some_and(|name| self.command_exists(name) == Some(true))
+        {
+            return Some(true);
+        }
         (self.script.exists)(path)
     }
 

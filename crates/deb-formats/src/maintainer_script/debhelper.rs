@@ -3,18 +3,18 @@
 //!
 //! Source: debhelper 13's autoscripts, dh-nss 1.7.
 
-use super::Action;
+use super::{Action, Step};
 
 const BEGIN: &str = "# Automatically added by ";
 const END: &str = "# End automatically added section";
 
 /// Takes those fragments out of a script, leaving empty lines in their place so that line numbers stay, and returns what they
 /// do.
-pub(super) fn translate(text: &str) -> (String, Vec<Action>) {
+pub(super) fn translate(text: &str) -> (String, Vec<Step>) {
     let mut rest = String::with_capacity(text.len());
-    let mut actions = Vec::new();
+    let mut steps = Vec::new();
     let mut fragment: Option<(&str, Vec<&str>)> = None;
-    for line in text.lines() {
+    for (position, line) in text.lines().enumerate() {
         if let Some(tool) = line
             .strip_prefix(BEGIN)
             .and_then(|tool| tool.split('/').next())
@@ -26,10 +26,16 @@ pub(super) fn translate(text: &str) -> (String, Vec<Action>) {
         match &mut fragment {
             None => rest.push_str(line),
             Some((tool, lines)) if line.starts_with(END) => {
-                match *tool {
-                    "dh_usrlocal" => directories(lines, &mut actions),
-                    _ => name_services(lines, &mut actions),
-                }
+                let actions = if *tool == "dh_usrlocal" {
+                    directories(lines)
+                } else {
+                    name_services(lines)
+                };
+                steps.extend(actions.into_iter().map(|action| Step {
+                    action,
+                    line: position + 1 - lines.len(),
+                    conditional: false,
+                }));
                 fragment = None;
             }
             Some((_, lines)) => lines.push(line),
@@ -39,12 +45,13 @@ pub(super) fn translate(text: &str) -> (String, Vec<Action>) {
     match fragment {
         // An unfinished fragment is none; the script is left as it is.
         Some(_) => (text.to_owned(), Vec::new()),
-        None => (rest, actions),
+        None => (rest, steps),
     }
 }
 
 /// `/usr/local/share/x default` or `PATH MODE USER GROUP`, in a here-document.
-fn directories(lines: &[&str], actions: &mut Vec<Action>) {
+fn directories(lines: &[&str]) -> Vec<Action> {
+    let mut actions = Vec::new();
     for line in lines.iter().filter(|line| line.starts_with('/')) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let own = |position: usize| words.get(position).map(|word| (*word).to_owned());
@@ -63,10 +70,12 @@ fn directories(lines: &[&str], actions: &mut Vec<Action>) {
             },
         });
     }
+    actions
 }
 
 /// `# Installing passwd/systemd from libnss-systemd in position last`
-fn name_services(lines: &[&str], actions: &mut Vec<Action>) {
+fn name_services(lines: &[&str]) -> Vec<Action> {
+    let mut actions = Vec::new();
     for line in lines {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         if let [
@@ -91,4 +100,5 @@ fn name_services(lines: &[&str], actions: &mut Vec<Action>) {
             }
         }
     }
+    actions
 }

@@ -104,6 +104,16 @@ impl Interpreter<'_> {
                 match operation {
                     None => value,
                     Some((Operation::Other, _)) => None,
+                    Some((Operation::RemovePrefix | Operation::RemoveSuffix, pattern)) => {
+                        let (value, pattern) = (value?, self.expand_value(pattern)?);
+                        // Patterns would need to be matched shortest or longest first; scripts mostly cut off plain text.
+                        let plain = !pattern.contains(['*', '?', '[']);
+                        let cut = match operation {
+                            Some((Operation::RemovePrefix, _)) => value.strip_prefix(&pattern),
+                            _ => value.strip_suffix(&pattern),
+                        };
+                        plain.then(|| cut.unwrap_or(&value).to_owned())
+                    }
                     Some((operation, operand)) => {
                         let value = value?;
                         let present = match operation {
@@ -160,8 +170,12 @@ impl Interpreter<'_> {
         }
     }
 
-    fn known_output(&self, arguments: &[&str]) -> Argument {
+    fn known_output(&mut self, arguments: &[&str]) -> Argument {
         Some(match arguments {
+            ["mktemp", ..] => {
+                self.temporary_files += 1;
+                format!("{}{}", super::files::TEMPORARY, self.temporary_files)
+            }
             ["echo", text @ ..] => text.join(" "),
             ["printf", "%s", text] => (*text).to_owned(),
             ["dirname", path] => path
@@ -176,6 +190,12 @@ impl Interpreter<'_> {
             ["dpkg-divert", "--truename", path] => (*path).to_owned(),
             ["dpkg-divert", "--listpackage", _] => String::new(),
             ["dpkg-realpath", path] | ["dpkg-realpath", "--", path] => (*path).to_owned(),
+            ["command", "-v", command] | ["which", command] => {
+                match self.command_exists(command)? {
+                    true => format!("/usr/bin/{command}"),
+                    false => String::new(),
+                }
+            }
             ["dpkg", "--print-architecture"] => self.script.architecture.to_owned(),
             ["dpkg-architecture", "-qDEB_HOST_MULTIARCH"] => match self.script.architecture {
                 "amd64" => "x86_64-linux-gnu".to_owned(),

@@ -6,6 +6,9 @@ use super::Action;
 use super::expand::Argument;
 use super::interpret::{Interpreter, Status};
 
+/// Where files of mktemp are taken to be. What happens to them there is only followed to where they end up.
+pub(super) const TEMPORARY: &str = "/tmp/mktemp.";
+
 /// A command line taken apart: single-letter options, those with values, operands.
 #[derive(Default)]
 struct Options {
@@ -86,6 +89,7 @@ impl Interpreter<'_> {
             "ln" => self.link(&words),
             "rm" => self.remove(&words),
             "ucf" => self.ucf(&words),
+            "mv" => self.rename(&words),
             _ => None,
         };
         if done.is_none() {
@@ -238,11 +242,58 @@ impl Interpreter<'_> {
         if options.operands[1].ends_with('/') {
             to = format!("{to}/{}", from.rsplit('/').next().unwrap_or(""));
         }
-        self.act(Action::Copy {
+        self.copied(from, to);
+        Some(())
+    }
+
+    /// A copy of a temporary file is a copy of what that was made from.
+    fn copied(&mut self, from: String, to: String) {
+        let is_temporary = from.starts_with(TEMPORARY);
+        let origin = self.steps.iter().rev().find_map(|step| match &step.action {
+            Action::Copy {
+                from: origin,
+                to: copy,
+                ..
+            } if is_temporary && *copy == from => Some(Action::Copy {
+                from: origin.clone(),
+                to: to.clone(),
+                mode: None,
+            }),
+            Action::File { path, text } if is_temporary && *path == from => Some(Action::File {
+                path: to.clone(),
+                text: text.clone(),
+            }),
+            _ => None,
+        });
+        self.act(origin.unwrap_or(Action::Copy {
             from,
             to,
             mode: None,
-        });
+        }));
+    }
+
+    /// Renaming what the script made itself; anything else is left over.
+    fn rename(&mut self, words: &[String]) -> Option<()> {
+        let options = Options::parse(words, "t");
+        let [from, to] = &options.operands[..] else {
+            return None;
+        };
+        let (from, to) = (normal(from)?, normal(to)?);
+        let made = self
+            .steps
+            .iter_mut()
+            .rev()
+            .find_map(|step| match &mut step.action {
+                Action::Copy { to: path, .. }
+                | Action::File { path, .. }
+                | Action::Link { path, .. }
+                    if *path == from =>
+                {
+                    Some(path)
+                }
+                _ => None,
+            })?;
+        *made = to;
         Some(())
     }
 
@@ -292,11 +343,7 @@ impl Interpreter<'_> {
         let [from, to] = &operands[..] else {
             return None;
         };
-        self.act(Action::Copy {
-            from: normal(from)?,
-            to: normal(to)?,
-            mode: None,
-        });
+        self.copied(normal(from)?, normal(to)?);
         Some(())
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::expand::Argument;
 use super::shell::{Command, CommandKind, Connector, Redirect, RedirectKind, Word};
-use super::{Action, Leftover, Meaning, Script, ScriptKind};
+use super::{Action, Leftover, Meaning, Script, ScriptKind, Step};
 
 /// Commands followed before a script counts as too long to follow.
-const STEPS: usize = 20_000;
+const COMMANDS: usize = 20_000;
 /// Calls of functions within functions.
 const DEPTH: usize = 40;
 
@@ -32,11 +32,17 @@ pub(super) struct Interpreter<'a> {
     variables: BTreeMap<String, Argument>,
     functions: BTreeMap<String, Command>,
     pub(super) debconf: BTreeMap<String, String>,
-    pub(super) actions: Vec<Action>,
+    pub(super) steps: Vec<Step>,
+    /// The line being followed.
+    line: usize,
+    /// How many unknown conditions the current command depends on.
+    unknown_conditions: usize,
+    /// Temporary files made by mktemp so far.
+    pub(super) temporary_files: usize,
     leftover: BTreeSet<Leftover>,
     /// Users and groups that the script has made so far.
     pub(super) accounts: BTreeSet<String>,
-    steps: usize,
+    commands_followed: usize,
     depth: usize,
 }
 
@@ -65,15 +71,24 @@ pub(super) fn run(script: &Script<'_>, commands: &[Command]) -> Meaning {
         variables: known.into_iter().chain(unknown).collect(),
         functions: BTreeMap::new(),
         debconf: super::debconf::defaults(script.templates),
-        actions: Vec::new(),
+        steps: Vec::new(),
+        line: 0,
+        unknown_conditions: 0,
+        temporary_files: 0,
         leftover: BTreeSet::new(),
         accounts: BTreeSet::new(),
-        steps: 0,
+        commands_followed: 0,
         depth: 0,
     };
     interpreter.list(commands);
+    interpreter.steps.retain(|step| {
+        !step
+            .action
+            .path()
+            .is_some_and(|path| path.starts_with(super::files::TEMPORARY))
+    });
     Meaning {
-        actions: interpreter.actions,
+        steps: interpreter.steps,
         leftover: interpreter.leftover.into_iter().collect(),
     }
 }
@@ -118,8 +133,14 @@ impl Interpreter<'_> {
     }
 
     pub(super) fn act(&mut self, action: Action) {
-        if !self.actions.contains(&action) {
-            self.actions.push(action);
+        let conditional = self.unknown_conditions > 0;
+        match self.steps.iter_mut().find(|step| step.action == action) {
+            Some(step) => step.conditional &= conditional,
+            None => self.steps.push(Step {
+                action,
+                line: self.line,
+                conditional,
+            }),
         }
     }
 
@@ -149,8 +170,9 @@ impl Interpreter<'_> {
     }
 
     fn command(&mut self, command: &Command) -> (Status, Flow) {
-        self.steps += 1;
-        if self.steps > STEPS {
+        self.line = command.line;
+        self.commands_followed += 1;
+        if self.commands_followed > COMMANDS {
             self.leave(command.line);
             return (None, Flow::Exit);
         }
@@ -207,7 +229,9 @@ impl Interpreter<'_> {
             } else {
                 let before = self.variables.clone();
                 // Whether it exits is as unknown as whether it runs.
+                self.unknown_conditions += 1;
                 let (after, _) = self.command(part);
+                self.unknown_conditions -= 1;
                 self.join(before);
                 // `unknown && false` is false, `unknown || true` is true.
                 status = if after == Some(!wanted) { after } else { None };
@@ -245,9 +269,11 @@ impl Interpreter<'_> {
         other: impl FnOnce(&mut Self) -> (Status, Flow),
     ) -> (Status, Flow) {
         let before = self.variables.clone();
+        self.unknown_conditions += 1;
         let (first_status, first_flow) = one(self);
         let after_first = std::mem::replace(&mut self.variables, before);
         let (second_status, second_flow) = other(self);
+        self.unknown_conditions -= 1;
         match (first_flow, second_flow) {
             (first, second) if first == second => {
                 self.join(after_first);
@@ -350,7 +376,9 @@ impl Interpreter<'_> {
         for name in names {
             self.set(&name, None);
         }
+        self.unknown_conditions += 1;
         self.list(body);
+        self.unknown_conditions -= 1;
         self.join(before);
         (None, Flow::Next)
     }

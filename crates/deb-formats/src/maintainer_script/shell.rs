@@ -123,6 +123,10 @@ pub(super) enum Operation {
     Alternative,
     /// `:+`: the word when set and not empty.
     AlternativeIfNotEmpty,
-    /// `%`, `#` and their like.
+    /// `#`: without the word at the beginning.
+    RemovePrefix,
+    /// `%`: without the word at the end.
+    RemoveSuffix,
+    /// The rest: lengths, longest matches, replacements.
     Other,
 }

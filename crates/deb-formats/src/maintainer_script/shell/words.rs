@@ -229,7 +229,17 @@ impl Parser<'_> {
             ("=", Operation::Default),
             ("+", Operation::Alternative),
         ];
-        let found = operators.iter().find(|(sign, _)| self.looking_at(sign));
+        let cutting = [
+            ("#", Operation::RemovePrefix),
+            ("%", Operation::RemoveSuffix),
+        ];
+        let cutting = cutting
+            .iter()
+            .filter(|_| !name.is_empty() && !self.looking_at("##") && !self.looking_at("%%"));
+        let found = operators
+            .iter()
+            .chain(cutting)
+            .find(|(sign, _)| self.looking_at(sign));
         let operation = match found {
             Some(&(sign, operation)) => {
                 self.position += sign.len();
