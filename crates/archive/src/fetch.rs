@@ -203,7 +203,9 @@ fn accept(download: &Download, part: &Path) -> Result<(), DownloadError> {
     // From a `file:` mirror apt only makes a link, which would not outlive the mirror.
     if std::fs::symlink_metadata(part).map_err(write)?.is_symlink() {
         let bytes = std::fs::read(part).map_err(write)?;
-        std::fs::remove_file(part).and_then(|()| std::fs::write(part, bytes)).map_err(write)?;
+        std::fs::remove_file(part)
+            .and_then(|()| std::fs::write(part, bytes))
+            .map_err(write)?;
     }
     // Without this a power cut could leave a file of the right name and no content, which would then be trusted.
     File::open(part)

@@ -187,6 +187,9 @@ impl Candidate<'_> {
     }
 }
 
+/// How many packages have a name, and which provide it (by position) in which version (empty: none).
+type NameUse<'a> = (u32, Vec<(usize, &'a str)>);
+
 /// Names of packages and of what they provide, as the front section holds them up to the block offsets.
 struct NameTable {
     count: usize,
@@ -198,8 +201,7 @@ struct NameTable {
 
 impl NameTable {
     fn of(candidates: &[Candidate<'_>]) -> Result<Self, BuildError> {
-        // Per name: how many packages have it, and who provides it in which version.
-        let mut by_name: BTreeMap<&str, (u32, Vec<(usize, &str)>)> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, NameUse<'_>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
             by_name.entry(candidate.entry.name).or_default().0 += 1;
             let error = |source| BuildError::Provides {

@@ -386,9 +386,9 @@ impl fmt::Display for Clash {
             }
             Self::Versions { left, right } => {
                 let (name, one, other) = (&left.name, &left.version, &right.version);
-                write!(
+                writeln!(
                     formatter,
-                    "`{name}` can only be there in one version, but both {one} and {other} are needed\n"
+                    "`{name}` can only be there in one version, but both {one} and {other} are needed"
                 )?;
                 write!(formatter, "{}\n{}", WithVersion(left), WithVersion(right))
             }

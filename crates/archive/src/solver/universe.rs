@@ -147,9 +147,8 @@ impl<'a> Universe<'a> {
             for alternatives in parse_relations(text).map_err(error)? {
                 let group = self.group(kind, &alternatives)?;
                 // A wish that nothing fulfils is no wish; what a package provides itself is always there.
-                if !(group.candidates.is_empty() && kind == GroupKind::Recommends)
-                    && !group.candidates.contains(&id)
-                {
+                let void = group.candidates.is_empty() && kind == GroupKind::Recommends;
+                if !void && !group.candidates.contains(&id) {
                     groups.push(group);
                 }
             }
