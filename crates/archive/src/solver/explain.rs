@@ -232,8 +232,17 @@ pub(super) fn explain(
             });
         }
     }
+    // Other versions of the same two packages clash for the same reason; one pair says it.
+    let mut pairs = BTreeSet::new();
+    let clashes = clashes.into_iter().filter(|clash| match clash {
+        Clash::Together { left, right, .. } => pairs.insert((
+            left.name.clone().min(right.name.clone()),
+            left.name.clone().max(right.name.clone()),
+        )),
+        _ => true,
+    });
     Ok(Explanation {
-        clashes: clashes.into_iter().collect(),
+        clashes: clashes.collect(),
     })
 }
 

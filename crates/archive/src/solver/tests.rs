@@ -315,6 +315,17 @@ fn explains_a_conflict_with_the_referrers_of_both_sides() {
 }
 
 #[test]
+fn two_packages_that_clash_in_all_versions_are_named_once() {
+    let text = world("a 1 Conflicts: b\na 2 Conflicts: b\nb 1 Conflicts: a\nb 2")
+        .solve(&request(&["a", "b"]));
+    assert_eq!(
+        text.matches("cannot be installed together").count(),
+        1,
+        "{text}"
+    );
+}
+
+#[test]
 fn explains_two_versions_of_one_package() {
     expect(
         "a 1 Depends: lib (= 1)\nb 1 Depends: lib (= 2)\nlib 1\nlib 2",
