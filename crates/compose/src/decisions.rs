@@ -7,25 +7,57 @@
 //!
 //! [[script]]
 //! name = "postinst"
-//! leftover = ["1f0c9d7be2a34455"]   # digests of the lines this decision was made for
-//! reason = "copies the default configuration and makes host keys; the option module does the latter"
+//! lines = ["ssh-keygen -q -f \"$file\" -N '' -t ed25519"]
+//! reason = "host keys are made by services.openssh, at the machine's first start"
 //! actions = [{ copy = { from = "/usr/share/openssh/sshd_config", to = "/etc/ssh/sshd_config" } }]
 //! ```
 //!
-//! The digest is of the *leftover* lines, normalised, and not of the whole script: a point release that only changes a
-//! version number in a script keeps its decision. A script whose leftover lines are others than decided on keeps the
-//! decided actions, and is reported. Actions have the form of [`crate::effect::Effect`].
+//! `lines` are the leftover lines the decision was made for, as the script has them. Blanks do not count, and neither do
+//! version numbers, so a point release keeps its decision; a line that is not listed is reported. Actions have the form of
+//! [`crate::effect::Effect`]; they happen when one of the lines occurs, or always when no line is listed.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::effect::Effect;
 use crate::package::Package;
 use crate::scripts::read_script;
-use crate::view::pattern_matches;
+use crate::view::{merged_path, pattern_matches};
+
+/// Top-level directories whose content on a new system is known: what the packages ship.
+const PACKAGES_OWN: [&str; 6] = ["usr", "etc", "var", "opt", "srv", "boot"];
+
+/// What nobody ships and yet every system has before a package is configured.
+const ALWAYS_THERE: [&str; 4] = ["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"];
+
+/// Programs that make derived files, and what takes their place.
+const CACHES: [(&str, &str); 22] = [
+    ("depmod", "pkgs/caches/modules-dep.sh"),
+    ("fc-cache", "pkgs/caches/fontconfig.sh"),
+    ("gdk-pixbuf-query-loaders", "pkgs/caches/gdk-pixbuf.sh"),
+    ("gio-querymodules", "pkgs/caches/gio-modules.sh"),
+    ("glib-compile-schemas", "pkgs/caches/glib-schemas.sh"),
+    ("gtk-update-icon-cache", "pkgs/caches/icons.sh"),
+    ("helpztags", "vim-runtime ships its tags; add-ons' help is found without"),
+    ("iconvconfig", "pkgs/caches/gconv.sh"),
+    ("journalctl", "pkgs/caches/catalog.sh"),
+    ("ldconfig", "pkgs/caches/ld-so.sh"),
+    ("linux-run-hooks", "initrd and boot loader are Esker's"),
+    ("linux-update-symlinks", "/boot is the boot loader's"),
+    ("locale-gen", "pkgs/caches/locales.sh"),
+    ("mandb", "man finds pages without its index; man-db.service makes it"),
+    ("py3compile", "pkgs/caches/python-bytecode.sh"),
+    ("systemd-hwdb", "pkgs/caches/hwdb.sh"),
+    ("update-ca-certificates", "pkgs/caches/ca-certificates.sh"),
+    ("update-catalog", "SGML's catalog: no program of today reads it"),
+    ("update-initramfs", "initrds are Esker's"),
+    ("update-mime-database", "pkgs/caches/mime.sh"),
+    ("update-shells", "the default /etc/shells is copied; further shells are declared"),
+    ("update-xmlcatalog", "XML tools fetch or are given the DTDs they want; catalogs only spare that"),
+];
 
 /// A file of decisions.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,8 +76,9 @@ pub struct PackageDecisions {
 pub struct Decision {
     /// `preinst` or `postinst`.
     pub name: String,
-    /// Digests (see [`digest`]) of leftover lines that somebody read.
-    pub leftover: Vec<String>,
+    /// Leftover lines that somebody read.
+    #[serde(default)]
+    pub lines: Vec<String>,
     /// What the lines do, and why these actions are enough.
     pub reason: String,
     /// What happens instead; often nothing.
@@ -74,19 +107,17 @@ pub struct UnhandledScript {
     pub version: String,
     /// `preinst` or `postinst`.
     pub script: String,
-    /// Digest of the lines, as a decision would name it.
-    pub digest: String,
-    /// Whether there is a decision, for other lines.
+    /// Whether there is a decision about other lines of it.
     pub changed: bool,
-    /// The lines.
+    /// The lines nobody accounted for.
     pub lines: Vec<String>,
 }
 
 impl fmt::Display for UnhandledScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { package, version, script, digest, .. } = self;
+        let Self { package, version, script, .. } = self;
         let what = if self.changed { "changed since it was looked at" } else { "does what nobody has looked at" };
-        writeln!(f, "the {script} of package `{package}` {version} {what} (digest {digest}):")?;
+        writeln!(f, "the {script} of package `{package}` {version} {what}:")?;
         for line in self.lines.iter().take(20) {
             writeln!(f, "    {line}")?;
         }
@@ -108,50 +139,90 @@ pub fn parse_decisions(file: &str, text: &str) -> Result<PackageDecisions, Decis
 /// Fills in the effects of every package: what its scripts are recognised to do, and what was decided about the rest.
 /// Returns the scripts that are not accounted for.
 pub fn apply(packages: &mut [Package], decisions: &[PackageDecisions]) -> Vec<UnhandledScript> {
+    let shipped = shipped_paths(packages);
+    // A new system has what packages ship and nothing else; of /proc, /run and their like nobody knows.
+    let exists = |path: &str| {
+        let path = merged_path(path.trim_start_matches('/').trim_end_matches('/'));
+        let top = path.split('/').next().unwrap_or_default();
+        match shipped.contains(path.as_ref()) {
+            true => Some(true),
+            false if ALWAYS_THERE.contains(&path.as_ref()) => Some(true),
+            false if PACKAGES_OWN.contains(&top) => Some(false),
+            false => None,
+        }
+    };
     let mut unhandled = Vec::new();
-    for package in packages {
-        let Some(control) = &package.control else { continue };
+    let mut all_effects = Vec::with_capacity(packages.len());
+    for package in packages.iter() {
         let mut effects = Vec::new();
-        for (name, text) in &control.scripts {
-            let meaning = read_script(name, text);
-            effects.extend(meaning.effects);
-            let decided: Vec<&Decision> = decisions
-                .iter()
-                .filter(|file| pattern_matches(&file.package, &package.name))
-                .flat_map(|file| file.script.iter().filter(|decision| decision.name == *name))
-                .collect();
-            let digest = digest(&meaning.leftover);
-            let exact = decided.iter().find(|decision| decision.leftover.contains(&digest));
-            let chosen = exact.or(decided.first());
-            effects.extend(chosen.iter().flat_map(|decision| decision.actions.iter().cloned()));
-            if exact.is_none() && !meaning.leftover.is_empty() {
-                unhandled.push(UnhandledScript {
-                    package: package.name.clone(),
-                    version: package.version.clone(),
-                    script: name.clone(),
-                    digest,
-                    changed: !decided.is_empty(),
-                    lines: meaning.leftover,
-                });
+        if let Some(control) = &package.control {
+            for name in control.scripts.keys() {
+                let mut meaning = read_script(package, control, name, &exists);
+                meaning.leftover.extend(meaning.effects.iter().filter_map(unmade_cache));
+                effects.extend(meaning.effects);
+                let decided = decisions_on(decisions, &package.name, name);
+                unhandled.extend(settle(package, name, &meaning.leftover, &decided, &mut effects));
             }
         }
+        all_effects.push(effects);
+    }
+    for (package, effects) in packages.iter_mut().zip(all_effects) {
         package.effects = effects;
     }
     unhandled
 }
 
-/// 16 hexadecimal digits of the SHA-256 of lines without comments, blanks at the ends, empty lines, and version numbers.
-#[must_use]
-pub fn digest(lines: &[String]) -> String {
-    let mut hasher = Sha256::new();
-    for line in lines {
-        let line = line.trim();
-        if !line.is_empty() && !line.starts_with('#') {
-            hasher.update(without_versions(line));
-            hasher.update("\n");
+/// A line about a derived file that nothing here makes.
+fn unmade_cache(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Cache(cache) if !CACHES.iter().any(|(program, _)| *program == cache.name) => {
+            Some(format!("{} (makes a derived file that no cache derivation makes)", cache.name))
         }
+        _ => None,
     }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn shipped_paths(packages: &[Package]) -> HashSet<String> {
+    let members = packages.iter().flat_map(|package| &package.members);
+    members.map(|member| merged_path(&member.path).into_owned()).collect()
+}
+
+fn decisions_on<'d>(decisions: &'d [PackageDecisions], package: &str, script: &str) -> Vec<&'d Decision> {
+    let files = decisions.iter().filter(|file| pattern_matches(&file.package, package));
+    files.flat_map(|file| &file.script).filter(|decision| decision.name == script).collect()
+}
+
+/// Adds the decided actions and returns what no decision covers.
+fn settle(
+    package: &Package,
+    script: &str,
+    leftover: &[String],
+    decided: &[&Decision],
+    effects: &mut Vec<Effect>,
+) -> Option<UnhandledScript> {
+    let left: BTreeSet<String> = leftover.iter().map(|line| normalise(line)).collect();
+    let mut covered = BTreeSet::new();
+    for decision in decided {
+        let lines: BTreeSet<String> = decision.lines.iter().map(|line| normalise(line)).collect();
+        if lines.is_empty() || !lines.is_disjoint(&left) {
+            effects.extend(decision.actions.iter().cloned());
+        }
+        covered.extend(lines);
+    }
+    let lines: Vec<String> = leftover.iter().filter(|line| !covered.contains(&normalise(line))).cloned().collect();
+    (!lines.is_empty()).then(|| UnhandledScript {
+        package: package.name.clone(),
+        version: package.version.clone(),
+        script: script.to_owned(),
+        changed: !decided.is_empty(),
+        lines,
+    })
+}
+
+/// A line without surrounding blanks, with single blanks inside and without version numbers.
+#[must_use]
+pub fn normalise(line: &str) -> String {
+    without_versions(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Replaces what looks like a version (begins with a digit, has a dot) by `#`: `lt 8.2110.0-2` → `lt #`.
@@ -179,27 +250,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_version_number_keeps_the_digest() {
-        let lines = |version: &str| vec![format!("if dpkg --compare-versions \"$2\" lt {version}; then"), "\tx".into()];
-        assert_eq!(digest(&lines("8.2110.0-2")), digest(&lines("9.1:3~deb13u1")));
-        assert_ne!(digest(&lines("8.2110.0-2")), digest(&["x".to_owned()]));
-    }
-
-    #[test]
     fn names_with_digits_are_no_versions() {
-        assert_eq!(without_versions("version=6.12.117+deb13-cloud-amd64"), "version=#");
-        assert_eq!(without_versions("python3.13 libc6 50 /usr/lib/x.so.8"), "python3.13 libc6 50 /usr/lib/x.so.8");
-    }
-
-    #[test]
-    fn comments_and_blanks_do_not_count() {
-        let a = ["# why".to_owned(), "  do it".to_owned(), String::new()];
-        assert_eq!(digest(&a), digest(&["do it".to_owned()]));
+        assert_eq!(normalise("version=6.12.117+deb13-cloud-amd64"), "version=#");
+        assert_eq!(normalise("\tlt  8.2110.0-2 "), "lt #");
+        assert_eq!(normalise("python3.13 libc6 50 /usr/lib/x.so.8"), "python3.13 libc6 50 /usr/lib/x.so.8");
     }
 
     #[test]
     fn actions_have_the_form_of_effects() {
-        let text = "package = \"p\"\n[[script]]\nname = \"postinst\"\nleftover = []\nreason = \"r\"\n\
+        let text = "package = \"p\"\n[[script]]\nname = \"postinst\"\nlines = []\nreason = \"r\"\n\
                     actions = [{ copy = { from = \"/a\", to = \"/b\" } }, { cache = { name = \"fonts\" } }]\n";
         let decisions = parse_decisions("p.toml", text).unwrap();
         assert_eq!(decisions.script[0].actions.len(), 2);

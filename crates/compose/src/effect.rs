@@ -39,7 +39,9 @@ pub enum Effect {
     Remove(Remove),
     /// A line of tmpfiles.d(5), for what /var and /run need.
     Tmpfiles(Tmpfiles),
-    /// A derived file that a cache derivation makes (`pkgs/caches/NAME.sh`); nothing is left to do here.
+    /// A service in a database of nsswitch.conf(5).
+    NameService(NameService),
+    /// A derived file that a cache derivation makes (`pkgs/caches/`); nothing is left to do here.
     Cache(Cache),
 }
 
@@ -88,7 +90,7 @@ pub struct Diversion {
 pub struct Permissions {
     /// The file or directory.
     pub path: String,
-    /// Octal digits (`2755`).
+    /// Octal digits (`2755`), or chmod(1)'s symbolic form (`g+s,o-x`).
     pub mode: Option<String>,
     /// Owner's name.
     pub user: Option<String>,
@@ -231,10 +233,22 @@ pub struct Tmpfiles {
     pub line: String,
 }
 
+/// A service of nsswitch.conf(5), as dh_installnss describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NameService {
+    /// `passwd`, `hosts`, …
+    pub database: String,
+    /// The service's name.
+    pub service: String,
+    /// `first`, `last`, `before=SERVICE` or `after=SERVICE`.
+    pub position: String,
+}
+
 /// A derived file that a derivation of its own makes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cache {
-    /// Name of its script in `pkgs/caches/`, without `.sh`.
+    /// The program that makes it, or the name of its script in `pkgs/caches/`.
     pub name: String,
 }

@@ -22,6 +22,9 @@ const COPIED: [(&str, &str); 5] = [
     (".updated", "systemd looks at the file's own time, not at the target's"),
 ];
 
+/// Files that activation makes out of accounts.json and of the machine; what packages' scripts put there does not count.
+const ACTIVATIONS_OWN: [&str; 7] = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid", "machine-id"];
+
 /// A declared file: attribute `entries` of `builtin:etc`, by path relative to /etc. One of `text`, `source` and `link`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -132,6 +135,7 @@ pub fn plan_etc(
         let item = Item { content: content.clone(), placement: placement_of(path, content), from: "Esker".to_owned() };
         put(&mut plan, path, item)?;
     }
+    plan.retain(|path, _| !ACTIVATIONS_OWN.contains(&path.as_str()));
     for (path, spec) in entries {
         check_path(path)?;
         if spec.enable == Some(false) {

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod etc;
 pub mod location;
 pub mod manifest;
+pub mod nsswitch;
 pub mod package;
 pub mod pam;
 pub mod scripts;

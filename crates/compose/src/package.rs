@@ -50,6 +50,8 @@ pub struct Control {
     pub files: Vec<String>,
     /// Text of the scripts in [`SCRIPTS`] that the package has.
     pub scripts: BTreeMap<String, String>,
+    /// debconf's `templates`, whose defaults scripts ask for; empty when absent.
+    pub templates: String,
     /// The field `Replaces`; empty when absent.
     pub replaces: String,
 }
@@ -232,7 +234,11 @@ fn load_control(debian: &Path) -> Result<LoadedControl, LoadError> {
         true => parse_conffiles(&read_text(&debian.join("conffiles"))?),
         false => Vec::new(),
     };
-    Ok(LoadedControl { name, version, control: Control { text, conffiles, files, scripts, replaces } })
+    let templates = match files.iter().any(|file| file == "templates") && !scripts.is_empty() {
+        true => String::from_utf8_lossy(&read_bytes(&debian.join("templates"))?).into_owned(),
+        false => String::new(),
+    };
+    Ok(LoadedControl { name, version, control: Control { text, conffiles, files, scripts, templates, replaces } })
 }
 
 fn parse_control<'t>(path: &Path, text: &'t str) -> Result<Paragraph<'t>, LoadError> {

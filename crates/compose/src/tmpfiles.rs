@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::effect::{Effect, Permissions};
-use crate::manifest::MemberKind;
+use crate::manifest::{Member, MemberKind};
 use crate::package::{Overlay, Package};
-use crate::view::AccountIds;
+use crate::view::{AccountIds, change_mode, merged_path};
 
 /// Top-level directories that belong to the view, to the kernel, or to activation.
 const NOT_OURS: [&str; 11] = ["usr", "etc", "boot", "proc", "sys", "dev", "tmp", "nix", "DEBIAN", "root", "home"];
@@ -19,44 +19,36 @@ const SYSTEMS_OWN: [&str; 5] = ["var", "var/run", "var/lock", "var/tmp", "run"];
 /// dpkg's database is generated (`dpkg_status`); its empty directories would be in the way.
 const DPKG: &str = "var/lib/dpkg";
 
+/// Mode and owner of a line.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    mode: u32,
+    user: u32,
+    group: u32,
+}
+
+/// Permissions that scripts set, by path, in order.
+type Changes<'a> = BTreeMap<&'a str, Vec<&'a Permissions>>;
+
 /// The text of `zz-packages.conf`.
 #[must_use]
 pub fn package_lines(packages: &[Package], overlays: &[Overlay], ids: &AccountIds) -> String {
-    let overrides = permissions_by_path(packages);
+    let changes = permissions_by_path(packages);
     // By path: the first package's line wins, as its directory would on disk.
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     let mut verbatim = Vec::new();
     for package in packages {
-        for member in &package.members {
-            let top = member.path.split('/').next().unwrap_or_default();
-            if package.control.is_none() || !is_ours(&member.path) || top == "bin" || top.starts_with("lib") || top == "sbin" {
-                continue;
-            }
+        for member in package.members.iter().filter(|member| package.control.is_some() && is_ours(&member.path)) {
             let path = format!("/{}", member.path);
-            let owner = |name: &str, number: u32| if name.is_empty() { number.to_string() } else { name.to_owned() };
-            let mut mode = format!("{:04o}", member.mode);
-            let mut user = ids.user(&owner(&member.user, member.uid));
-            let mut group = ids.group(&owner(&member.group, member.gid));
-            if let Some(permissions) = overrides.get(path.as_str()) {
-                mode = permissions.mode.clone().unwrap_or(mode);
-                user = permissions.user.as_deref().map_or(user, |name| ids.user(name));
-                group = permissions.group.as_deref().map_or(group, |name| ids.group(name));
+            let owner = changed(member_owner(member, ids), member.kind == MemberKind::Directory, changes.get(path.as_str()), ids);
+            if let Some(line) = member_line(package, member, &path, owner) {
+                lines.entry(path).or_insert(line);
             }
-            let place = quote(&path);
-            let line = match member.kind {
-                MemberKind::Directory => format!("d {place} {mode} {user} {group} -"),
-                MemberKind::Symlink => format!("L {place} - - - - {}", quote_argument(&member.link)),
-                MemberKind::File | MemberKind::HardLink => {
-                    format!("C {place} {mode} {user} {group} - {}{path}", package.store_path)
-                }
-                _ => continue,
-            };
-            lines.entry(path).or_insert(line);
         }
         for effect in &package.effects {
             if let Effect::Tmpfiles(line) = effect {
                 verbatim.push(line.line.clone());
-            } else if let Some((path, line)) = effect_line(effect, ids) {
+            } else if let Some((path, line)) = effect_line(effect, &changes, ids) {
                 lines.entry(path).or_insert(line);
             }
         }
@@ -78,45 +70,84 @@ pub fn package_lines(packages: &[Package], overlays: &[Overlay], ids: &AccountId
     text
 }
 
+/// Whether a path (without leading slash) is one that tmpfiles.d has to make.
 fn is_ours(path: &str) -> bool {
     let top = path.split('/').next().unwrap_or_default();
-    !NOT_OURS.contains(&top) && !SYSTEMS_OWN.contains(&path) && !path.starts_with(DPKG)
+    let elsewhere = NOT_OURS.contains(&top) || merged_path(top) != top || SYSTEMS_OWN.contains(&path);
+    !elsewhere && !path.starts_with(DPKG)
 }
 
-fn permissions_by_path(packages: &[Package]) -> BTreeMap<&str, &Permissions> {
-    let effects = packages.iter().flat_map(|package| &package.effects);
-    effects
-        .filter_map(|effect| match effect {
-            Effect::Permissions(permissions) => Some((permissions.path.as_str(), permissions)),
-            _ => None,
-        })
-        .collect()
+fn permissions_by_path(packages: &[Package]) -> Changes<'_> {
+    let mut changes = Changes::new();
+    for effect in packages.iter().flat_map(|package| &package.effects) {
+        if let Effect::Permissions(permissions) = effect {
+            changes.entry(permissions.path.trim_end_matches('/')).or_default().push(permissions);
+        }
+    }
+    changes
+}
+
+fn changed(mut owner: Owner, directory: bool, changes: Option<&Vec<&Permissions>>, ids: &AccountIds) -> Owner {
+    for change in changes.into_iter().flatten() {
+        let mode = change.mode.as_deref().and_then(|text| change_mode(owner.mode, text, directory));
+        owner.mode = mode.unwrap_or(owner.mode);
+        owner.user = change.user.as_deref().map_or(owner.user, |name| ids.user(name));
+        owner.group = change.group.as_deref().map_or(owner.group, |name| ids.group(name));
+    }
+    owner
+}
+
+fn member_owner(member: &Member, ids: &AccountIds) -> Owner {
+    Owner {
+        mode: member.mode,
+        user: if member.user.is_empty() { member.uid } else { ids.user(&member.user) },
+        group: if member.group.is_empty() { member.gid } else { ids.group(&member.group) },
+    }
+}
+
+fn member_line(package: &Package, member: &Member, path: &str, owner: Owner) -> Option<String> {
+    let Owner { mode, user, group } = owner;
+    let place = quote(path);
+    Some(match member.kind {
+        MemberKind::Directory => format!("d {place} {mode:04o} {user} {group} -"),
+        MemberKind::Symlink => format!("L {place} - - - - {}", quote_argument(&member.link)),
+        MemberKind::File | MemberKind::HardLink => {
+            format!("C {place} {mode:04o} {user} {group} - {}{path}", package.store_path)
+        }
+        _ => return None,
+    })
 }
 
 /// The line of something a script makes outside of /usr and /etc.
-fn effect_line(effect: &Effect, ids: &AccountIds) -> Option<(String, String)> {
-    let outside = |path: &str| !path.starts_with("/usr/") && !path.starts_with("/etc/");
-    match effect {
-        Effect::Directory(d) if outside(&d.path) => {
-            let user = ids.user(d.user.as_deref().unwrap_or("root"));
-            let group = ids.group(d.group.as_deref().unwrap_or("root"));
-            let mode = d.mode.as_deref().unwrap_or("0755");
-            Some((d.path.clone(), format!("d {} {mode} {user} {group} -", quote(&d.path))))
+fn effect_line(effect: &Effect, changes: &Changes<'_>, ids: &AccountIds) -> Option<(String, String)> {
+    let owner = |path: &str, mode: Option<&str>, usual: u32, directory: bool| {
+        let mode = mode.and_then(|text| change_mode(usual, text, directory)).unwrap_or(usual);
+        changed(Owner { mode, user: 0, group: 0 }, directory, changes.get(path.trim_end_matches('/')), ids)
+    };
+    let (path, line) = match effect {
+        Effect::Directory(d) => {
+            let mut own = owner(&d.path, d.mode.as_deref(), 0o755, true);
+            own.user = d.user.as_deref().map_or(own.user, |name| ids.user(name));
+            own.group = d.group.as_deref().map_or(own.group, |name| ids.group(name));
+            (&d.path, format!("d {} {:04o} {} {} -", quote(&d.path), own.mode, own.user, own.group))
         }
-        Effect::Link(l) if outside(&l.path) => {
-            Some((l.path.clone(), format!("L {} - - - - {}", quote(&l.path), quote_argument(&l.target))))
+        Effect::Link(l) => (&l.path, format!("L {} - - - - {}", quote(&l.path), quote_argument(&l.target))),
+        Effect::Copy(c) => {
+            let own = owner(&c.to, c.mode.as_deref(), 0o644, false);
+            let (place, from) = (quote(&c.to), quote_argument(&c.from));
+            (&c.to, format!("C {place} {:04o} {} {} - {from}", own.mode, own.user, own.group))
         }
-        Effect::Copy(c) if outside(&c.to) => {
-            let mode = c.mode.as_deref().unwrap_or("-");
-            Some((c.to.clone(), format!("C {} {mode} 0 0 - {}", quote(&c.to), quote_argument(&c.from))))
-        }
-        Effect::File(f) if outside(&f.path) => {
-            let mode = f.mode.as_deref().unwrap_or("0644");
+        Effect::File(f) => {
+            let own = owner(&f.path, f.mode.as_deref(), 0o644, false);
             let text = f.text.replace('\\', "\\\\").replace('\n', "\\n");
-            Some((f.path.clone(), format!("f {} {mode} 0 0 - {}", quote(&f.path), quote_argument(&text))))
+            let line = format!("f {} {:04o} {} {} - {}", quote(&f.path), own.mode, own.user, own.group, quote_argument(&text));
+            (&f.path, line.trim_end().to_owned())
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let relative = path.trim_start_matches('/').trim_end_matches('/');
+    let ours = is_ours(relative) || relative.starts_with("root/");
+    ours.then(|| (format!("/{relative}"), line))
 }
 
 /// A path as tmpfiles.d takes it: `%` begins a specifier, blanks need quotes.
@@ -129,3 +160,6 @@ fn quote(path: &str) -> String {
 fn quote_argument(argument: &str) -> String {
     argument.replace('%', "%%")
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 pub use conflict::FileConflict;
 pub use paths::{merged_path, pattern_matches};
-pub(crate) use permissions::parse_mode;
+pub(crate) use permissions::{change_mode, parse_mode};
 pub use permissions::{AccountIds, PathPermissions};
 pub use plan::{ViewInputs, plan_view};
 

@@ -129,13 +129,10 @@ fn etc_has_defaults_declarations_accounts_and_warnings() {
             .script("postinst", "#!/bin/sh\nset -e\nfrobnicate --all\n"),
     );
     let view = world.view(&[&base, &daemon]);
-    let digest = compose::decisions::digest(&["frobnicate --all".to_owned()]);
-    let decision = format!(
-        "package = \"daemon\"\n[[script]]\nname = \"postinst\"\nleftover = [\"{digest}\"]\nreason = \"r\"\n\
-         actions = [{{ copy = {{ from = \"/usr/share/daemon/example.conf\", to = \"/etc/daemon/example.conf\" }} }},\
-         {{ user = {{ name = \"_daemon\", home = \"/run/daemon\" }} }}, {{ enable = {{ unit = \"daemon.service\" }} }}]\n"
-    );
-    let decisions = world.add_tree("maintainer-scripts", &[("daemon.toml", &decision)]);
+    let decision = "package = \"daemon\"\n[[script]]\nname = \"postinst\"\nlines = [\"frobnicate --all\"]\nreason = \"r\"\n\
+         actions = [{ copy = { from = \"/usr/share/daemon/example.conf\", to = \"/etc/daemon/example.conf\" } },\
+         { user = { name = \"_daemon\", home = \"/run/daemon\" } }, { enable = { unit = \"daemon.service\" } }]\n";
+    let decisions = world.add_tree("maintainer-scripts", &[("daemon.toml", decision)]);
     let mut attributes = json!({
         "view": world.logical(&view),
         "overlays": [],
@@ -164,7 +161,7 @@ fn etc_has_defaults_declarations_accounts_and_warnings() {
     let warnings = world.json(&undecided, "warnings.json");
     assert_eq!(
         warnings,
-        json!([{ "package": "daemon", "version": "1.0", "script": "postinst", "digest": digest, "changed": false,
+        json!([{ "package": "daemon", "version": "1.0", "script": "postinst", "changed": false,
             "lines": ["frobnicate --all"] }])
     );
     assert!(world.log().contains("the postinst of package `daemon` 1.0 does what nobody has looked at"), "{}", world.log());

@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use super::Content;
 use crate::accounts::{AccountsError, DeclaredAccounts, PackageAccounts, plan_accounts};
-use crate::effect::{Effect, UnitScope};
+use crate::effect::{Effect, NameService, UnitScope};
 use crate::location::{NotInStore, StoreLocation};
+use crate::nsswitch::add_services;
 use crate::package::{Overlay, Package};
 use crate::pam::{PamSelection, compose_stacks};
 use crate::tmpfiles::package_lines;
@@ -173,6 +174,9 @@ pub fn generate(
     }
     generated.files.insert("tmpfiles.d/zz-packages.conf".to_owned(), Content::Text(tmpfiles));
     generated.files.insert(".updated".to_owned(), Content::Text(UPDATED.to_owned()));
+    if let Some(text) = name_services(files, packages)? {
+        generated.files.insert("nsswitch.conf".to_owned(), Content::Text(text));
+    }
     for effect in packages.iter().flat_map(|package| &package.effects) {
         let Effect::File(file) = effect else { continue };
         if let Some(path) = file.path.strip_prefix("/etc/").filter(|_| files.view.resolve(&file.path[1..]).is_none()) {
@@ -180,6 +184,19 @@ pub fn generate(
         }
     }
     Ok(generated)
+}
+
+/// nsswitch.conf, when a package adds to it.
+fn name_services(files: ViewFiles<'_>, packages: &[Package]) -> Result<Option<String>, ReadError> {
+    let effects = packages.iter().flat_map(|package| &package.effects);
+    let services: Vec<NameService> = effects
+        .filter_map(|effect| match effect {
+            Effect::NameService(service) => Some(service.clone()),
+            _ => None,
+        })
+        .collect();
+    let text = if services.is_empty() { None } else { files.text("etc/nsswitch.conf")? };
+    Ok(text.map(|text| add_services(&text, &services)))
 }
 
 fn pam_stacks(files: ViewFiles<'_>, selection: &PamSelection) -> Result<BTreeMap<String, String>, ReadError> {
