@@ -1,8 +1,8 @@
-# Names that nixpkgs' users type, for packages that Debian calls otherwise.
-{ lib, pkgs }:
+# Names that nixpkgs' users type, for packages that Debian calls otherwise. Only those that the archive has.
+{ lib, debian }:
 
 let
-  present = lib.filterAttrs (_: name: pkgs ? ${name}) {
+  present = lib.filterAttrs (_: name: debian ? ${name}) {
     gnugrep = "grep";
     gnused = "sed";
     gnutar = "tar";
@@ -59,4 +59,4 @@ let
     zsh = "zsh";
   };
 in
-builtins.mapAttrs (_: name: pkgs.${name}) (lib.filterAttrs (alias: name: alias != name) present)
+builtins.mapAttrs (_: name: debian.${name}) (lib.filterAttrs (alias: name: alias != name) present)

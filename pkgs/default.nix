@@ -19,6 +19,6 @@ let
   deb = import ./deb.nix { inherit lib; };
   debian = builtins.mapAttrs (name: record: deb.package (record // { inherit name; })) index;
   builders = import ./builders.nix { inherit lib system deb; pkgs = self; };
-  aliases = import ./aliases.nix { inherit lib; pkgs = self; };
+  aliases = import ./aliases.nix { inherit lib debian; };
 in
 self

@@ -90,19 +90,13 @@ impl Progress {
 
     /// Clears the lines; says what was done where that is something.
     pub(crate) fn finish(&self) {
-        let mut state = self.state();
-        for (_, bar) in std::mem::take(&mut state.running) {
+        let ended = std::mem::take(&mut *self.state());
+        for bar in ended.running.values().chain(&ended.totals) {
             bar.finish_and_clear();
         }
-        if let Some(bar) = state.totals.take() {
-            bar.finish_and_clear();
+        if ended.built + ended.fetched + ended.substituted > 0 {
+            self.plain(&ended.summary());
         }
-        if state.built + state.fetched + state.substituted > 0 {
-            let summary = state.summary();
-            drop(state);
-            self.plain(&summary);
-        }
-        *self.state() = State::default();
     }
 }
 

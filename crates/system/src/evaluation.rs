@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bumpalo::Bump;
-use diagnostics::{Style, render_all};
+use diagnostics::{Diagnostic, Severity, Style, render, render_all};
 use lang::{Eval, Settings, Value};
 use nix_formats::StorePath;
 
@@ -101,10 +101,16 @@ pub(crate) fn evaluate<R>(
     let bump = Bump::new();
     let world: Rc<dyn lang::io::EvalIo> = io.clone();
     let eval = Eval::new(&bump, world, Settings { pure: false, ..Settings::default() });
-    module::install(&eval);
+    let modules = module::install(&eval);
     natives::install(&eval, session, subject, &io)?;
     let text = subject.expression(session);
-    let result = eval.eval_string(&text, "«esker»", "/").and_then(|value| use_it(&eval, value));
+    let result = eval.on_large_stack(|| {
+        let value = eval.eval_string(&text, "«esker»", "/")?;
+        if let Subject::System { .. } = subject {
+            check(session, &eval, &io, modules.check(&eval, value))?;
+        }
+        use_it(&eval, value)
+    });
     match result {
         Ok(value) => {
             io.commit()?;
@@ -116,6 +122,19 @@ pub(crate) fn evaluate<R>(
             Err(report(session, &eval, &error))
         }
     }
+}
+
+/// All mistakes of a configuration at once; its warnings become messages.
+fn check(session: &Session, eval: &Eval<'_>, io: &StoreIo, found: Vec<Diagnostic>) -> Result<(), lang::Error> {
+    let (mistakes, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| d.severity == Severity::Error);
+    if let Some(error) = lang::Error::many(lang::ErrorKind::Eval, mistakes) {
+        return Err(error);
+    }
+    let style = Style { colour: session.colour(), full_trace: session.full_trace() };
+    for warning in &warnings {
+        lang::io::EvalIo::trace(io, render(warning, &eval.sources(), style).trim_end());
+    }
+    Ok(())
 }
 
 pub(crate) fn report(session: &Session, eval: &Eval<'_>, error: &lang::Error) -> SystemError {
