@@ -17,5 +17,5 @@ in
   catalog = cache "catalog" [ pkgs.systemd ] { };
 
   # locales: [ "en_US.UTF-8/UTF-8" … ]
-  locales = supported: cache "locales" [ pkgs.locales pkgs.libc-bin ] { locales = lib.concatStringsSep "\n" supported; };
+  locales = supported: cache "locales" [ pkgs.locales pkgs.libc-bin pkgs.gzip ] { locales = lib.concatStringsSep "\n" supported; };
 }

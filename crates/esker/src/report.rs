@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use build::BuildError;
 use system::SystemError;
 use tracing_subscriber::EnvFilter;
 
@@ -51,12 +52,44 @@ pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitC
             }
         }
     }
+    text.push_str(&build_failures(error));
     for hint in hints(error) {
         text.push_str(&format!("\n{} {hint}", context.bold("hint:")));
     }
     // When standard error is gone there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::FAILURE
+}
+
+/// Each failed build with its causes, the end of its log and where the whole log is.
+fn build_failures(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(BuildError::Failed { failures, .. }) = error.downcast_ref::<BuildError>() {
+            for failure in failures {
+                text.push_str(&format!("\n\n{}", failure.path));
+                let mut last = String::new();
+                let mut cause: Option<&(dyn Error + 'static)> = Some(&failure.reason);
+                while let Some(error) = cause {
+                    let words = error.to_string();
+                    if words != last {
+                        text.push_str(&format!("\n  {}", words.replace('\n', "\n  ")));
+                    }
+                    last = words;
+                    cause = error.source();
+                }
+                for line in &failure.last_log_lines {
+                    text.push_str(&format!("\n    > {line}"));
+                }
+                if let Some(file) = &failure.log_file {
+                    text.push_str(&format!("\n  the whole log: {}", file.display()));
+                }
+            }
+        }
+        next = error.source();
+    }
+    text
 }
 
 fn hints(error: &(dyn Error + 'static)) -> Vec<String> {

@@ -50,6 +50,8 @@ fn user_ids(id: Option<&str>) -> (Option<u32>, Option<String>) {
         Some((uid, group)) => (Some(uid), Some(group)),
         None => (id, None),
     };
+    // The one group that Debian's files name by its number; a view without base-passwd cannot look the name up.
+    let group = group.map(|group| if group == "65534" { "nogroup" } else { group });
     let group = group.filter(|group| group.parse::<u32>().is_err()).map(str::to_owned);
     (uid.and_then(|uid| uid.parse().ok()), group)
 }
