@@ -7,11 +7,11 @@
 //! The rules are dpkg's where it has any: two packages must not hold one path unless one `Replaces` the other; diversions
 //! move other packages' files; a directory gives way to another package's link to a directory.
 
+mod alternatives;
 pub mod conflict;
 pub mod erofs;
 pub mod hardlinks;
 pub mod links;
-mod alternatives;
 mod paths;
 mod permissions;
 mod plan;
@@ -23,8 +23,8 @@ use thiserror::Error;
 
 pub use conflict::FileConflict;
 pub use paths::{merged_path, pattern_matches};
-pub(crate) use permissions::{change_mode, parse_mode};
 pub use permissions::{AccountIds, PathPermissions};
+pub(crate) use permissions::{change_mode, parse_mode};
 pub use plan::{ViewInputs, plan_view};
 
 /// A whole file hierarchy: `usr/…`, `etc/…`, `var/…`. Paths are relative to the root, without leading slash.
@@ -115,7 +115,9 @@ pub enum ViewError {
         path: String,
     },
     /// An alternative was chosen that no package offers.
-    #[error("`{path}` was chosen for the alternative `{name}`, but the candidates are: {candidates}")]
+    #[error(
+        "`{path}` was chosen for the alternative `{name}`, but the candidates are: {candidates}"
+    )]
     NoSuchAlternative {
         /// The group's name.
         name: String,
@@ -172,7 +174,11 @@ impl ViewPlan {
                 }
                 _ => {}
             }
-            let next = if at.is_empty() { component } else { format!("{at}/{component}") };
+            let next = if at.is_empty() {
+                component
+            } else {
+                format!("{at}/{component}")
+            };
             let next = merged_path(&next).into_owned();
             let entry = self.entries.get(&next)?;
             if let EntryKind::Symlink(target) = &entry.kind {
@@ -192,3 +198,6 @@ impl ViewPlan {
         found.map(|entry| (at, entry))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,9 @@ pub fn parse_install(text: &str) -> InstallSection {
             here = line == "[Install]";
             continue;
         }
-        let Some((key, value)) = line.split_once('=').filter(|_| here) else { continue };
+        let Some((key, value)) = line.split_once('=').filter(|_| here) else {
+            continue;
+        };
         let list = match key.trim() {
             "WantedBy" => &mut install.wanted_by,
             "RequiredBy" => &mut install.required_by,
@@ -41,7 +43,8 @@ pub fn parse_install(text: &str) -> InstallSection {
             "Alias" => &mut install.alias,
             "Also" => &mut install.also,
             "DefaultInstance" => {
-                install.default_instance = Some(value.trim().to_owned()).filter(|instance| !instance.is_empty());
+                install.default_instance =
+                    Some(value.trim().to_owned()).filter(|instance| !instance.is_empty());
                 continue;
             }
             _ => continue,
@@ -61,9 +64,10 @@ impl InstallSection {
     pub fn instantiate(&self, unit: &str) -> Option<String> {
         match unit.split_once("@.") {
             None => Some(unit.to_owned()),
-            Some((prefix, suffix)) => {
-                self.default_instance.as_ref().map(|instance| format!("{prefix}@{instance}.{suffix}"))
-            }
+            Some((prefix, suffix)) => self
+                .default_instance
+                .as_ref()
+                .map(|instance| format!("{prefix}@{instance}.{suffix}")),
         }
     }
 }

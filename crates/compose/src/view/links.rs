@@ -53,7 +53,12 @@ pub fn write_links(nodes: &BTreeMap<String, Node>, destination: &Path) -> io::Re
             Node::Directory => std::fs::create_dir(&place),
             Node::Link(target) => symlink(target, &place),
         };
-        made.map_err(|error| io::Error::new(error.kind(), format!("cannot make `{}`: {error}", place.display())))?;
+        made.map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot make `{}`: {error}", place.display()),
+            )
+        })?;
     }
     Ok(())
 }
@@ -99,16 +104,21 @@ impl<'a> WholeDirectories<'a> {
 /// several packages ship has one entry with one layer; that its contents agree decides.
 fn provider(path: &str, entry: &Entry, packages: &[Package]) -> Option<usize> {
     let in_place = match &entry.kind {
-        EntryKind::File(source) => source.path.strip_prefix("usr/") == Some(path) || is_hard_link(entry, packages, path),
+        EntryKind::File(source) => {
+            source.path.strip_prefix("usr/") == Some(path) || is_hard_link(entry, packages, path)
+        }
         EntryKind::Directory | EntryKind::Symlink(_) => true,
     };
-    (entry.origin == Origin::Tree && entry.layer < packages.len() && in_place).then_some(entry.layer)
+    (entry.origin == Origin::Tree && entry.layer < packages.len() && in_place)
+        .then_some(entry.layer)
 }
 
 fn is_hard_link(entry: &Entry, packages: &[Package], path: &str) -> bool {
     let members = &packages[entry.layer].members;
     let wanted = format!("usr/{path}");
-    members.binary_search_by(|member| member.path.as_str().cmp(&wanted)).is_ok()
+    members
+        .binary_search_by(|member| member.path.as_str().cmp(&wanted))
+        .is_ok()
 }
 
 /// How many members each package has beneath each directory of usr/.
@@ -116,7 +126,9 @@ fn shipped_counts(packages: &[Package]) -> HashMap<(usize, String), usize> {
     let mut counts = HashMap::new();
     for (layer, package) in packages.iter().enumerate() {
         for member in &package.members {
-            let Some(path) = member.path.strip_prefix("usr/") else { continue };
+            let Some(path) = member.path.strip_prefix("usr/") else {
+                continue;
+            };
             for directory in ancestors(path) {
                 *counts.entry((layer, directory.to_owned())).or_default() += 1;
             }
@@ -129,17 +141,24 @@ fn shipped_counts(packages: &[Package]) -> HashMap<(usize, String), usize> {
 fn escaping_directories(plan: &ViewPlan, packages: &[Package]) -> HashSet<String> {
     let mut split = HashSet::new();
     for (path, entry) in plan.beneath("usr") {
-        let EntryKind::Symlink(target) = &entry.kind else { continue };
+        let EntryKind::Symlink(target) = &entry.kind else {
+            continue;
+        };
         if target.starts_with('/') || entry.layer >= packages.len() {
             continue;
         }
         let meant = normalise(path, target);
         let members = &packages[entry.layer].members;
         let wanted = format!("usr/{meant}");
-        if members.binary_search_by(|member| member.path.as_str().cmp(&wanted)).is_ok() {
+        if members
+            .binary_search_by(|member| member.path.as_str().cmp(&wanted))
+            .is_ok()
+        {
             continue;
         }
-        for directory in ancestors(path).filter(|directory| !meant.starts_with(&format!("{directory}/"))) {
+        for directory in
+            ancestors(path).filter(|directory| !meant.starts_with(&format!("{directory}/")))
+        {
             split.insert(directory.to_owned());
         }
     }

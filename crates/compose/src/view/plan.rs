@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::conflict::{Claim, FileConflict, settle};
 use super::paths::{is_merging_link, merged_path, pattern_matches, plan_path, tree_path};
-use super::permissions::{AccountIds, Absent, PathPermissions, apply};
+use super::permissions::{Absent, AccountIds, PathPermissions, apply};
 use super::{Entry, EntryKind, LayerName, Origin, Source, ViewError, ViewPlan, alternatives};
 use crate::effect::Effect;
 use crate::manifest::{Member, MemberKind};
@@ -41,7 +41,9 @@ pub fn plan_view(inputs: &ViewInputs<'_>) -> Result<ViewPlan, ViewError> {
         planner.lay_package(layer);
     }
     if !planner.conflicts.is_empty() {
-        return Err(ViewError::Conflicts { conflicts: planner.conflicts });
+        return Err(ViewError::Conflicts {
+            conflicts: planner.conflicts,
+        });
     }
     for index in 0..inputs.overlays.len() {
         planner.lay_overlay(index);
@@ -71,21 +73,37 @@ impl<'a> Planner<'a> {
         let overlays = inputs.overlays.iter().map(|o| (&o.name, &o.store_path));
         let layers = packages
             .chain(overlays)
-            .map(|(name, store_path)| LayerName { name: name.clone(), store_path: Arc::clone(store_path) })
+            .map(|(name, store_path)| LayerName {
+                name: name.clone(),
+                store_path: Arc::clone(store_path),
+            })
             .collect();
         let mut diversions = HashMap::new();
         for package in inputs.packages {
             for effect in &package.effects {
                 if let Effect::Diversion(d) = effect {
                     let from = d.from.trim_start_matches('/').to_owned();
-                    diversions.insert(from, (package.name.as_str(), d.to.trim_start_matches('/').to_owned()));
+                    diversions.insert(
+                        from,
+                        (
+                            package.name.as_str(),
+                            d.to.trim_start_matches('/').to_owned(),
+                        ),
+                    );
                 }
             }
         }
         Planner {
             inputs,
-            plan: ViewPlan { layers, ..ViewPlan::default() },
-            exclude: inputs.exclude.iter().map(|pattern| pattern.trim_start_matches('/')).collect(),
+            plan: ViewPlan {
+                layers,
+                ..ViewPlan::default()
+            },
+            exclude: inputs
+                .exclude
+                .iter()
+                .map(|pattern| pattern.trim_start_matches('/'))
+                .collect(),
             diversions,
             aliases: BTreeMap::new(),
             conflicts: Vec::new(),
@@ -93,7 +111,9 @@ impl<'a> Planner<'a> {
     }
 
     fn excluded(&self, path: &str) -> bool {
-        self.exclude.iter().any(|pattern| pattern_matches(pattern, path))
+        self.exclude
+            .iter()
+            .any(|pattern| pattern_matches(pattern, path))
     }
 
     fn lay_package(&mut self, layer: usize) {
@@ -103,7 +123,9 @@ impl<'a> Planner<'a> {
             if member.kind == MemberKind::Symlink && is_merging_link(&member.path) {
                 continue;
             }
-            let Some((path, origin)) = self.package_path(package, &member.path) else { continue };
+            let Some((path, origin)) = self.package_path(package, &member.path) else {
+                continue;
+            };
             if self.excluded(&path) {
                 continue;
             }
@@ -124,7 +146,10 @@ impl<'a> Planner<'a> {
         if package.control.is_none() {
             return tree_path(path).map(|path| (path.into_owned(), Origin::Made));
         }
-        let diverted = self.diversions.get(path).filter(|(by, _)| *by != package.name);
+        let diverted = self
+            .diversions
+            .get(path)
+            .filter(|(by, _)| *by != package.name);
         let (path, origin) = match diverted {
             Some((_, to)) => (merged_path(to).into_owned(), Origin::Made),
             None => (merged_path(path).into_owned(), Origin::Tree),
@@ -145,7 +170,13 @@ impl<'a> Planner<'a> {
     }
 
     /// The entry a member makes; `None` for devices and pipes.
-    fn entry(&self, layer: usize, store_path: &Arc<str>, member: &Member, members: &Members<'_>) -> Option<Entry> {
+    fn entry(
+        &self,
+        layer: usize,
+        store_path: &Arc<str>,
+        member: &Member,
+        members: &Members<'_>,
+    ) -> Option<Entry> {
         let file = |member: &Member| {
             EntryKind::File(Source {
                 store_path: Arc::clone(store_path),
@@ -163,14 +194,24 @@ impl<'a> Planner<'a> {
                 file(header)
             }
             MemberKind::Symlink => EntryKind::Symlink(member.link.clone()),
-            MemberKind::CharacterDevice | MemberKind::BlockDevice | MemberKind::Fifo => return None,
+            MemberKind::CharacterDevice | MemberKind::BlockDevice | MemberKind::Fifo => {
+                return None;
+            }
         };
         let ids = self.inputs.ids;
         Some(Entry {
             kind,
             mode: header.mode,
-            uid: if header.user.is_empty() { header.uid } else { ids.user(&header.user) },
-            gid: if header.group.is_empty() { header.gid } else { ids.group(&header.group) },
+            uid: if header.user.is_empty() {
+                header.uid
+            } else {
+                ids.user(&header.user)
+            },
+            gid: if header.group.is_empty() {
+                header.gid
+            } else {
+                ids.group(&header.group)
+            },
             mtime: header.mtime,
             layer,
             origin: Origin::Tree,
@@ -198,7 +239,10 @@ impl<'a> Planner<'a> {
                 self.aliases.insert(path, alias);
             }
             _ => {
-                let (first, second) = (&self.inputs.packages[there.layer], &self.inputs.packages[entry.layer]);
+                let (first, second) = (
+                    &self.inputs.packages[there.layer],
+                    &self.inputs.packages[entry.layer],
+                );
                 match settle(first, second) {
                     Claim::First => {}
                     Claim::Second => {
@@ -219,16 +263,24 @@ impl<'a> Planner<'a> {
         let layer = self.inputs.packages.len() + index;
         let members = Members::new(&overlay.members);
         for member in &overlay.members {
-            let Some(path) = tree_path(&member.path).map(std::borrow::Cow::into_owned) else { continue };
+            let Some(path) = tree_path(&member.path).map(std::borrow::Cow::into_owned) else {
+                continue;
+            };
             if self.excluded(&path) {
                 continue;
             }
-            let Some(mut entry) = self.entry(layer, &overlay.store_path, member, &members) else { continue };
+            let Some(mut entry) = self.entry(layer, &overlay.store_path, member, &members) else {
+                continue;
+            };
             if path != member.path {
                 entry.origin = Origin::Made;
             }
             let is_directory = entry.kind == EntryKind::Directory;
-            let there = self.plan.entries.get(&path).map(|there| there.kind == EntryKind::Directory);
+            let there = self
+                .plan
+                .entries
+                .get(&path)
+                .map(|there| there.kind == EntryKind::Directory);
             if there == Some(true) && is_directory {
                 continue;
             }
@@ -241,7 +293,9 @@ impl<'a> Planner<'a> {
 
     fn remove_beneath(&mut self, path: &str) {
         let prefix = format!("{path}/");
-        self.plan.entries.retain(|path, _| !path.starts_with(&prefix));
+        self.plan
+            .entries
+            .retain(|path, _| !path.starts_with(&prefix));
     }
 
     /// Makes directories for entries whose parent nobody ships.
@@ -252,11 +306,15 @@ impl<'a> Planner<'a> {
                 if self.plan.entries.contains_key(&path[..slash]) {
                     break;
                 }
-                missing.entry(path[..slash].to_owned()).or_insert(entry.layer);
+                missing
+                    .entry(path[..slash].to_owned())
+                    .or_insert(entry.layer);
             }
         }
         for (path, layer) in missing {
-            self.plan.entries.insert(path, made(EntryKind::Directory, 0o755, layer));
+            self.plan
+                .entries
+                .insert(path, made(EntryKind::Directory, 0o755, layer));
         }
     }
 
@@ -268,17 +326,29 @@ impl<'a> Planner<'a> {
                 match effect {
                     Effect::Copy(copy) => self.copy(layer, copy)?,
                     Effect::Link(link) => {
-                        self.insert_absent(&link.path, made(EntryKind::Symlink(link.target.clone()), 0o777, layer));
+                        self.insert_absent(
+                            &link.path,
+                            made(EntryKind::Symlink(link.target.clone()), 0o777, layer),
+                        );
                     }
                     Effect::Directory(directory) => {
-                        self.insert_absent(&directory.path, made(EntryKind::Directory, 0o755, layer));
+                        self.insert_absent(
+                            &directory.path,
+                            made(EntryKind::Directory, 0o755, layer),
+                        );
                         let permissions = PathPermissions {
                             mode: directory.mode.clone(),
                             user: directory.user.clone(),
                             group: directory.group.clone(),
                             capabilities: None,
                         };
-                        apply(&mut self.plan, &directory.path, &permissions, self.inputs.ids, Absent::Ignore)?;
+                        apply(
+                            &mut self.plan,
+                            &directory.path,
+                            &permissions,
+                            self.inputs.ids,
+                            Absent::Ignore,
+                        )?;
                     }
                     Effect::Remove(remove) => {
                         self.plan.entries.remove(&plan_path(&remove.path));
@@ -291,7 +361,9 @@ impl<'a> Planner<'a> {
     }
 
     fn copy(&mut self, layer: usize, copy: &crate::effect::Copy) -> Result<(), ViewError> {
-        let Some((_, from)) = self.plan.resolve(&plan_path(&copy.from)) else { return Ok(()) };
+        let Some((_, from)) = self.plan.resolve(&plan_path(&copy.from)) else {
+            return Ok(());
+        };
         let mut entry = from.clone();
         entry.layer = layer;
         entry.origin = Origin::Made;
@@ -328,7 +400,12 @@ impl<'a> Planner<'a> {
 
     fn apply_permissions(&mut self) -> Result<(), ViewError> {
         let ids = self.inputs.ids;
-        for effect in self.inputs.packages.iter().flat_map(|package| &package.effects) {
+        for effect in self
+            .inputs
+            .packages
+            .iter()
+            .flat_map(|package| &package.effects)
+        {
             let (path, permissions) = match effect {
                 Effect::Permissions(p) => (
                     &p.path,
@@ -339,9 +416,13 @@ impl<'a> Planner<'a> {
                         capabilities: None,
                     },
                 ),
-                Effect::Capabilities(c) => {
-                    (&c.path, PathPermissions { capabilities: Some(c.capabilities.clone()), ..Default::default() })
-                }
+                Effect::Capabilities(c) => (
+                    &c.path,
+                    PathPermissions {
+                        capabilities: Some(c.capabilities.clone()),
+                        ..Default::default()
+                    },
+                ),
                 _ => continue,
             };
             apply(&mut self.plan, path, &permissions, ids, Absent::Ignore)?;
@@ -354,7 +435,15 @@ impl<'a> Planner<'a> {
 }
 
 fn made(kind: EntryKind, mode: u32, layer: usize) -> Entry {
-    Entry { kind, mode, uid: 0, gid: 0, mtime: 1, layer, origin: Origin::Made }
+    Entry {
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        mtime: 1,
+        layer,
+        origin: Origin::Made,
+    }
 }
 
 /// The members of a tree by path, for hard links. Sorted, as manifests are.
@@ -366,7 +455,12 @@ impl<'a> Members<'a> {
     }
 
     fn find(&self, path: &str) -> Option<&'a Member> {
-        let found = self.0.binary_search_by(|member| member.path.as_str().cmp(path)).ok();
-        found.map(|index| &self.0[index]).filter(|member| member.kind == MemberKind::File)
+        let found = self
+            .0
+            .binary_search_by(|member| member.path.as_str().cmp(path))
+            .ok();
+        found
+            .map(|index| &self.0[index])
+            .filter(|member| member.kind == MemberKind::File)
     }
 }
