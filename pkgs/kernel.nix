@@ -27,7 +27,8 @@ let
 
       # lib/modules/VERSION with the indices that depmod makes; the modules themselves stay in the kernel's path.
       modules = pkgs.runInView "kernel-modules-${builtins.replaceStrings [ "~" ] [ "-" ] version}" {
-        packages = [ pkgs.kmod pkgs.coreutils pkgs.dash pkgs.grep ];
+        # libkmod opens the decompressor when it meets a compressed module, and depends on none.
+        packages = [ pkgs.kmod pkgs.coreutils pkgs.dash pkgs.grep pkgs.liblzma5 pkgs.libzstd1 ];
         kernel = image;
         inherit version;
         script = builtins.readFile ./caches/modules-dep.sh;

@@ -13,3 +13,5 @@ depmod --basedir "$out" "$version"
 for index in modules.dep modules.alias modules.symbols; do
   [ -s "$tree/modules.dep" ] && [ -s "$tree/$index.bin" ] || { echo "depmod made no $index.bin" >&2; exit 1; }
 done
+# A depmod that cannot read the modules lists them all and finds that none needs another.
+grep -q ': .*ko' "$tree/modules.dep" || { echo "depmod found no dependency at all; can it decompress the modules?" >&2; exit 1; }

@@ -135,15 +135,6 @@ impl Process {
         }
     }
 
-    /// Waits until QEMU ends.
-    pub(crate) fn wait(&mut self) -> Result<String, VmError> {
-        loop {
-            if let Some(status) = self.wait_timeout(Duration::from_secs(3600))? {
-                return Ok(status);
-            }
-        }
-    }
-
     /// Ends QEMU at once, as a power cut would.
     pub(crate) fn kill(&mut self) {
         // An error here means that it has ended already.

@@ -43,10 +43,19 @@ impl Running {
         Ok(Self { process, console, agent, qmp, artifacts: artifacts.to_owned(), _folder: folder })
     }
 
-    /// Runs a machine on this terminal until it ends. For a person.
-    pub fn interactive(emulator: &Emulator, machine: &Machine) -> Result<String, VmError> {
+    /// Runs a machine on this terminal until it ends, or cuts its power once `cancelled` says so. For a person.
+    /// Returns QEMU's exit status in words.
+    pub fn interactive(emulator: &Emulator, machine: &Machine, cancelled: &dyn Fn() -> bool) -> Result<String, VmError> {
         let mut process = emulator.spawn(&machine.arguments(), Terminal::Inherited)?;
-        process.wait()
+        loop {
+            if let Some(status) = process.wait_timeout(Duration::from_millis(200))? {
+                return Ok(status);
+            }
+            if cancelled() {
+                process.kill();
+                return Ok("cancelled".to_owned());
+            }
+        }
     }
 
     /// Waits until the machine has turned itself off.

@@ -121,6 +121,11 @@ impl Session {
         })
     }
 
+    /// Whether the user wants no more.
+    pub fn is_cancelled(&self) -> bool {
+        self.options.cancellation.is_cancelled()
+    }
+
     pub(crate) fn is_offline(&self) -> bool {
         self.options.offline
     }

@@ -84,7 +84,7 @@ impl Vm {
         let place = disk::machine_disk(&session, &built.toplevel, &state, self.keep_disk)?;
         let machine = self.machine(&tools, &place, &system)?;
         context.say("booting; Ctrl-a x ends the machine");
-        let status = Running::interactive(&tools.emulator, &machine)?;
+        let status = Running::interactive(&tools.emulator, &machine, &|| session.is_cancelled())?;
         tracing::info!(status, "the machine ended");
         Ok(ExitCode::SUCCESS)
     }
