@@ -111,7 +111,8 @@ impl Lab {
 
     /// QEMU and its firmware, from the pinned set.
     fn emulator(&self) -> (Emulator, PathBuf, PathBuf) {
-        let plan = self.json(&["vm", "--plan"]);
+        let configuration = self.file("systems/first.nix");
+        let plan = self.json(&["vm", configuration.to_str().expect("a path in UTF-8"), "--plan"]);
         let text = |value: &Value| PathBuf::from(value.as_str().unwrap_or_else(|| panic!("no path in {plan}")));
         let emulator = Emulator::View { usr: text(&plan["emulator"]["usr"]), program: text(&plan["emulator"]["program"]) };
         (emulator, text(&plan["firmware"]["code"]), text(&plan["firmware"]["variables"]))
