@@ -16,6 +16,18 @@ in
   hwdb = cache "hwdb" [ pkgs.udev ] { };
   catalog = cache "catalog" [ pkgs.systemd ] { };
 
+  # Where shared libraries lie, of a whole view. Without it each start of a program searches for them.
+  ldSo = view: derivation {
+    name = "cache-ld-so";
+    inherit (pkgs) system;
+    builder = "/bin/sh";
+    args = [ "-euc" ''. "$scriptPath"'' ];
+    passAsFile = [ "script" ];
+    script = builtins.readFile ./caches/ld-so.sh;
+    PATH = "/usr/sbin:/usr/bin";
+    inherit view;
+  };
+
   # locales: [ "en_US.UTF-8/UTF-8" … ]
   locales = supported: cache "locales" [ pkgs.locales pkgs.libc-bin pkgs.gzip ] { locales = lib.concatStringsSep "\n" supported; };
 }

@@ -16,7 +16,8 @@ in
 
   config = mkIf cfg.enable {
     environment.systemPackages = [ pkgs.systemd-timesyncd ];
-    systemd.packages = [ pkgs.systemd-timesyncd ];
+    # Not what the package enables: its systemd-time-wait-sync holds up every timer until a server answers.
+    systemd.enabledPackageUnits = [ "systemd-timesyncd.service" ];
     environment.etc."systemd/timesyncd.conf.d/10-esker.conf".text = ''
       [Time]
       ${lib.optionalString (cfg.servers != null && cfg.servers != [ ]) "NTP=${lib.concatStringsSep " " cfg.servers}"}

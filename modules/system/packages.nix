@@ -68,6 +68,7 @@ in
     system.overlays = [
       pkgs.caches.hwdb
       pkgs.caches.catalog
+      (pkgs.caches.ldSo config.system.build.view)
       # The booted kernel's modules are mounted here, whatever /usr becomes.
       (pkgs.mkTree "mount-points" { "usr/lib/modules".directory = true; })
     ];
