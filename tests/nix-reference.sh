@@ -29,7 +29,11 @@ apt-get -qq -c "$folder/apt/apt.conf" update
 apt-get -qq -y -c "$folder/apt/apt.conf" install --download-only nix-bin
 for deb in "$folder"/apt/archives/*.deb; do dpkg-deb -x "$deb" "$folder/root"; done
 rm -rf "$folder/apt/archives" "$folder/apt/lists"
-echo "experimental-features = nix-command flakes pipe-operators fetch-tree" > "$folder/conf/nix.conf"
+{
+  echo "experimental-features = nix-command flakes pipe-operators fetch-tree"
+  # Its sandboxes get a shell from here: the host has none where Debian's nix-bin looks for it.
+  echo "sandbox-paths = /bin/sh=$folder/root/usr/bin/bash-static"
+} > "$folder/conf/nix.conf"
 
 mkdir -p "$folder/bin"
 cat > "$folder/bin/_run" <<'WRAPPER'
@@ -38,6 +42,8 @@ cat > "$folder/bin/_run" <<'WRAPPER'
 here=$(cd "$(dirname "$0")/.." && pwd)
 export NIX_CONF_DIR="${NIX_CONF_DIR-$here/conf}" NIX_STORE_DIR="${NIX_STORE_DIR-/nix/store}" NIX_REMOTE="${NIX_REMOTE-dummy://}"
 export NIX_STATE_DIR="${NIX_STATE_DIR-$here/state/var}" NIX_LOG_DIR="${NIX_LOG_DIR-$here/state/log}" XDG_CACHE_HOME="${XDG_CACHE_HOME-$here/state/cache}"
+# Where it finds itself again; it asks the kernel otherwise and gets the loader.
+export NIX_BIN_DIR="${NIX_BIN_DIR-$here/bin}"
 name=$(basename "$0")
 libraries="$here/root/usr/lib/$(uname -m)-linux-gnu"
 exec "$libraries"/ld-linux-*.so.* --argv0 "$name" --library-path "$libraries" "$here/root/usr/bin/nix" "$@"

@@ -63,6 +63,21 @@ impl Lab {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
     }
 
+    /// The repository that the stories are in.
+    pub fn repository(&self) -> &Path {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
+    }
+
+    /// The program under test.
+    pub fn program(&self) -> &Path {
+        &self.esker
+    }
+
+    /// What stays between runs: `store`, `cache` and `esker.lock`.
+    pub fn state(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a story leaves what it saw.
     pub fn artifacts(&self) -> &Path {
         &self.artifacts

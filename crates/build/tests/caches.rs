@@ -34,6 +34,10 @@ fn nix(root: &Path, program: &str, arguments: &[&str]) -> String {
         .env("NIX_REMOTE", root)
         .env("HOME", root)
         .env("XDG_CACHE_HOME", root.join("cache"));
+    // Where Nix finds itself again; started by a wrapper with its own loader, it would take that one for itself.
+    if let Some(folder) = std::env::var_os("ESKER_NIX_REFERENCE") {
+        command.env("NIX_BIN_DIR", folder);
+    }
     command.args([
         "--option",
         "build-users-group",
@@ -44,6 +48,10 @@ fn nix(root: &Path, program: &str, arguments: &[&str]) -> String {
         "--option",
         "substitute",
         "false",
+        // For stores of others Nix insists on a sandbox; the shell that Debian's puts there may not be on this host.
+        "--option",
+        "sandbox-paths",
+        "",
     ]);
     command.args(["--option", "experimental-features", "nix-command"]);
     let output = command.args(arguments).output().unwrap_or_else(|error| {

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Runs every test: those of the packages, then the stories about whole systems, one machine at a time. Ends with one line,
+# `N passed, N failed`, and fails when a test does or when one could not be built.
+# usage: ESKER=PROGRAM run.sh       (ESKER_NIX_REFERENCE: the folder of a reference Nix to compare with)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+: "${ESKER:?must name the esker program}"
+export ESKER
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+broken=0
+
+# Runs cargo's tests so that they can be watched and counted.
+tests() {
+  { cargo test --no-fail-fast "$@" 2>&1 || echo "tests: cargo test $* failed"; } | tee -a "$log"
+}
+
+tests --workspace --exclude stories
+
+# Tests that mount what they wrote, where this kernel can.
+if [ "$(id -u)" = 0 ] && [ -e /dev/loop-control ] && { modprobe -qa loop erofs overlay; grep -qw erofs /proc/filesystems; } 2>/dev/null; then
+  tests --package disk-formats --test ext4 --test erofs -- --ignored
+else
+  echo "tests: the kernel's own view of ext4 and EROFS needs root, loop devices and EROFS: not run"
+fi
+
+tests --package stories -- --test-threads=1
+
+count() { awk -v word="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i == word ";") sum += $(i - 1) } END { print sum + 0 }' "$log"; }
+passed=$(count passed)
+failed=$(count failed)
+# What does not compile, or dies, counts nothing itself.
+grep -q '^tests: cargo test .* failed$' "$log" && broken=1
+[ "$broken" = 0 ] || [ "$failed" -gt 0 ] || failed=1
+grep -E '^test .* \.\.\. FAILED$|^error: could not compile|^error: .*\(signal' "$log" | sort -u
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
