@@ -52,7 +52,8 @@ let
     };
   };
 
-  line = name: value: lib.optionalString (value != null) "${name} ${toString value};\n";
+  # A path of the configuration's own goes into the store: the machine has no such file elsewhere.
+  line = name: value: lib.optionalString (value != null) "${name} ${if lib.isPath value then "${value}" else toString value};\n";
 
   proxyHeaders = ''
     proxy_set_header Host $host;
