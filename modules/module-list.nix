@@ -25,6 +25,7 @@
   ./programs/bash.nix
   ./programs/simple.nix
   ./security/pam.nix
+  ./security/pki.nix
   ./security/sudo.nix
   ./security/wrappers.nix
   ./services/getty.nix

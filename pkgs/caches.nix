@@ -12,7 +12,10 @@ let
     } // attrs);
 in
 {
-  caCertificates = cache "ca-certificates" [ pkgs.ca-certificates pkgs.openssl ] { };
+  # extra: a folder of certificates beside Debian's, or null
+  caCertificates = extra: cache "ca-certificates" [ pkgs.ca-certificates pkgs.openssl ] (
+    lib.optionalAttrs (extra != null) { inherit extra; }
+  );
   hwdb = cache "hwdb" [ pkgs.udev ] { };
   catalog = cache "catalog" [ pkgs.systemd ] { };
 

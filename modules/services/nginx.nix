@@ -105,7 +105,7 @@ let
         ${lib.concatMapStrings (listenLine h) (if h.forceSSL then tls else plain ++ tls)}${names}
         ${line "root" h.root}${lib.optionalString (hasTLS h) (line "ssl_certificate" h.sslCertificate + line "ssl_certificate_key" h.sslCertificateKey)}
         ${lib.optionalString (h.globalRedirect != null) "location / { return 301 $scheme://${h.globalRedirect}$request_uri; }"}
-        ${lib.optionalString (h.basicAuthFile != null) "auth_basic secured;\nauth_basic_user_file ${h.basicAuthFile};"}
+        ${lib.optionalString (h.basicAuthFile != null) "auth_basic secured;\nauth_basic_user_file ${if lib.isPath h.basicAuthFile then "${h.basicAuthFile}" else toString h.basicAuthFile};"}
         ${locationsText h.locations}
         ${h.extraConfig}
       }
