@@ -129,4 +129,7 @@ rec {
 
   # Esker's own target programs for this system: one content-addressed path with bin/{init,activate,agent,esker}.
   runtime = builtins.__runtime system;
+
+  # The library, modules and package set of this very evaluation.
+  share = linkFarm "esker-share" builtins.__share;
 }

@@ -7,7 +7,11 @@ release=$1 dist=$2 system=$3
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 mkdir -p "$dist/bin" "$dist/lib/esker/$system/bin" "$dist/share/esker"
-put() { cmp -s "$1" "$2" || { cp "$1" "$2.new" && strip "$2.new" && chmod 755 "$2.new" && mv "$2.new" "$2"; }; }
+# A program that did not change keeps its time stamp, by which caches know it.
+put() {
+  strip -o "$2.new" "$1" && chmod 755 "$2.new"
+  if cmp -s "$2.new" "$2"; then rm "$2.new"; else mv "$2.new" "$2"; fi
+}
 for program in init activate agent esker; do put "$release/$program" "$dist/lib/esker/$system/bin/$program"; done
 ln -sfn "../lib/esker/$system/bin/esker" "$dist/bin/esker"
 for folder in lib modules pkgs; do ln -sfn "$root/$folder" "$dist/share/esker/$folder"; done

@@ -69,6 +69,7 @@ in
       pkgs.caches.hwdb
       pkgs.caches.catalog
       (pkgs.caches.ldSo config.system.build.view)
+      (pkgs.mkTree "esker-program" { "usr/bin/esker".link = "/run/current-system/runtime/bin/esker"; })
       # The booted kernel's modules are mounted here, whatever /usr becomes.
       (pkgs.mkTree "mount-points" { "usr/lib/modules".directory = true; })
     ];

@@ -51,6 +51,8 @@ let
     "kernel-params".text = lib.concatStringsSep " " kernelParams + "\n";
     "nixos-version".text = config.system.nixos.version + "\n";
     "runtime".link = "${pkgs.runtime}";
+    # What the machine builds its next generation with.
+    "share".link = "${pkgs.share}";
     "specialisation".directory = true;
     "sw".link = "${config.system.build.sw}";
     "system".text = system + "\n";

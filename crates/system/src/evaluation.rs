@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bumpalo::Bump;
 use diagnostics::{Diagnostic, Severity, Style, render, render_all};
 use lang::{Eval, Settings, Value};
+use module::ModuleSystem;
 use nix_formats::StorePath;
 
 use crate::world::StoreIo;
@@ -97,6 +98,26 @@ pub(crate) fn evaluate<R>(
     subject: &Subject,
     use_it: impl for<'a> FnOnce(&Eval<'a>, Value<'a>) -> Result<R, lang::Error>,
 ) -> Result<(R, Rc<StoreIo>), SystemError> {
+    let is_system = matches!(subject, Subject::System { .. });
+    let ((value, warnings), io) = evaluate_unchecked(session, subject, |eval, modules, value| {
+        let warnings = if is_system { check(modules.check(eval, value))? } else { Vec::new() };
+        let shown: Vec<String> = warnings.iter().map(|w| render(w, &eval.sources(), style(session))).collect();
+        Ok((use_it(eval, value)?, shown))
+    })?;
+    for warning in warnings {
+        lang::io::EvalIo::trace(&*io, warning.trim_end());
+    }
+    Ok((value, io))
+}
+
+/// Evaluates a subject that may have mistakes, as [`evaluate`] does.
+///
+/// Errors when what `use_it` looks at is wrong or the store cannot be written.
+pub(crate) fn evaluate_unchecked<R>(
+    session: &Session,
+    subject: &Subject,
+    use_it: impl for<'a> FnOnce(&Eval<'a>, ModuleSystem<'a>, Value<'a>) -> Result<R, lang::Error>,
+) -> Result<(R, Rc<StoreIo>), SystemError> {
     let io = Rc::new(StoreIo::new(session.store().clone()));
     let bump = Bump::new();
     let world: Rc<dyn lang::io::EvalIo> = io.clone();
@@ -106,10 +127,7 @@ pub(crate) fn evaluate<R>(
     let text = subject.expression(session);
     let result = eval.on_large_stack(|| {
         let value = eval.eval_string(&text, "«esker»", "/")?;
-        if let Subject::System { .. } = subject {
-            check(session, &eval, &io, modules.check(&eval, value))?;
-        }
-        use_it(&eval, value)
+        use_it(&eval, modules, value)
     });
     match result {
         Ok(value) => {
@@ -124,22 +142,28 @@ pub(crate) fn evaluate<R>(
     }
 }
 
-/// All mistakes of a configuration at once; its warnings become messages.
-fn check(session: &Session, eval: &Eval<'_>, io: &StoreIo, found: Vec<Diagnostic>) -> Result<(), lang::Error> {
+/// The warnings among what a check found.
+///
+/// Errors with all mistakes of a configuration at once.
+fn check(found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, lang::Error> {
     let (mistakes, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|d| d.severity == Severity::Error);
-    if let Some(error) = lang::Error::many(lang::ErrorKind::Eval, mistakes) {
-        return Err(error);
+    match lang::Error::many(lang::ErrorKind::Eval, mistakes) {
+        Some(error) => Err(error),
+        None => Ok(warnings),
     }
-    let style = Style { colour: session.colour(), full_trace: session.full_trace() };
-    for warning in &warnings {
-        lang::io::EvalIo::trace(io, render(warning, &eval.sources(), style).trim_end());
-    }
-    Ok(())
+}
+
+fn style(session: &Session) -> Style {
+    Style { colour: session.colour(), full_trace: session.full_trace() }
 }
 
 pub(crate) fn report(session: &Session, eval: &Eval<'_>, error: &lang::Error) -> SystemError {
-    let style = Style { colour: session.colour(), full_trace: session.full_trace() };
-    let report = render_all(error.diagnostics(), &eval.sources(), style);
+    let mut found: Vec<Diagnostic> = error.diagnostics().cloned().collect();
+    for diagnostic in found.iter_mut().filter(|d| d.code == natives::UNSOLVABLE && !session.full_trace()) {
+        diagnostic.labels.clear();
+        diagnostic.trace.clear();
+    }
+    let report = render_all(&found, &eval.sources(), style(session));
     SystemError::Evaluation { report: report.trim_end().to_owned() }
 }
 

@@ -14,6 +14,7 @@ pub mod locations;
 mod locking;
 mod natives;
 mod options;
+mod pretty;
 pub mod profile;
 mod record;
 mod session;

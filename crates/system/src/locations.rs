@@ -1,8 +1,8 @@
 //! Where Esker's own parts lie: its modules and library, the programs of target machines, the store, the caches.
 //!
 //! Layout of an installation: `PREFIX/bin/esker`, `PREFIX/lib/esker/SYSTEM/bin/*` (one folder per target system) and
-//! `PREFIX/share/esker/{lib,modules,pkgs}`. `ESKER_SHARE` and `ESKER_RUNTIME` (with a `SYSTEM` folder each in it)
-//! override them.
+//! `PREFIX/share/esker/{lib,modules,pkgs}`. A machine that Esker made has its own system's programs and the modules it
+//! was made with in its toplevel. `ESKER_SHARE` and `ESKER_RUNTIME` (with a `SYSTEM` folder each in it) override them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -30,11 +30,15 @@ impl Locations {
         let program = env::current_exe().and_then(fs_err::canonicalize).map_err(|source| SystemError::OwnProgram { source })?;
         let share = match env::var_os("ESKER_SHARE") {
             Some(folder) => PathBuf::from(folder),
-            None => ancestor_with(&program, "share/esker/modules/eval.nix")?.join("share/esker"),
+            None => ancestor_with(&program, "share/esker/modules/eval.nix")
+                .map(|prefix| prefix.join("share/esker"))
+                .or_else(|error| machines_own("share", "modules/eval.nix").ok_or(error))?,
         };
         let runtimes = match env::var_os("ESKER_RUNTIME") {
             Some(folder) => PathBuf::from(folder),
-            None => ancestor_with(&program, "lib/esker")?.join("lib/esker"),
+            None => ancestor_with(&program, "lib/esker")
+                .map(|prefix| prefix.join("lib/esker"))
+                .or_else(|error| machines_own("runtime", "bin/init").ok_or(error))?,
         };
         let store_root = match store {
             Some(folder) => std::path::absolute(folder).map_err(|source| SystemError::OwnProgram { source })?,
@@ -46,6 +50,10 @@ impl Locations {
 
     /// The folder of a target system's programs.
     pub fn runtime(&self, system: &str) -> PathBuf {
+        // A machine's own runtime is the one of its system, without a folder for it.
+        if self.runtimes.join("bin/init").exists() && system == crate::host_system() {
+            return self.runtimes.clone();
+        }
         self.runtimes.join(system)
     }
 }
@@ -53,6 +61,12 @@ impl Locations {
 /// Whether this is a machine that Esker made: its store is the system's.
 pub fn is_esker_machine() -> bool {
     Path::new("/run/current-system/activation.json").exists()
+}
+
+/// A part of the running system's toplevel, where there is one with something in it.
+fn machines_own(part: &str, with: &str) -> Option<PathBuf> {
+    let place = fs_err::canonicalize(Path::new("/run/current-system").join(part)).ok()?;
+    place.join(with).exists().then_some(place)
 }
 
 /// The folder above a program below which something is.

@@ -7,6 +7,7 @@
 //! | `__debianRoots string` | the packages in the string's context, as `{ name, version }`, through generated files |
 //! | `__systemId name` | the number of a system account |
 //! | `__runtime system` | the path of Esker's own programs for a target |
+//! | `__share` | the paths of the library, modules and package set that this evaluation uses: `{ lib, modules, pkgs }` |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -47,6 +48,19 @@ pub(crate) fn install<'a>(eval: &Eval<'a>, session: &Session, subject: &Subject,
         let system = text(eval, arguments[0])?;
         runtime(eval, &world, runtimes.runtime(&system), &system)
     });
+    let world = io.clone();
+    let share = session.locations().share.clone();
+    let parts = eval.lazy(move |eval| {
+        let mut parts = eval.attrs();
+        for part in ["lib", "modules", "pkgs"] {
+            // In a checkout these are links to the working tree.
+            let folder = fs_err::canonicalize(share.join(part)).map_err(archive_error)?;
+            let path = world.add_source(&format!("esker-{part}"), &folder).map_err(archive_error)?;
+            parts = parts.entry(part, source_string(eval, &world, &path));
+        }
+        Ok(parts.finish())
+    });
+    eval.register_value("__share", parts);
     Ok(())
 }
 
@@ -69,6 +83,18 @@ fn archive_error(error: impl std::error::Error) -> Error {
         cause = error.source();
     }
     Error::eval(message)
+}
+
+/// Packages that do not go together: the places in the package set where that came out explain nothing.
+pub(crate) const UNSOLVABLE: &str = "unsolvable-packages";
+
+fn unsolvable(error: impl std::error::Error) -> Error {
+    let mut error = archive_error(error);
+    error.diagnostic_mut().code = UNSOLVABLE;
+    error.hint(
+        "packages come from `environment.systemPackages`, from modules that are enabled and from what they need; \
+         `esker option environment.systemPackages` shows who asked for what",
+    )
 }
 
 /// All names of an architecture, each with its candidate's record.
@@ -149,7 +175,7 @@ fn solve<'a>(eval: &Eval<'a>, archive: &Archive, io: &StoreIo, argument: Value<'
     for root in eval.force_list(eval.select(argument, "roots")?)?.iter() {
         let name = text(eval, eval.select(root, "name")?)?;
         let version = text(eval, eval.select(root, "version")?)?;
-        roots.push(Root { relation: format!("{name} (= {version})"), wanted_by: format!("the package {name}") });
+        roots.push(Root { relation: format!("{name} (= {version})"), wanted_by: "the configuration".to_owned() });
     }
     roots.sort();
     roots.dedup();
@@ -164,7 +190,7 @@ fn solve<'a>(eval: &Eval<'a>, archive: &Archive, io: &StoreIo, argument: Value<'
         essential: Essential::Ignore,
         exclude,
     };
-    let solution = archive.solve(&request).map_err(archive_error)?;
+    let solution = archive.solve(&request).map_err(unsolvable)?;
     io.note_solution(&solution.packages);
     let records: Vec<_> = solution.packages.iter().map(|package| solved_record(eval, package)).collect();
     Ok(eval.list(records))
@@ -218,7 +244,11 @@ fn runtime<'a>(eval: &Eval<'a>, io: &StoreIo, folder: PathBuf, system: &str) -> 
         return Err(Error::eval(error.to_string()).hint(hint));
     }
     let path = io.add_source("esker-runtime", &folder).map_err(archive_error)?;
-    let logical = io.logical(&path);
-    let logical: &str = eval.bump().alloc_str(&logical);
-    Ok(eval.string_with_context(logical, vec![Element::Opaque(logical)]))
+    Ok(source_string(eval, io, &path))
+}
+
+/// A source's path as a string that refers to it.
+fn source_string<'a>(eval: &Eval<'a>, io: &StoreIo, path: &StorePath) -> Value<'a> {
+    let logical: &str = eval.bump().alloc_str(&io.logical(path));
+    eval.string_with_context(logical, vec![Element::Opaque(logical)])
 }
