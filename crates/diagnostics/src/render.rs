@@ -96,7 +96,11 @@ impl Writer {
 
     fn trace(&mut self, map: &SourceMap, frames: &[Frame]) {
         let shown: Vec<&Frame> = frames.iter().filter(|f| self.style.full_trace || f.important).collect();
-        for frame in &shown {
+        for (index, frame) in shown.iter().enumerate() {
+            // Steps between two that say the same were left out; to say it twice then explains nothing.
+            if index > 0 && shown[index - 1].text == frame.text && !self.style.full_trace {
+                continue;
+            }
             self.push(format_args!("  … {}", frame.text));
             if let Some(at) = map.location(frame.span.start) {
                 self.push(format_args!("\n    at {}:{}:{}", at.file, at.line, at.column));
@@ -104,7 +108,8 @@ impl Writer {
             self.text.push('\n');
         }
         if shown.len() < frames.len() {
-            self.push(format_args!("  ({} more steps: --show-trace)\n", frames.len() - shown.len()));
+            let more = frames.len() - shown.len();
+            self.push(format_args!("  ({more} more step{}: --show-trace)\n", if more == 1 { "" } else { "s" }));
         }
     }
 

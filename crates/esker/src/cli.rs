@@ -26,6 +26,9 @@ pub(crate) struct GlobalOptions {
     /// Say what is done and why; twice for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Show every step of an evaluation that fails
+    #[arg(long, global = true)]
+    pub(crate) show_trace: bool,
     /// Print for a program: JSON on standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -52,7 +52,7 @@ impl Context {
             offline: self.global.offline,
             jobs: self.global.jobs,
             colour: self.colour,
-            full_trace: self.global.verbose > 0,
+            full_trace: self.global.show_trace || self.global.verbose > 0,
             observer: self.progress.clone(),
             cancellation,
         })

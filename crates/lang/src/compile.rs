@@ -40,7 +40,7 @@ pub(crate) fn compile<'a>(eval: &Eval<'a>, expr: &Expr<'_>, globals: &Globals<'a
         errors: Vec::new(),
     };
     let code = compiler.thunk(expr)?;
-    match compiler.errors.into_iter().next() {
+    match Error::together(compiler.errors) {
         Some(error) => Err(error),
         None => Ok(code),
     }

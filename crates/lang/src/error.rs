@@ -103,6 +103,12 @@ impl Error {
         Some(Error(Box::new(Inner { kind, diagnostic, more: all.collect() })))
     }
 
+    /// Several errors as one; the first gives the kind. None for no errors.
+    pub fn together(errors: Vec<Error>) -> Option<Self> {
+        let kind = errors.first()?.kind();
+        Error::many(kind, errors.iter().flat_map(|e| e.diagnostics().cloned()).collect())
+    }
+
     /// What sort it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -206,27 +212,32 @@ pub(crate) fn did_you_mean(error: Error, name: &str, mut candidates: Vec<String>
         candidates.into_iter().map(|c| (distance(name, &c), c)).filter(|(d, _)| *d <= limit).collect();
     near.sort();
     near.dedup();
-    let names: Vec<String> = near.into_iter().take(3).map(|(_, c)| format!("`{c}`")).collect();
+    // Among the 60,000 names of an archive there are always some at two edits; they only distract from one at one.
+    let best = near.first().map_or(0, |(d, _)| *d);
+    let names: Vec<String> = near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| format!("`{c}`")).collect();
     if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
 }
 
-/// Levenshtein distance in bytes.
+/// Edits in bytes that turn one text into the other; a swap of neighbours is one.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let change = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = change.min(above[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 impl From<SyntaxError> for Error {

@@ -1,22 +1,23 @@
 //! Everything that is wrong with a configuration, in one go.
 //!
 //! Looked at: definitions of undeclared options, and every option that something defines, down into lists, sets and
-//! submodules. Never looked at: defaults nobody asked for, and what `apply` makes of a value.
+//! submodules. Never looked at: defaults nobody asked for, what `apply` makes of a value, and what lies in a lazy set
+//! whose type says nothing (the derivations of a system, which cost much and say nothing more).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use diagnostics::{Diagnostic, Span};
+use diagnostics::{Diagnostic, Pos, Severity};
 use lang::{Error, Eval, Res, Value};
 
 use crate::ModuleSystem;
-use crate::definition::OPTION_DEFAULT_PRIORITY;
+use crate::definition::{OPTION_DEFAULT_PRIORITY, discharge, select};
 use crate::errors::{self, code};
 use crate::evaluation::Evaluation;
 use crate::level::{Level, Node};
 use crate::loc::Loc;
 use crate::option::OptionNode;
 use crate::system::{EvaluationNumber, System};
-use crate::types::{Kind, Type};
+use crate::types::{Kind, Leaf, Type};
 
 /// More than this many are not reported.
 const LIMIT: usize = 100;
@@ -24,10 +25,10 @@ const LIMIT: usize = 100;
 impl<'a> ModuleSystem<'a> {
     /// All mistakes in a configuration (what `lib.evalModules` returned), and failed assertions and warnings.
     ///
-    /// Mistakes come in the order of the options' names; an empty list means that the configuration is sound as far
-    /// as it can be told without forcing what nobody defined.
+    /// Mistakes come in the order of the texts, then failed assertions, then warnings; an empty list means that the
+    /// configuration is sound as far as it can be told without forcing what nobody defined.
     pub fn check(&self, eval: &Eval<'a>, configuration: Value<'a>) -> Vec<Diagnostic> {
-        let mut report = Report { eval, system: self.system, found: Vec::new(), seen: HashSet::new() };
+        let mut report = Report { eval, system: self.system, found: Vec::new(), seen: HashMap::new() };
         match self.evaluation_of(eval, configuration) {
             Ok(evaluation) => {
                 report.evaluation(evaluation);
@@ -36,6 +37,7 @@ impl<'a> ModuleSystem<'a> {
             }
             Err(error) => report.error(&error),
         }
+        report.found.sort_by_key(rank);
         report.found
     }
 
@@ -59,22 +61,45 @@ struct Report<'e, 'a> {
     eval: &'e Eval<'a>,
     system: &'a System<'a>,
     found: Vec<Diagnostic>,
-    seen: HashSet<(&'static str, String, Option<Span>)>,
+    /// Which of `found` says something.
+    seen: HashMap<Saying, usize>,
+}
+
+/// A code, a message, and the place as file, line and column: a file that is read twice has two positions for one place.
+type Saying = (&'static str, String, Option<(String, u32, u32)>);
+
+/// Where a diagnostic stands among others.
+fn rank(diagnostic: &Diagnostic) -> (u8, Pos) {
+    let kind = match (diagnostic.severity, diagnostic.code) {
+        (Severity::Warning, _) => 2,
+        (_, code::ASSERTION) => 1,
+        _ => 0,
+    };
+    (kind, diagnostic.labels.first().map_or(Pos::NONE, |label| label.span.start))
 }
 
 impl<'a> Report<'_, 'a> {
-    /// Adds what is new; one cause may be met at many options.
+    /// Adds what is new; one cause may be met at many options, and the shortest way to it explains most.
     fn error(&mut self, error: &Error) {
         for diagnostic in error.diagnostics() {
             self.add(diagnostic.clone());
         }
     }
 
-    fn add(&mut self, diagnostic: Diagnostic) {
-        let place = diagnostic.labels.first().map(|l| l.span);
-        let new = self.seen.insert((diagnostic.code, diagnostic.message.clone(), place));
-        if new && self.found.len() < LIMIT {
-            self.found.push(diagnostic);
+    fn add(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(argument) = forgotten_argument(&diagnostic) {
+            diagnostic = diagnostic.hint(format!("name `{argument}` among the module's arguments: `{{ {argument}, ... }}:`"));
+        }
+        let place = diagnostic.labels.first().and_then(|l| self.eval.location(l.span.start));
+        let place = place.map(|at| (at.file, at.line, at.column));
+        let key = (diagnostic.code, diagnostic.message.clone(), place);
+        match self.seen.get(&key) {
+            Some(&known) if diagnostic.trace.len() < self.found[known].trace.len() => self.found[known] = diagnostic,
+            None if self.found.len() < LIMIT => {
+                self.seen.insert(key, self.found.len());
+                self.found.push(diagnostic);
+            }
+            _ => {}
         }
     }
 
@@ -125,8 +150,36 @@ impl<'a> Report<'_, 'a> {
         match errors::in_option(self.eval, option.loc, result) {
             Ok(Some((ty, value))) => self.inside(option.loc, ty, value),
             Ok(None) => {}
-            Err(error) => self.error(&error),
+            Err(error) => {
+                self.error(&error);
+                self.apart(option);
+            }
         }
+    }
+
+    /// The elements that definitions of a list have, for an option that cannot be merged: what is wrong with one
+    /// definition or element must not hide what is wrong with the next.
+    fn apart(&mut self, option: &'a OptionNode<'a>) -> Vec<Value<'a>> {
+        let Ok(raws) = option.raw_definitions(self.eval) else { return Vec::new() };
+        let mut definitions = Vec::new();
+        for (_, raw) in raws {
+            let found = discharge(self.eval, self.system, *raw, &mut definitions);
+            if let Err(error) = errors::in_option(self.eval, option.loc, found) {
+                self.error(&error);
+            }
+        }
+        select(&mut definitions);
+        let mut elements = Vec::new();
+        for definition in definitions {
+            let Value::List(list) = definition.value else { continue };
+            for item in list.iter() {
+                match errors::in_option(self.eval, option.loc, self.eval.force(item)) {
+                    Ok(element) => elements.push(element),
+                    Err(error) => self.error(&error),
+                }
+            }
+        }
+        elements
     }
 
     /// The merged value, if anything but the default defines it.
@@ -154,7 +207,10 @@ impl<'a> Report<'_, 'a> {
                 }
                 return;
             }
-            (Kind::Attrs { elem, .. }, Value::Attrs(set)) => {
+            (Kind::Attrs { elem, lazy, .. }, Value::Attrs(set)) => {
+                if *lazy && elem.get(self.eval, self.system).is_ok_and(says_nothing) {
+                    return;
+                }
                 for attr in self.eval.sorted_attrs(set) {
                     let here = loc.attr(self.eval, attr.name);
                     self.element(here, elem.get(self.eval, self.system), attr.value());
@@ -207,16 +263,29 @@ impl<'a> Report<'_, 'a> {
 
     /// The elements of a top-level option that is a list, if there is such an option.
     fn list_option(&mut self, evaluation: &'a Evaluation<'a>, name: lang::Sym) -> Vec<Value<'a>> {
-        let list = || -> Res<Vec<Value<'a>>> {
+        let find = || -> Res<Option<&'a OptionNode<'a>>> {
             let root = evaluation.root(self.eval)?;
-            let Some(entry) = root.entry(self.eval, name)? else { return Ok(Vec::new()) };
-            let Node::Option(option) = root.node(self.eval, entry)? else { return Ok(Vec::new()) };
-            Ok(self.eval.force_list(option.value(self.eval)?)?.iter().collect())
+            let Some(entry) = root.entry(self.eval, name)? else { return Ok(None) };
+            Ok(match root.node(self.eval, entry)? {
+                Node::Option(option) => Some(option),
+                Node::Set(_) => None,
+            })
         };
-        list().unwrap_or_else(|error| {
-            self.error(&error);
-            Vec::new()
-        })
+        let option = match find() {
+            Ok(Some(option)) => option,
+            Ok(None) => return Vec::new(),
+            Err(error) => {
+                self.error(&error);
+                return Vec::new();
+            }
+        };
+        match option.value(self.eval).and_then(|list| self.eval.force_list(list)) {
+            Ok(list) => list.iter().collect(),
+            Err(error) => {
+                self.error(&error);
+                self.apart(option)
+            }
+        }
     }
 
     fn failed_assertion(&self, item: Value<'a>) -> Res<Option<Diagnostic>> {
@@ -233,4 +302,15 @@ impl<'a> Report<'_, 'a> {
         let span = errors::name_span(self.eval, assertion.pos);
         Ok(Some(Diagnostic::error(code::ASSERTION, text).label(span, "asserted here")))
     }
+}
+
+/// Whether a type admits everything.
+fn says_nothing(ty: Type<'_>) -> bool {
+    ty.native().is_some_and(|native| matches!(native.kind, Kind::Leaf(Leaf::Unspecified | Leaf::Raw | Leaf::Anything)))
+}
+
+/// The argument of modules that a text uses without naming it, if that is what is wrong.
+fn forgotten_argument(diagnostic: &Diagnostic) -> Option<&'static str> {
+    let name = diagnostic.message.strip_prefix("undefined variable '")?.strip_suffix('\'')?;
+    ["lib", "pkgs", "config", "options", "modulesPath"].into_iter().find(|argument| *argument == name)
 }

@@ -198,6 +198,10 @@ impl<'a> Collector<'_, 'a> {
         }
         let file = self.eval.string(&path);
         let in_module = |e: Error| e.step(Span::at(pos), format!("while loading the module `{path}`"));
+        // A string may name what has to be built first.
+        if let Value::Path(_) = value {
+            self.check_exists(&path, pos)?;
+        }
         if path.ends_with(".toml") {
             let module = crate::toml::load(self.eval, self.evaluation, &path).map_err(in_module)?;
             return self.load_toml(module, file, path);
@@ -208,6 +212,26 @@ impl<'a> Collector<'_, 'a> {
             false => module,
         };
         self.load_set(module, file, Some(path))
+    }
+
+    /// A module that is not there is the most common mistake: named where it is imported, with what may be meant.
+    fn check_exists(&self, path: &str, pos: Pos) -> Res<()> {
+        let io = self.eval.io();
+        // What cannot be looked at is `import`'s to say.
+        if !matches!(io.file_type(path), Ok(None)) {
+            return Ok(());
+        }
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let beside = io.read_dir(if folder.is_empty() { "/" } else { folder }).unwrap_or_default();
+        let modules = beside.keys().map(|n| String::from_utf8_lossy(n).into_owned());
+        let near = errors::nearest(name, modules);
+        let error = errors::error(errors::code::MODULE, format!("the module `{path}` does not exist"))
+            .label(errors::name_span(self.eval, pos), "imported here");
+        let near: Vec<String> = near.into_iter().map(|n| format!("./{n}")).collect();
+        Err(match errors::did_you_mean(&near) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
     }
 
     fn import(&self, value: Value<'a>, path: &str) -> Res<Value<'a>> {
@@ -227,10 +251,8 @@ impl<'a> Collector<'_, 'a> {
         let module = Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full };
         let index = self.add(Some(path.clone()), module);
         self.by_key.insert(path, index);
-        for (import, pos) in toml.imports {
-            let imported = self.load(self.eval.path(&import), file, pos)?;
-            self.all[index].imports.push(imported);
-        }
+        let imports = toml.imports.into_iter().map(|(import, pos)| (self.eval.path(&import), pos)).collect();
+        self.follow(index, imports, file)?;
         Ok(index)
     }
 
@@ -303,12 +325,24 @@ impl<'a> Collector<'_, 'a> {
                 return Err(errors::error(errors::code::MODULE, message)
                     .label(errors::name_span(eval, list.pos), "defined here"));
             };
-            for import in imports.iter() {
-                let imported = self.load(import, file, list.pos)?;
-                self.all[index].imports.push(imported);
-            }
+            self.follow(index, imports.iter().map(|import| (import, list.pos)).collect(), file)?;
         }
         Ok(index)
+    }
+
+    /// Loads what a module imports; all that cannot be loaded is one error.
+    fn follow(&mut self, index: usize, imports: Vec<(Value<'a>, Pos)>, file: Value<'a>) -> Res<()> {
+        let mut wrong = Vec::new();
+        for (import, pos) in imports {
+            match self.load(import, file, pos) {
+                Ok(imported) => self.all[index].imports.push(imported),
+                Err(error) => wrong.push(error),
+            }
+        }
+        match Error::together(wrong) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     fn check_class(&self, class: Option<Value<'a>>, file: Value<'a>) -> Res<()> {

@@ -47,8 +47,8 @@ pub(crate) fn name_span(eval: &Eval<'_>, pos: Pos) -> Span {
     let Some(file) = sources.file(pos) else { return Span::at(pos) };
     let start = (pos.0 - file.base) as usize;
     let rest = file.text.get(start..).unwrap_or_default();
-    // The place of `services.foo.enable = …` is that of the whole path.
-    let in_path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'"' | b'.');
+    // The place of `services.foo.enable = …` is that of the whole path; of an import in TOML, that of its text.
+    let in_path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'"' | b'.' | b'/');
     let width = rest.iter().take_while(|b| in_path(b)).count();
     let width = u32::try_from(width.max(1)).unwrap_or(1);
     Span::new(pos, Pos(pos.0 + width))
@@ -228,9 +228,17 @@ pub(crate) fn undefined<'a>(eval: &Eval<'a>, loc: Loc<'a>, declared: &[Pos]) -> 
     error.hint(format!("set it: `{} = …;`", loc.show(eval)))
 }
 
-/// Runs something, naming the option it is done for when it fails.
+/// Runs something, naming the option it is done for when it fails and does not name it itself.
 pub(crate) fn in_option<'a, T>(eval: &Eval<'a>, loc: Loc<'a>, result: Res<T>) -> Res<T> {
-    result.map_err(|e| e.important_step(Span::NONE, format!("while evaluating the option `{}`", loc.show(eval))))
+    result.map_err(|error| {
+        let name = format!("`{}`", loc.show(eval));
+        if error.message().contains(&name) {
+            return error;
+        }
+        let step = format!("while evaluating the option {name}");
+        let known = error.diagnostics().next().and_then(|d| d.trace.last()).is_some_and(|last| last.text == step);
+        if known { error } else { error.important_step(Span::NONE, step) }
+    })
 }
 
 /// The names most like `wanted`, at most three.
@@ -248,7 +256,8 @@ pub(crate) fn nearest(wanted: &str, candidates: impl IntoIterator<Item = String>
         .collect();
     near.sort();
     near.dedup();
-    near.into_iter().take(3).map(|(_, name)| name).collect()
+    let best = near.first().map_or(0, |(d, _)| *d);
+    near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, name)| name).collect()
 }
 
 /// Edits that turn one text into the other; a swap of neighbours counts as one.

@@ -27,6 +27,11 @@ mod toml;
 mod types;
 mod unknown;
 
+/// A path of attributes as a person writes it, with quotes where the language wants them.
+pub fn show_path<S: AsRef<str>>(parts: &[S]) -> String {
+    loc::show(parts)
+}
+
 pub use docs::{DefinitionInfo, OptionDoc, OptionInfo, Place};
 use lang::Eval;
 

@@ -9,9 +9,12 @@ use super::{ConfigurationArguments, Outcome};
 use crate::context::Context;
 
 /// Show an option: what it is, its value and default, and who set it where
+///
+/// A prefix lists the options below it, nothing lists all. The configuration may have mistakes.
 #[derive(Debug, Args)]
 pub(crate) struct OptionCommand {
-    /// The option's name; a prefix lists the options below it
+    /// The option's name or a prefix, such as services.openssh
+    #[arg(default_value = "", hide_default_value = true)]
     name: String,
     /// The configuration
     #[arg(long = "configuration", short = 'C', value_name = "DIR|FILE")]

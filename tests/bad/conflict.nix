@@ -1,0 +1,4 @@
+{
+  imports = [ ./parts/bootable.nix ./parts/other-host.nix ];
+  networking.hostName = "web";
+}

@@ -1,0 +1,4 @@
+{
+  fileSystems."/nix" = { device = "/dev/disk/by-label/nix"; fsType = "ext4"; };
+  users.users.ada = { isNormalUser = true; extraGroups = [ "sudo" ]; };
+}

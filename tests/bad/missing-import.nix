@@ -1,0 +1,4 @@
+{
+  imports = [ ./parts/bootable.nix ./hardware.nix ];
+  networking.hostName = "web";
+}

@@ -1,0 +1,5 @@
+{ config, ... }:
+{
+  imports = [ ./parts/bootable.nix ];
+  networking.hostName = config.networking.hostName + "x";
+}

@@ -1,0 +1,6 @@
+{
+  imports = [ ./parts/bootable.nix ]
+  networking.hostName = "web";
+  services.openssh = {
+    enable = true;
+}

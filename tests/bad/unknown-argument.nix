@@ -1,0 +1,5 @@
+{ pkg, ... }:
+{
+  imports = [ ./parts/bootable.nix ];
+  environment.systemPackages = [ pkg.vim ];
+}

@@ -1,0 +1,5 @@
+{ pkgs, ... }:
+{
+  imports = [ ./parts/bootable.nix ];
+  environment.systemPackages = [ pkgs.ngnix pkgs.vim ];
+}
