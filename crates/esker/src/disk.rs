@@ -56,7 +56,7 @@ pub(crate) struct MachineDisk {
 }
 
 /// The disk for a system below a state folder; a new one where the system is another than the disk was made for, unless
-/// it is to be kept.
+/// it is to be kept. The one before stays beside it, with what the machine wrote: `disk.old.img`.
 pub(crate) fn machine_disk(session: &Session, toplevel: &StorePath, state: &Path, keep: bool) -> Result<MachineDisk, Error> {
     fs_err::create_dir_all(state)?;
     let disk = MachineDisk { image: state.join("disk.img"), variables: state.join("efi-variables") };
@@ -65,6 +65,9 @@ pub(crate) fn machine_disk(session: &Session, toplevel: &StorePath, state: &Path
     let same = fs_err::read_to_string(&made_for).is_ok_and(|text| text == logical);
     if disk.image.exists() && (same || keep) {
         return Ok(disk);
+    }
+    if disk.image.exists() {
+        fs_err::rename(&disk.image, state.join("disk.old.img"))?;
     }
     let sizes = Sizes { free_bytes: MACHINE_FREE_BYTES, ..Sizes::default() };
     build_image(&request(session, toplevel, &disk.image, sizes)?)?;

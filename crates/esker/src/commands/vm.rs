@@ -13,8 +13,8 @@ use crate::{disk, emulator};
 
 /// Build a configuration and boot it in QEMU, on this terminal
 ///
-/// The disk stays in .esker/vm beside the configuration, so state survives; a changed configuration makes a new disk
-/// when --fresh says so, or else is what `esker switch` in the machine is for. `Ctrl-a x` ends the machine.
+/// The disk stays in .esker/vm beside the configuration, so state survives. A changed configuration makes a new disk and
+/// keeps the old one as disk.old.img; --keep-disk boots the old one. `Ctrl-a x` ends the machine.
 #[derive(Debug, Args)]
 pub(crate) struct Vm {
     #[command(flatten)]
