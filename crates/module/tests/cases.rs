@@ -1,6 +1,8 @@
 //! Data-driven cases: `cases/NAME.nix` with the value it has (`.exp`) or the errors it ends in (`.err.exp`);
 //! `NAME.check.nix` is a configuration of which everything wrong is reported. `UPDATE_EXPECT=1` rewrites what is expected.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

@@ -1,5 +1,7 @@
 //! Documentation and information about single options.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
+
 use std::rc::Rc;
 
 use bumpalo::Bump;

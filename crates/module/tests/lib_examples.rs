@@ -1,5 +1,7 @@
 //! Every example in the comments of `lib/` (`#   EXPRESSION => VALUE`) is true.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
+
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 

@@ -20,13 +20,18 @@ use crate::scratch::{Scratch, remove_tree};
 use crate::tree::{DigestSink, TreeWriter, digest_tree, walk_tree};
 use crate::{Context as _, Store, StoreError};
 
+/// How many paths a batch holds before it commits by itself. Each holds an open file, and a process may have 1024 of
+/// them unless somebody raised that.
+const MOST_PENDING: usize = 400;
+
 /// A path that its contents determine.
 struct AddedPath {
     path: StorePath,
     nar: NarDigest,
 }
 
-/// Paths being added. What is not committed when it is dropped stays unregistered.
+/// Paths being added, each after those that it refers to. What is not committed when it is dropped stays unregistered;
+/// a large batch commits now and then by itself.
 pub struct Batch<'s> {
     store: &'s Store,
     scratch: Option<Scratch>,
@@ -234,6 +239,9 @@ impl Batch<'_> {
         self.store.move_into_place(&info.path, tree)?;
         self.locks.extend(locks);
         self.pending.insert(info.path.clone(), info);
+        if self.pending.len() >= MOST_PENDING {
+            self.commit()?;
+        }
         Ok(())
     }
 }

@@ -254,3 +254,22 @@ fn a_read_only_store_answers_and_refuses_to_be_changed() {
         Err(StoreError::ReadOnly { .. })
     ));
 }
+
+#[test]
+fn a_large_batch_does_not_hold_a_file_open_for_each_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut batch = store.batch().unwrap();
+    let open_files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open_files();
+    let mut last = BTreeSet::new();
+    for number in 0..1000 {
+        // Each refers to the one before, so whatever is committed must come in order.
+        let path = batch.add_text("text", format!("{number}").as_bytes(), last).unwrap();
+        last = BTreeSet::from([path]);
+        assert!(batch.pending_len() < 500);
+    }
+    assert!(open_files() < before + 900, "{} files are open", open_files());
+    batch.commit().unwrap();
+    assert_eq!(store.verify(ContentCheck::Hash, Repair::Report).unwrap().problems.len(), 0);
+}

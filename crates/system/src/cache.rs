@@ -21,6 +21,13 @@ struct Entry {
     result: Instantiated,
 }
 
+/// What an evaluation read.
+pub(crate) struct Read {
+    /// When it started, as [`start`] says.
+    pub(crate) started_ns: i128,
+    pub(crate) record: Record,
+}
+
 /// Where the result for an attribute of a subject is kept.
 fn place(session: &Session, subject: &Subject, attribute: &str) -> PathBuf {
     let store = session.store().layout().root().display().to_string();
@@ -41,9 +48,9 @@ pub(crate) fn look_up(session: &Session, subject: &Subject, attribute: &str) -> 
 }
 
 /// Keeps a result. A cache that cannot be written costs time, no result.
-pub(crate) fn keep(session: &Session, subject: &Subject, attribute: &str, started_ns: i128, record: Record, result: &Instantiated) {
+pub(crate) fn keep(session: &Session, subject: &Subject, attribute: &str, read: Read, result: &Instantiated) {
     let path = place(session, subject, attribute);
-    let entry = Entry { recorded_ns: started_ns, program: session.program_stamp(), record, result: result.clone() };
+    let entry = Entry { recorded_ns: read.started_ns, program: session.program_stamp(), record: read.record, result: result.clone() };
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(&path);
         fs_err::create_dir_all(folder)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive::{AptFetcher, Archive, HttpFetcher, Lock};
@@ -13,6 +13,7 @@ use store::{Store, StoreOptions};
 
 use crate::evaluation::{Instantiated, attribute_path, evaluate, select_path};
 use crate::fetch::DebianFetcher;
+use crate::store_mount::{self, OuterNamespace};
 use crate::{Configuration, Locations, Subject, SystemError, cache, views};
 
 /// How to open a session.
@@ -38,6 +39,7 @@ pub struct Session {
     locations: Locations,
     store: Arc<Store>,
     options: SessionOptions,
+    outer: Option<OuterNamespace>,
 }
 
 /// A system that was built.
@@ -70,7 +72,21 @@ impl Session {
     pub fn open(options: SessionOptions) -> Result<Self, SystemError> {
         let locations = Locations::find(options.store.as_deref())?;
         let store = Arc::new(Store::open(StoreOptions::new(&locations.store_root))?);
-        Ok(Self { locations, store, options })
+        let outer = match store.layout().is_chroot() {
+            true => None,
+            false => store_mount::make_writable(Path::new(store.dir().as_str()))?,
+        };
+        Ok(Self { locations, store, options, outer })
+    }
+
+    /// Does something with the mounts of the whole machine: this program sees its own, in which the store is writable.
+    ///
+    /// Errors when that is not possible; nothing was done then.
+    pub fn on_machine<R: Send>(&self, act: impl FnOnce() -> R + Send) -> Result<R, SystemError> {
+        match &self.outer {
+            Some(outer) => outer.run(act).map_err(SystemError::MachineMounts),
+            None => Ok(act()),
+        }
     }
 
     /// The store.
@@ -155,7 +171,8 @@ impl Session {
                 .map_err(|_| SystemError::Unexpected { what: attribute.to_owned(), expected: "a derivation" })
         };
         let result = Instantiated { derivation: base(&drv)?, output: base(&out)?, messages: io.take_messages() };
-        cache::keep(self, subject, attribute, started, io.take_record(), &result);
+        let read = cache::Read { started_ns: started, record: io.take_record() };
+        cache::keep(self, subject, attribute, read, &result);
         Ok(result)
     }
 

@@ -37,6 +37,38 @@ struct Pending {
     derivations: BTreeMap<StorePath, Derivation>,
 }
 
+impl Pending {
+    /// The texts and derivations, each after those that it refers to.
+    fn in_order(&self) -> Vec<&StorePath> {
+        let references = |path: &StorePath| match (self.texts.get(path), self.derivations.get(path)) {
+            (Some((_, references)), _) => references.clone(),
+            (None, Some(derivation)) => derivation.references(),
+            (None, None) => BTreeSet::new(),
+        };
+        let mut order = Vec::new();
+        let mut seen = BTreeSet::new();
+        for start in self.texts.keys().chain(self.derivations.keys()) {
+            // Each path is on the stack twice: to go into what it refers to, and then to come out.
+            let mut stack = vec![(start, false)];
+            while let Some((path, left)) = stack.pop() {
+                if left {
+                    order.push(path);
+                } else if seen.insert(path) {
+                    stack.push((path, true));
+                    stack.extend(references(path).iter().filter_map(|path| self.own(path)).map(|path| (path, false)));
+                }
+            }
+        }
+        order
+    }
+
+    /// The same path, as it is kept here.
+    fn own(&self, path: &StorePath) -> Option<&StorePath> {
+        let text = self.texts.get_key_value(path).map(|(path, _)| path);
+        text.or_else(|| self.derivations.get_key_value(path).map(|(path, _)| path))
+    }
+}
+
 struct Tree {
     name: String,
     source: PathBuf,
@@ -82,13 +114,13 @@ impl StoreIo {
                 batch.add_tree(&tree.name, &tree.source)?;
             }
         }
-        for (path, (text, references)) in pending.texts {
-            if !present.contains(&path) {
-                batch.add_text(path.name(), &text, references)?;
+        for path in pending.in_order() {
+            if present.contains(path) {
+                continue;
             }
-        }
-        for (path, derivation) in &pending.derivations {
-            if !present.contains(path) {
+            if let Some((text, references)) = pending.texts.get(path) {
+                batch.add_text(path.name(), text, references.clone())?;
+            } else if let Some(derivation) = pending.derivations.get(path) {
                 batch.add_derivation(derivation)?;
             }
         }
