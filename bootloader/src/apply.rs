@@ -37,33 +37,25 @@ pub enum ApplyError {
 ///
 /// Errors when a source cannot be read or the ESP fails or is full.
 pub fn apply(plan: &EspPlan, esp: &mut dyn EspFs) -> Result<(), ApplyError> {
-    plan.operations
-        .iter()
-        .try_for_each(|operation| apply_one(operation, esp))
+    plan.operations.iter().try_for_each(|operation| apply_one(operation, esp))
 }
 
 fn apply_one(operation: &Operation, esp: &mut dyn EspFs) -> Result<(), ApplyError> {
     match operation {
         Operation::CreateDirectory(path) => esp.create_directory(path)?,
         Operation::Copy(file) => {
-            let mut source = Counting {
-                inner: fs_err::File::open(&file.source).map_err(ApplyError::Source)?,
-                read_bytes: 0,
-            };
-            write_then_rename(esp, &file.path, &mut source, |source| {
-                match source.read_bytes == file.size_bytes {
-                    true => Ok(()),
-                    false => Err(ApplyError::Changed {
-                        path: file.path.clone(),
-                        expected_bytes: file.size_bytes,
-                        found_bytes: source.read_bytes,
-                    }),
-                }
+            let mut source =
+                Counting { inner: fs_err::File::open(&file.source).map_err(ApplyError::Source)?, read_bytes: 0 };
+            write_then_rename(esp, &file.path, &mut source, |source| match source.read_bytes == file.size_bytes {
+                true => Ok(()),
+                false => Err(ApplyError::Changed {
+                    path: file.path.clone(),
+                    expected_bytes: file.size_bytes,
+                    found_bytes: source.read_bytes,
+                }),
             })?;
         }
-        Operation::Write { path, contents } => {
-            write_then_rename(esp, path, &mut contents.as_bytes(), |_| Ok(()))?
-        }
+        Operation::Write { path, contents } => write_then_rename(esp, path, &mut contents.as_bytes(), |_| Ok(()))?,
         Operation::Remove { path, .. } => esp.remove(path)?,
         Operation::Sync => esp.sync()?,
     }
@@ -77,13 +69,8 @@ fn write_then_rename<R: Read>(
     contents: &mut R,
     check: impl FnOnce(&R) -> Result<(), ApplyError>,
 ) -> Result<(), ApplyError> {
-    let temporary = path
-        .parent()
-        .join(&format!("{}{TEMPORARY_SUFFIX}", path.name()));
-    let written = esp
-        .write(&temporary, contents)
-        .map_err(ApplyError::from)
-        .and_then(|()| check(contents));
+    let temporary = path.parent().join(&format!("{}{TEMPORARY_SUFFIX}", path.name()));
+    let written = esp.write(&temporary, contents).map_err(ApplyError::from).and_then(|()| check(contents));
     if let Err(error) = written {
         // The first error is the one to tell; a leftover is removed by the next plan.
         let _ = esp.remove(&temporary);

@@ -31,12 +31,8 @@ pub fn booted_entry(efivars: &Path) -> Result<Option<EntryId>, BootedError> {
 
 /// Parses efivarfs's file: 4 bytes of attributes, then UTF-16 (little endian) ended by a zero.
 fn parse_selected(bytes: &[u8]) -> Option<EntryId> {
-    let units = bytes
-        .get(4..)?
-        .chunks_exact(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let text =
-        String::from_utf16(&units.take_while(|unit| *unit != 0).collect::<Vec<u16>>()).ok()?;
+    let units = bytes.get(4..)?.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let text = String::from_utf16(&units.take_while(|unit| *unit != 0).collect::<Vec<u16>>()).ok()?;
     let stem = text.strip_suffix(".conf").unwrap_or(&text);
     EntryId::parse(split_counter(stem).0)
 }
@@ -54,11 +50,7 @@ mod tests {
     #[test]
     fn the_selected_entry_is_found_whatever_its_counter() {
         for text in ["esker-12.conf", "esker-12+2-1.conf", "esker-12"] {
-            assert_eq!(
-                parse_selected(&variable(text)),
-                Some(EntryId::of_generation(12)),
-                "{text}"
-            );
+            assert_eq!(parse_selected(&variable(text)), Some(EntryId::of_generation(12)), "{text}");
         }
         assert_eq!(parse_selected(&variable("auto-windows")), None);
         assert_eq!(parse_selected(&[6, 0]), None);

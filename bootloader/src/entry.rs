@@ -89,10 +89,7 @@ impl EntryId {
     /// The id of a generation itself.
     #[must_use]
     pub fn of_generation(generation: u32) -> Self {
-        EntryId {
-            generation,
-            specialisation: None,
-        }
+        EntryId { generation, specialisation: None }
     }
 
     /// Parses `esker-N[-specialisation]`; nothing if it is not one of ours.
@@ -108,10 +105,7 @@ impl EntryId {
         if specialisation.as_deref() == Some("") {
             return None;
         }
-        Some(EntryId {
-            generation,
-            specialisation,
-        })
+        Some(EntryId { generation, specialisation })
     }
 
     /// The name by which `loader.conf` and EFI variables refer to the entry, whatever its counter.
@@ -127,10 +121,7 @@ impl EntryFileName {
     pub fn parse(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".conf")?;
         let (id, counter) = split_counter(stem);
-        Some(EntryFileName {
-            id: EntryId::parse(id)?,
-            counter,
-        })
+        Some(EntryFileName { id: EntryId::parse(id)?, counter })
     }
 }
 
@@ -150,15 +141,9 @@ impl fmt::Display for EntryFileName {
 pub(crate) fn split_counter(stem: &str) -> (&str, Option<Counter>) {
     let parse = |text: &str| {
         let (left, done) = text.split_once('-').unwrap_or((text, "0"));
-        Some(Counter {
-            left: left.parse().ok()?,
-            done: done.parse().ok()?,
-        })
+        Some(Counter { left: left.parse().ok()?, done: done.parse().ok()? })
     };
-    match stem
-        .rsplit_once('+')
-        .map(|(id, counter)| (id, parse(counter)))
-    {
+    match stem.rsplit_once('+').map(|(id, counter)| (id, parse(counter))) {
         Some((id, Some(counter))) => (id, Some(counter)),
         _ => (stem, None),
     }
@@ -170,11 +155,7 @@ impl EntryPlan {
     /// Errors when a value holds a line break.
     pub fn render(&self) -> Result<String, EntryError> {
         let options = self.options.join(" ");
-        let mut lines = vec![
-            ("title", self.title.as_str()),
-            ("sort-key", SORT_KEY),
-            ("version", &self.version),
-        ];
+        let mut lines = vec![("title", self.title.as_str()), ("sort-key", SORT_KEY), ("version", &self.version)];
         if let Some(machine_id) = &self.machine_id {
             lines.push(("machine-id", machine_id));
         }
@@ -188,11 +169,7 @@ impl EntryPlan {
         let mut text = String::new();
         for (field, value) in lines {
             if value.contains(['\n', '\r', '\0']) {
-                return Err(EntryError::LineBreak {
-                    id: self.id.clone(),
-                    field,
-                    value: value.to_owned(),
-                });
+                return Err(EntryError::LineBreak { id: self.id.clone(), field, value: value.to_owned() });
             }
             text.push_str(&format!("{field} {value}\n"));
         }
@@ -205,16 +182,8 @@ impl EntryPlan {
 pub fn referenced_files(text: &str) -> Vec<EspPath> {
     let value = |line: &str| {
         let (field, value) = line.trim().split_once([' ', '\t'])?;
-        let is_file = matches!(
-            field,
-            "linux" | "initrd" | "efi" | "uki" | "devicetree" | "devicetree-overlay"
-        );
-        is_file.then(|| {
-            value
-                .split_whitespace()
-                .map(EspPath::new)
-                .collect::<Vec<_>>()
-        })
+        let is_file = matches!(field, "linux" | "initrd" | "efi" | "uki" | "devicetree" | "devicetree-overlay");
+        is_file.then(|| value.split_whitespace().map(EspPath::new).collect::<Vec<_>>())
     };
     text.lines().filter_map(value).flatten().collect()
 }
@@ -224,23 +193,12 @@ pub fn referenced_files(text: &str) -> Vec<EspPath> {
 pub fn compare_versions(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left, right);
     loop {
-        let (text_left, rest_left) = left.split_at(
-            left.find(|c: char| c.is_ascii_digit())
-                .unwrap_or(left.len()),
-        );
-        let (text_right, rest_right) = right.split_at(
-            right
-                .find(|c: char| c.is_ascii_digit())
-                .unwrap_or(right.len()),
-        );
-        let number =
-            |rest: &str| rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (text_left, rest_left) = left.split_at(left.find(|c: char| c.is_ascii_digit()).unwrap_or(left.len()));
+        let (text_right, rest_right) = right.split_at(right.find(|c: char| c.is_ascii_digit()).unwrap_or(right.len()));
+        let number = |rest: &str| rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (digits_left, next_left) = rest_left.split_at(number(rest_left));
         let (digits_right, next_right) = rest_right.split_at(number(rest_right));
-        let (value_left, value_right) = (
-            digits_left.trim_start_matches('0'),
-            digits_right.trim_start_matches('0'),
-        );
+        let (value_left, value_right) = (digits_left.trim_start_matches('0'), digits_right.trim_start_matches('0'));
         let order = text_left
             .cmp(text_right)
             .then(value_left.len().cmp(&value_right.len()))
@@ -256,9 +214,7 @@ pub fn compare_versions(left: &str, right: &str) -> Ordering {
 mod tests {
     use std::cmp::Ordering;
 
-    use super::{
-        Counter, EntryError, EntryFileName, EntryId, EntryPlan, compare_versions, referenced_files,
-    };
+    use super::{Counter, EntryError, EntryFileName, EntryId, EntryPlan, compare_versions, referenced_files};
     use crate::esp::EspPath;
 
     fn plan() -> EntryPlan {
@@ -277,37 +233,14 @@ mod tests {
     fn file_names_keep_their_counters() {
         for (name, generation, specialisation, counter) in [
             ("esker-1.conf", 1, None, None),
-            (
-                "esker-12+3.conf",
-                12,
-                None,
-                Some(Counter { left: 3, done: 0 }),
-            ),
-            (
-                "esker-12+2-1.conf",
-                12,
-                None,
-                Some(Counter { left: 2, done: 1 }),
-            ),
-            (
-                "esker-12+0-3.conf",
-                12,
-                None,
-                Some(Counter { left: 0, done: 3 }),
-            ),
+            ("esker-12+3.conf", 12, None, Some(Counter { left: 3, done: 0 })),
+            ("esker-12+2-1.conf", 12, None, Some(Counter { left: 2, done: 1 })),
+            ("esker-12+0-3.conf", 12, None, Some(Counter { left: 0, done: 3 })),
             ("esker-7-gnome-x.conf", 7, Some("gnome-x"), None),
-            (
-                "esker-7-gnome+1-2.conf",
-                7,
-                Some("gnome"),
-                Some(Counter { left: 1, done: 2 }),
-            ),
+            ("esker-7-gnome+1-2.conf", 7, Some("gnome"), Some(Counter { left: 1, done: 2 })),
         ] {
             let parsed = EntryFileName::parse(name).unwrap();
-            let id = EntryId {
-                generation,
-                specialisation: specialisation.map(str::to_owned),
-            };
+            let id = EntryId { generation, specialisation: specialisation.map(str::to_owned) };
             assert_eq!(parsed, EntryFileName { id, counter });
             assert_eq!(parsed.to_string(), name);
         }
@@ -315,14 +248,9 @@ mod tests {
 
     #[test]
     fn names_of_others_are_not_ours() {
-        for name in [
-            "nixos-generation-1.conf",
-            "esker-.conf",
-            "esker-x.conf",
-            "esker-1",
-            "esker-1-.conf",
-            "esker-+1.conf",
-        ] {
+        for name in
+            ["nixos-generation-1.conf", "esker-.conf", "esker-x.conf", "esker-1", "esker-1-.conf", "esker-+1.conf"]
+        {
             assert_eq!(EntryFileName::parse(name), None, "{name}");
         }
     }
@@ -338,23 +266,14 @@ mod tests {
              initrd /EFI/esker/bb-initrd.efi\n\
              options init=/nix/store/x/init quiet\n"
         );
-        assert_eq!(
-            referenced_files(&plan().render().unwrap()),
-            [plan().linux, plan().initrd.unwrap()]
-        );
+        assert_eq!(referenced_files(&plan().render().unwrap()), [plan().linux, plan().initrd.unwrap()]);
     }
 
     #[test]
     fn a_line_break_cannot_add_a_field() {
         let mut plan = plan();
         plan.options.push("a\nlinux /evil.efi".to_owned());
-        assert!(matches!(
-            plan.render(),
-            Err(EntryError::LineBreak {
-                field: "options",
-                ..
-            })
-        ));
+        assert!(matches!(plan.render(), Err(EntryError::LineBreak { field: "options", .. })));
     }
 
     #[test]

@@ -118,10 +118,7 @@ impl<'a> GenerationReader<'a> {
     /// A reader; `resolve` says where on this host a store path's file is (the store may be kept elsewhere).
     #[must_use]
     pub fn new(resolve: &'a dyn Fn(&str) -> PathBuf) -> Self {
-        GenerationReader {
-            resolve,
-            hashed: BTreeMap::new(),
-        }
+        GenerationReader { resolve, hashed: BTreeMap::new() }
     }
 
     /// Reads the generation whose toplevel is this store path.
@@ -129,14 +126,9 @@ impl<'a> GenerationReader<'a> {
     /// Errors when `boot.json` or a file that it names is missing or malformed.
     pub fn load(&mut self, number: u32, toplevel: &str) -> Result<Generation, GenerationError> {
         let path = (self.resolve)(&format!("{toplevel}/boot.json"));
-        let text =
-            fs_err::read(&path).map_err(|source| GenerationError::Read { number, source })?;
+        let text = fs_err::read(&path).map_err(|source| GenerationError::Read { number, source })?;
         let json: BootJson =
-            serde_json::from_slice(&text).map_err(|source| GenerationError::Bootspec {
-                number,
-                path,
-                source,
-            })?;
+            serde_json::from_slice(&text).map_err(|source| GenerationError::Bootspec { number, path, source })?;
         let mut specialisations = BTreeMap::new();
         for (name, special) in json.specialisations {
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
@@ -145,26 +137,18 @@ impl<'a> GenerationReader<'a> {
             }
             specialisations.insert(name, self.bootable(number, special.bootspec)?);
         }
-        Ok(Generation {
-            number,
-            main: self.bootable(number, json.bootspec)?,
-            specialisations,
-        })
+        Ok(Generation { number, main: self.bootable(number, json.bootspec)?, specialisations })
     }
 
     fn bootable(&mut self, number: u32, bootspec: Bootspec) -> Result<Bootable, GenerationError> {
         let mut options = vec![format!("init={}", bootspec.init)];
         options.extend(bootspec.kernel_params);
         let mut file = |store_path: &str, kind| {
-            self.file(store_path, kind)
-                .map_err(|source| GenerationError::Read { number, source })
+            self.file(store_path, kind).map_err(|source| GenerationError::Read { number, source })
         };
         Ok(Bootable {
             kernel: file(&bootspec.kernel, "kernel")?,
-            initrd: bootspec
-                .initrd
-                .map(|initrd| file(&initrd, "initrd"))
-                .transpose()?,
+            initrd: bootspec.initrd.map(|initrd| file(&initrd, "initrd")).transpose()?,
             options,
             label: bootspec.label,
             system: bootspec.system,
@@ -182,11 +166,7 @@ impl<'a> GenerationReader<'a> {
             }
         };
         let path = EspPath::new(CONTENT_DIRECTORY).join(&format!("{hash}-{kind}.efi"));
-        Ok(BootFile {
-            path,
-            source,
-            size_bytes,
-        })
+        Ok(BootFile { path, source, size_bytes })
     }
 }
 
@@ -206,13 +186,7 @@ fn hash_file(path: &Path) -> io::Result<(String, u64)> {
         }
     }
     let digest = hasher.finalize();
-    Ok((
-        digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-        size_bytes,
-    ))
+    Ok((digest[..16].iter().map(|byte| format!("{byte:02x}")).collect(), size_bytes))
 }
 
 #[cfg(test)]
@@ -238,11 +212,7 @@ mod tests {
 
     fn store(boot_json: &str) -> TempDir {
         let directory = TempDir::new().unwrap();
-        for (path, contents) in [
-            ("t/boot.json", boot_json),
-            ("i/initrd", "INITRD"),
-            ("k/vmlinuz", "KERNEL"),
-        ] {
+        for (path, contents) in [("t/boot.json", boot_json), ("i/initrd", "INITRD"), ("k/vmlinuz", "KERNEL")] {
             let path = directory.path().join("nix/store").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, contents).unwrap();
@@ -259,16 +229,10 @@ mod tests {
     #[test]
     fn boot_json_becomes_a_generation() {
         let generation = load(&BOOT_JSON.replace("NAME", "gnome")).unwrap();
-        assert_eq!(
-            generation.main.options,
-            ["init=/nix/store/t/init", "quiet", "console=ttyS0"]
-        );
+        assert_eq!(generation.main.options, ["init=/nix/store/t/init", "quiet", "console=ttyS0"]);
         assert_eq!(generation.main.initrd.unwrap().size_bytes, 6);
         // sha256("KERNEL"), first half.
-        assert_eq!(
-            generation.main.kernel.path.to_string(),
-            "/EFI/esker/a204d4ad1de3e9b07751899e5cf4d4a3-kernel.efi"
-        );
+        assert_eq!(generation.main.kernel.path.to_string(), "/EFI/esker/a204d4ad1de3e9b07751899e5cf4d4a3-kernel.efi");
         let special = &generation.specialisations["gnome"];
         assert_eq!(special.kernel, generation.main.kernel);
         assert_eq!(special.initrd, None);
@@ -279,13 +243,7 @@ mod tests {
         assert!(
             matches!(load(&BOOT_JSON.replace("NAME", "a+1")), Err(GenerationError::SpecialisationName { name, .. }) if name == "a+1")
         );
-        assert!(matches!(
-            load("{}"),
-            Err(GenerationError::Bootspec { number: 4, .. })
-        ));
-        assert!(matches!(
-            load(&BOOT_JSON.replace("/i/", "/absent/")),
-            Err(GenerationError::Read { .. })
-        ));
+        assert!(matches!(load("{}"), Err(GenerationError::Bootspec { number: 4, .. })));
+        assert!(matches!(load(&BOOT_JSON.replace("/i/", "/absent/")), Err(GenerationError::Read { .. })));
     }
 }

@@ -55,15 +55,9 @@ impl LoaderSettings {
             MenuTimeout::Seconds(seconds) => seconds.to_string(),
             MenuTimeout::Forever => "menu-force".to_owned(),
         };
-        let editor = if self.editor == Editor::Allowed {
-            "yes"
-        } else {
-            "no"
-        };
+        let editor = if self.editor == Editor::Allowed { "yes" } else { "no" };
         let console_mode = &self.console_mode;
-        format!(
-            "default {default}\ntimeout {timeout}\neditor {editor}\nconsole-mode {console_mode}\n"
-        )
+        format!("default {default}\ntimeout {timeout}\neditor {editor}\nconsole-mode {console_mode}\n")
     }
 }
 
@@ -71,16 +65,9 @@ impl LoaderSettings {
 #[must_use]
 pub fn parse_default(loader_conf: &str) -> Option<String> {
     let value = |line: &str| {
-        line.trim()
-            .split_once([' ', '\t'])
-            .map(|(field, value)| (field.to_owned(), value.trim().to_owned()))
+        line.trim().split_once([' ', '\t']).map(|(field, value)| (field.to_owned(), value.trim().to_owned()))
     };
-    loader_conf
-        .lines()
-        .filter_map(value)
-        .filter(|(field, _)| field == "default")
-        .map(|(_, value)| value)
-        .next_back()
+    loader_conf.lines().filter_map(value).filter(|(field, _)| field == "default").map(|(_, value)| value).next_back()
 }
 
 /// A machine's architecture as firmware names it.
@@ -137,23 +124,14 @@ impl Program {
     /// Looks at a program's bytes.
     #[must_use]
     pub fn inspect(bytes: &[u8]) -> Self {
-        let find = |from: usize, what: &[u8]| {
-            bytes[from..]
-                .windows(what.len())
-                .position(|part| part == what)
-        };
+        let find = |from: usize, what: &[u8]| bytes[from..].windows(what.len()).position(|part| part == what);
         let mark = find(0, MARK_START).and_then(|start| {
             let start = start + MARK_START.len();
             let length = find(start, MARK_END)?;
             String::from_utf8(bytes[start..start + length].to_vec()).ok()
         });
-        let systemd_boot =
-            mark.and_then(|mark| mark.strip_prefix("systemd-boot ").map(str::to_owned));
-        Program {
-            systemd_boot,
-            digest: Sha256::digest(bytes).into(),
-            size_bytes: bytes.len() as u64,
-        }
+        let systemd_boot = mark.and_then(|mark| mark.strip_prefix("systemd-boot ").map(str::to_owned));
+        Program { systemd_boot, digest: Sha256::digest(bytes).into(), size_bytes: bytes.len() as u64 }
     }
 
     /// Whether `self`, already on the ESP, should give way to `new`: it is an older or differing systemd-boot. Another
@@ -161,9 +139,7 @@ impl Program {
     #[must_use]
     pub fn gives_way_to(&self, new: &Program) -> bool {
         match (&self.systemd_boot, &new.systemd_boot) {
-            (Some(present), Some(wanted)) => {
-                self.digest != new.digest && compare_versions(present, wanted).is_le()
-            }
+            (Some(present), Some(wanted)) => self.digest != new.digest && compare_versions(present, wanted).is_le(),
             (Some(_), None) => self.digest != new.digest,
             (None, _) => false,
         }
@@ -192,11 +168,7 @@ impl SystemdBoot {
     /// Errors when it cannot be read.
     pub fn load(architecture: Architecture, source: &Path) -> Result<Self, LoaderError> {
         let bytes = fs_err::read(source).map_err(LoaderError)?;
-        Ok(SystemdBoot {
-            architecture,
-            source: source.to_owned(),
-            program: Program::inspect(&bytes),
-        })
+        Ok(SystemdBoot { architecture, source: source.to_owned(), program: Program::inspect(&bytes) })
     }
 }
 
@@ -216,26 +188,17 @@ mod tests {
             console_mode: "keep".to_owned(),
         };
         let text = settings.render("esker-3.conf");
-        assert_eq!(
-            text,
-            "default esker-3.conf\ntimeout 5\neditor no\nconsole-mode keep\n"
-        );
+        assert_eq!(text, "default esker-3.conf\ntimeout 5\neditor no\nconsole-mode keep\n");
         assert_eq!(parse_default(&text).as_deref(), Some("esker-3.conf"));
         settings.timeout = MenuTimeout::Forever;
         assert!(settings.render("x").contains("timeout menu-force\n"));
         assert_eq!(parse_default("#default a\ntimeout 3\n"), None);
-        assert_eq!(
-            parse_default("default  a.conf \ndefault\tb.conf\n").as_deref(),
-            Some("b.conf")
-        );
+        assert_eq!(parse_default("default  a.conf \ndefault\tb.conf\n").as_deref(), Some("b.conf"));
     }
 
     #[test]
     fn an_older_systemd_boot_gives_way_and_nothing_else() {
-        let (old, new) = (
-            program("systemd-boot 257.8-1"),
-            program("systemd-boot 257.10-1"),
-        );
+        let (old, new) = (program("systemd-boot 257.8-1"), program("systemd-boot 257.10-1"));
         assert_eq!(old.systemd_boot.as_deref(), Some("257.8-1"));
         assert!(old.gives_way_to(&new));
         assert!(!new.gives_way_to(&old));

@@ -11,15 +11,7 @@ use crate::generation::CONTENT_DIRECTORY;
 use crate::loader::{Architecture, ENTRIES, LOADER_CONF, Program, parse_default};
 
 /// Directories that are looked into.
-const DIRECTORIES: [&str; 7] = [
-    "",
-    "EFI",
-    "EFI/BOOT",
-    "EFI/systemd",
-    CONTENT_DIRECTORY,
-    "loader",
-    ENTRIES,
-];
+const DIRECTORIES: [&str; 7] = ["", "EFI", "EFI/BOOT", "EFI/systemd", CONTENT_DIRECTORY, "loader", ENTRIES];
 /// EFI programs larger than this are not systemd-boot and are not read.
 const PROGRAM_LIMIT_BYTES: u64 = 4 << 20;
 
@@ -68,34 +60,22 @@ impl Observed {
             }
         }
         let is_entry = |path: &&EspPath| {
-            path.parent() == EspPath::new(ENTRIES)
-                && path.name().to_ascii_lowercase().ends_with(".conf")
+            path.parent() == EspPath::new(ENTRIES) && path.name().to_ascii_lowercase().ends_with(".conf")
         };
         let mut entries = Vec::new();
         for path in files.keys().filter(is_entry) {
             let text = String::from_utf8_lossy(&esp.read(path)?).into_owned();
-            entries.push(ObservedEntry {
-                path: path.clone(),
-                name: EntryFileName::parse(path.name()),
-                text,
-            });
+            entries.push(ObservedEntry { path: path.clone(), name: EntryFileName::parse(path.name()), text });
         }
         let mut programs = BTreeMap::new();
         for architecture in [Architecture::X64, Architecture::Aa64] {
-            for path in [
-                architecture.fallback_path(),
-                architecture.systemd_boot_path(),
-            ] {
+            for path in [architecture.fallback_path(), architecture.systemd_boot_path()] {
                 match files.get(&path) {
                     Some(size_bytes) if *size_bytes <= PROGRAM_LIMIT_BYTES => {
                         programs.insert(path.clone(), Program::inspect(&esp.read(&path)?));
                     }
                     Some(size_bytes) => {
-                        let other = Program {
-                            systemd_boot: None,
-                            digest: [0; 32],
-                            size_bytes: *size_bytes,
-                        };
+                        let other = Program { systemd_boot: None, digest: [0; 32], size_bytes: *size_bytes };
                         programs.insert(path, other);
                     }
                     None => {}
@@ -107,44 +87,24 @@ impl Observed {
             true => Some(String::from_utf8_lossy(&esp.read(&conf)?).into_owned()),
             false => None,
         };
-        Ok(Observed {
-            directories,
-            files,
-            entries,
-            loader_conf,
-            programs,
-            space: esp.space()?,
-        })
+        Ok(Observed { directories, files, entries, loader_conf, programs, space: esp.space()? })
     }
 
     /// Our entries.
     pub fn ours(&self) -> impl Iterator<Item = (&EntryFileName, &ObservedEntry)> {
-        self.entries
-            .iter()
-            .filter_map(|entry| Some((entry.name.as_ref()?, entry)))
+        self.entries.iter().filter_map(|entry| Some((entry.name.as_ref()?, entry)))
     }
 
     /// Our entry that would boot if nobody touches a key: `loader.conf`'s default, else the newest with tries left.
     #[must_use]
     pub fn default_entry(&self) -> Option<&EntryId> {
         let pattern = self.loader_conf.as_deref().and_then(parse_default);
-        let matches = |id: &EntryId| {
-            pattern
-                .as_ref()
-                .is_some_and(|pattern| glob(pattern, &id.file_name()))
-        };
+        let matches = |id: &EntryId| pattern.as_ref().is_some_and(|pattern| glob(pattern, &id.file_name()));
         let best = |filter: &dyn Fn(&EntryId) -> bool| {
-            let candidates = self
-                .ours()
-                .map(|(name, _)| name)
-                .filter(|name| filter(&name.id));
+            let candidates = self.ours().map(|(name, _)| name).filter(|name| filter(&name.id));
             let rank = |name: &&EntryFileName| {
                 let exhausted = name.counter.is_some_and(|counter| counter.left == 0);
-                (
-                    !exhausted,
-                    name.id.generation,
-                    Reverse(name.id.specialisation.clone()),
-                )
+                (!exhausted, name.id.generation, Reverse(name.id.specialisation.clone()))
             };
             candidates.max_by_key(rank).map(|name| &name.id)
         };
@@ -154,13 +114,8 @@ impl Observed {
     /// The newest of our entries that is known to boot: it has no counter, or never had one.
     #[must_use]
     pub fn last_blessed(&self) -> Option<&EntryId> {
-        let blessed = self
-            .ours()
-            .map(|(name, _)| name)
-            .filter(|name| name.counter.is_none());
-        blessed
-            .map(|name| &name.id)
-            .max_by_key(|id| (id.generation, Reverse(id.specialisation.clone())))
+        let blessed = self.ours().map(|(name, _)| name).filter(|name| name.counter.is_none());
+        blessed.map(|name| &name.id).max_by_key(|id| (id.generation, Reverse(id.specialisation.clone())))
     }
 
     /// Whether a file is there, whole as far as its length tells.
@@ -180,8 +135,7 @@ fn glob(pattern: &str, text: &str) -> bool {
     match (pattern.chars().next(), text.chars().next()) {
         (None, None) => true,
         (Some('*'), first) => {
-            glob(&pattern[1..], text)
-                || first.is_some_and(|first| glob(pattern, &text[first.len_utf8()..]))
+            glob(&pattern[1..], text) || first.is_some_and(|first| glob(pattern, &text[first.len_utf8()..]))
         }
         (Some(wanted), Some(first)) if wanted == '?' || wanted.eq_ignore_ascii_case(&first) => {
             glob(&pattern[wanted.len_utf8()..], &text[first.len_utf8()..])

@@ -120,17 +120,10 @@ pub(crate) struct WantedEntry {
 pub fn plan_esp(observed: &Observed, wanted: &Wanted) -> Result<EspPlan, PlanError> {
     let entries = wanted_entries(wanted)?;
     if !entries.iter().any(|entry| entry.id == wanted.default) {
-        return Err(PlanError::UnknownDefault {
-            default: wanted.default.clone(),
-        });
+        return Err(PlanError::UnknownDefault { default: wanted.default.clone() });
     }
     let selection = space::select(observed, wanted, &entries)?;
-    Ok(Planner {
-        observed,
-        wanted,
-        selection,
-    }
-    .plan())
+    Ok(Planner { observed, wanted, selection }.plan())
 }
 
 /// Every entry of every generation, newest generation first.
@@ -139,20 +132,11 @@ fn wanted_entries(wanted: &Wanted) -> Result<Vec<WantedEntry>, PlanError> {
     generations.sort_by_key(|generation| std::cmp::Reverse(generation.number));
     let mut entries = Vec::new();
     for generation in generations {
-        let specials = generation
-            .specialisations
-            .iter()
-            .map(|(name, special)| (Some(name), special));
+        let specials = generation.specialisations.iter().map(|(name, special)| (Some(name), special));
         for (specialisation, bootable) in [(None, &generation.main)].into_iter().chain(specials) {
-            let id = EntryId {
-                generation: generation.number,
-                specialisation: specialisation.cloned(),
-            };
+            let id = EntryId { generation: generation.number, specialisation: specialisation.cloned() };
             let text = entry_plan(wanted, &id, bootable).render()?;
-            let files = [Some(bootable.kernel.clone()), bootable.initrd.clone()]
-                .into_iter()
-                .flatten()
-                .collect();
+            let files = [Some(bootable.kernel.clone()), bootable.initrd.clone()].into_iter().flatten().collect();
             entries.push(WantedEntry { id, text, files });
         }
     }
@@ -160,10 +144,7 @@ fn wanted_entries(wanted: &Wanted) -> Result<Vec<WantedEntry>, PlanError> {
 }
 
 fn entry_plan(wanted: &Wanted, id: &EntryId, bootable: &Bootable) -> EntryPlan {
-    let special = id
-        .specialisation
-        .as_ref()
-        .map_or(String::new(), |name| format!(" ({name})"));
+    let special = id.specialisation.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     EntryPlan {
         id: id.clone(),
         title: format!("{}, generation {}{special}", wanted.title, id.generation),
@@ -184,10 +165,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn plan(&self) -> EspPlan {
         let (observed, selection) = (self.observed, &self.selection);
-        let mut plan = EspPlan {
-            without_entry: selection.without_entry.clone(),
-            ..EspPlan::default()
-        };
+        let mut plan = EspPlan { without_entry: selection.without_entry.clone(), ..EspPlan::default() };
         plan.remove(observed, &selection.early_entries);
         plan.remove(observed, &selection.early_files);
         let copies = selection.missing_files(observed);
@@ -196,25 +174,17 @@ impl Planner<'_> {
         let programs = self.programs(&mut plan.kept_programs);
         let targets = copies.iter().chain(&programs).map(|file| &file.path);
         let targets = targets.chain(writes.iter().chain(&loader_conf).map(|(path, _)| path));
-        plan.operations.extend(
-            missing_directories(observed, targets)
-                .into_iter()
-                .map(Operation::CreateDirectory),
-        );
+        plan.operations.extend(missing_directories(observed, targets).into_iter().map(Operation::CreateDirectory));
         plan.synced(copies.into_iter().map(Operation::Copy));
         let write = |(path, contents): (EspPath, String)| Operation::Write { path, contents };
         // The default's entry and the default before all others: while `loader.conf` still holds a pattern, any other new
         // entry could be what boots.
-        let default_path =
-            present_entry(observed, &self.wanted.default).map(|entry| entry.path.clone());
+        let default_path = present_entry(observed, &self.wanted.default).map(|entry| entry.path.clone());
         let is_default = |path: &EspPath| match &default_path {
             Some(present) => path == present,
-            None => {
-                EntryFileName::parse(path.name()).is_some_and(|name| name.id == self.wanted.default)
-            }
+            None => EntryFileName::parse(path.name()).is_some_and(|name| name.id == self.wanted.default),
         };
-        let (first, rest): (Vec<_>, Vec<_>) =
-            writes.into_iter().partition(|(path, _)| is_default(path));
+        let (first, rest): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(path, _)| is_default(path));
         plan.synced(first.into_iter().map(write));
         plan.synced(loader_conf.into_iter().map(write));
         plan.synced(rest.into_iter().map(write));
@@ -228,11 +198,7 @@ impl Planner<'_> {
 
     /// `loader.conf`, if it is not as wanted.
     fn loader_conf(&self) -> Option<(EspPath, String)> {
-        let wanted = self
-            .wanted
-            .generations
-            .iter()
-            .map(|generation| generation.number);
+        let wanted = self.wanted.generations.iter().map(|generation| generation.number);
         let present = self.observed.ours().map(|(name, _)| name.id.generation);
         let is_newest = wanted.chain(present).max() == Some(self.wanted.default.generation)
             && self.wanted.default.specialisation.is_none();
@@ -242,8 +208,7 @@ impl Planner<'_> {
             _ => self.wanted.default.file_name(),
         };
         let text = self.wanted.settings.render(&default);
-        (self.observed.loader_conf.as_ref() != Some(&text))
-            .then(|| (EspPath::new(LOADER_CONF), text))
+        (self.observed.loader_conf.as_ref() != Some(&text)).then(|| (EspPath::new(LOADER_CONF), text))
     }
 
     /// systemd-boot at its places, where it is missing or older.
@@ -252,20 +217,13 @@ impl Planner<'_> {
         let Some(loader) = &self.wanted.systemd_boot else {
             return files;
         };
-        for path in [
-            loader.architecture.systemd_boot_path(),
-            loader.architecture.fallback_path(),
-        ] {
+        for path in [loader.architecture.systemd_boot_path(), loader.architecture.fallback_path()] {
             match self.observed.programs.get(&path) {
                 Some(present) if present.digest == loader.program.digest => {}
                 Some(present) if !present.gives_way_to(&loader.program) => kept.push(path),
                 _ => {
                     let source = loader.source.clone();
-                    files.push(BootFile {
-                        path,
-                        source,
-                        size_bytes: loader.program.size_bytes,
-                    });
+                    files.push(BootFile { path, source, size_bytes: loader.program.size_bytes });
                 }
             }
         }
@@ -276,24 +234,14 @@ impl Planner<'_> {
 impl Selection<'_> {
     /// Kernels and initrds that are not on the ESP, each once.
     pub(crate) fn missing_files(&self, observed: &Observed) -> Vec<BootFile> {
-        let wanted: BTreeMap<&EspPath, &BootFile> = self
-            .entries
-            .iter()
-            .flat_map(|entry| &entry.files)
-            .map(|file| (&file.path, file))
-            .collect();
-        let missing = wanted
-            .into_values()
-            .filter(|file| !observed.has(&file.path, file.size_bytes));
+        let wanted: BTreeMap<&EspPath, &BootFile> =
+            self.entries.iter().flat_map(|entry| &entry.files).map(|file| (&file.path, file)).collect();
+        let missing = wanted.into_values().filter(|file| !observed.has(&file.path, file.size_bytes));
         missing.cloned().collect()
     }
 
     /// Entries that are missing or say something else. One that exists keeps its name and with it its counter.
-    pub(crate) fn entry_writes(
-        &self,
-        observed: &Observed,
-        tries: Option<u32>,
-    ) -> Vec<(EspPath, String)> {
+    pub(crate) fn entry_writes(&self, observed: &Observed, tries: Option<u32>) -> Vec<(EspPath, String)> {
         let mut writes = Vec::new();
         for entry in &self.entries {
             match present_entry(observed, &entry.id) {
@@ -301,14 +249,8 @@ impl Selection<'_> {
                 Some(present) => writes.push((present.path.clone(), entry.text.clone())),
                 None => {
                     let counter = tries.map(|left| Counter { left, done: 0 });
-                    let name = EntryFileName {
-                        id: entry.id.clone(),
-                        counter,
-                    };
-                    writes.push((
-                        EspPath::new(ENTRIES).join(&name.to_string()),
-                        entry.text.clone(),
-                    ));
+                    let name = EntryFileName { id: entry.id.clone(), counter };
+                    writes.push((EspPath::new(ENTRIES).join(&name.to_string()), entry.text.clone()));
                 }
             }
         }
@@ -319,29 +261,18 @@ impl Selection<'_> {
 /// The file of an entry: of several, the one known to be good.
 pub(crate) fn present_entry<'a>(observed: &'a Observed, id: &EntryId) -> Option<&'a ObservedEntry> {
     let of_id = observed.ours().filter(|(name, _)| name.id == *id);
-    of_id
-        .min_by_key(|(name, _)| name.counter.is_some())
-        .map(|(_, entry)| entry)
+    of_id.min_by_key(|(name, _)| name.counter.is_some()).map(|(_, entry)| entry)
 }
 
 /// Whether a name in our folder is one that we gave.
 pub(crate) fn is_ours(path: &EspPath) -> bool {
-    let name = path
-        .name()
-        .strip_suffix(TEMPORARY_SUFFIX)
-        .unwrap_or(path.name());
-    let is_hash =
-        |hash: &str| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let stem = name
-        .strip_suffix("-kernel.efi")
-        .or_else(|| name.strip_suffix("-initrd.efi"));
+    let name = path.name().strip_suffix(TEMPORARY_SUFFIX).unwrap_or(path.name());
+    let is_hash = |hash: &str| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let stem = name.strip_suffix("-kernel.efi").or_else(|| name.strip_suffix("-initrd.efi"));
     path.parent() == EspPath::new(CONTENT_DIRECTORY) && stem.is_some_and(is_hash)
 }
 
-fn missing_directories<'a>(
-    observed: &Observed,
-    files: impl Iterator<Item = &'a EspPath>,
-) -> BTreeSet<EspPath> {
+fn missing_directories<'a>(observed: &Observed, files: impl Iterator<Item = &'a EspPath>) -> BTreeSet<EspPath> {
     let mut missing = BTreeSet::new();
     for file in files {
         let mut directory = file.parent();
@@ -364,10 +295,7 @@ impl EspPlan {
 
     fn remove(&mut self, observed: &Observed, files: &[EspPath]) {
         let size = |path: &EspPath| observed.files.get(path).copied().unwrap_or(0);
-        self.synced(files.iter().map(|path| Operation::Remove {
-            path: path.clone(),
-            size_bytes: size(path),
-        }));
+        self.synced(files.iter().map(|path| Operation::Remove { path: path.clone(), size_bytes: size(path) }));
     }
 
     /// Whether the ESP already is as wanted.
@@ -378,12 +306,10 @@ impl EspPlan {
 
     /// The host files that the plan copies.
     pub fn sources(&self) -> impl Iterator<Item = &PathBuf> {
-        self.operations
-            .iter()
-            .filter_map(|operation| match operation {
-                Operation::Copy(file) => Some(&file.source),
-                _ => None,
-            })
+        self.operations.iter().filter_map(|operation| match operation {
+            Operation::Copy(file) => Some(&file.source),
+            _ => None,
+        })
     }
 
     /// The plan in words, one line per operation.
@@ -394,17 +320,8 @@ impl EspPlan {
             // Writing to a string cannot fail.
             let _ = match operation {
                 Operation::CreateDirectory(path) => writeln!(text, "create {path}/"),
-                Operation::Copy(BootFile {
-                    path,
-                    source,
-                    size_bytes,
-                }) => {
-                    writeln!(
-                        text,
-                        "copy {} to {path} ({})",
-                        source.display(),
-                        mebibytes(*size_bytes)
-                    )
+                Operation::Copy(BootFile { path, source, size_bytes }) => {
+                    writeln!(text, "copy {} to {path} ({})", source.display(), mebibytes(*size_bytes))
                 }
                 Operation::Write { path, contents } if *path == EspPath::new(LOADER_CONF) => {
                     let default = contents.lines().next().unwrap_or_default();
@@ -433,10 +350,6 @@ impl EspPlan {
 fn mebibytes(size_bytes: u64) -> String {
     match size_bytes {
         0..=1_048_575 => format!("{size_bytes} bytes"),
-        _ => format!(
-            "{}.{} MiB",
-            size_bytes >> 20,
-            ((size_bytes & 0xf_ffff) * 10) >> 20
-        ),
+        _ => format!("{}.{} MiB", size_bytes >> 20, ((size_bytes & 0xf_ffff) * 10) >> 20),
     }
 }

@@ -38,40 +38,24 @@ fn update(esp: &mut dyn EspFs, wanted: &Wanted) -> Result<String, UpdateError> {
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .output()
         .unwrap_or_else(|error| panic!("cannot run {program}, which this test needs: {error}"));
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}\n{text}",
-        output.status
-    );
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{text}", output.status);
     text
 }
 
 fn image(directory: &Path) -> std::path::PathBuf {
     let path = directory.join("esp.img");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .unwrap();
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
     file.set_len(fat::MINIMUM_BYTES).unwrap();
     fat::format(&mut file, 0xe5e5_0001, "ESP").unwrap();
     path
 }
 
 fn update_image(path: &Path, wanted: &Wanted) -> String {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap();
+    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     with_fat_esp(&mut file, |esp| update(esp, wanted)).unwrap()
 }
 
@@ -84,18 +68,12 @@ fn two_generations_on_a_fat_image() {
     let mut second = host.wanted(vec![host.generation(1, 1, 1), host.generation(2, 1, 2)]);
     let words = update_image(&path, &second);
     assert_eq!(words.matches("copy ").count(), 1, "{words}");
-    assert_eq!(
-        update_image(&path, &second),
-        "the EFI system partition is up to date\n"
-    );
+    assert_eq!(update_image(&path, &second), "the EFI system partition is up to date\n");
     second.generations.remove(0);
     update_image(&path, &second);
     run("fsck.vfat", &["-n", text(&path)]);
     let listing = run("mdir", &["-b", "-/", "-i", text(&path), "::"]);
-    let mut names: Vec<&str> = listing
-        .lines()
-        .filter(|line| !line.ends_with('/'))
-        .collect();
+    let mut names: Vec<&str> = listing.lines().filter(|line| !line.ends_with('/')).collect();
     names.sort_unstable();
     assert_eq!(
         names,
@@ -108,14 +86,8 @@ fn two_generations_on_a_fat_image() {
             "::/loader/loader.conf",
         ]
     );
-    let entry = run(
-        "mtype",
-        &["-i", text(&path), "::/loader/entries/esker-2.conf"],
-    );
-    assert!(
-        entry.contains("linux /EFI/esker/11111111111111111111111111111111-kernel.efi\n"),
-        "{entry}"
-    );
+    let entry = run("mtype", &["-i", text(&path), "::/loader/entries/esker-2.conf"]);
+    assert!(entry.contains("linux /EFI/esker/11111111111111111111111111111111-kernel.efi\n"), "{entry}");
 }
 
 #[test]
@@ -126,18 +98,12 @@ fn a_directory_holds_the_same_as_an_image() {
     let wanted = host.wanted(vec![host.generation(1, 1, 1), host.generation(2, 1, 2)]);
     let mut mounted = DirectoryEsp::new(root.clone());
     update(&mut mounted, &wanted).unwrap();
-    assert_eq!(
-        update(&mut mounted, &wanted).unwrap(),
-        "the EFI system partition is up to date\n"
-    );
+    assert_eq!(update(&mut mounted, &wanted).unwrap(), "the EFI system partition is up to date\n");
     let path = image(directory.path());
     update_image(&path, &wanted);
     let copy = directory.path().join("copy");
     std::fs::create_dir(&copy).unwrap();
-    run(
-        "mcopy",
-        &["-s", "-i", text(&path), "::EFI", "::loader", text(&copy)],
-    );
+    run("mcopy", &["-s", "-i", text(&path), "::EFI", "::loader", text(&copy)]);
     run("diff", &["-r", text(&root), text(&copy)]);
 }
 
@@ -149,18 +115,11 @@ fn a_full_image_is_an_error_and_what_was_there_stays() {
     let filler = directory.path().join("filler");
     std::fs::write(&filler, vec![1; 33_000_000]).unwrap();
     run("mcopy", &["-i", text(&path), text(&filler), "::filler"]);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&path)
-        .unwrap();
+    let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     std::fs::write(host.path("kernel-9"), vec![9; 4_000_000]).unwrap();
     let wanted = host.wanted(vec![host.generation(1, 1, 1), host.generation(2, 9, 9)]);
     let error = with_fat_esp(&mut file, |esp| update(esp, &wanted)).unwrap_err();
-    assert!(
-        matches!(error, UpdateError::Plan(PlanError::NoSpace { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, UpdateError::Plan(PlanError::NoSpace { .. })), "{error}");
     run("fsck.vfat", &["-n", text(&path)]);
     assert!(run("mdir", &["-b", "-i", text(&path), "::/loader/entries"]).contains("esker-1.conf"));
 }

@@ -31,13 +31,7 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let numbers = (
-        0..4_u8,
-        0..6_u8,
-        0..3_usize,
-        prop::option::of(1..4_usize),
-        prop::option::of(1..4_u32),
-    );
+    let numbers = (0..4_u8, 0..6_u8, 0..3_usize, prop::option::of(1..4_usize), prop::option::of(1..4_u32));
     (numbers, any::<[bool; 4]>()).prop_map(
         |((kernel, initrd, forget, limit, tries), [special, rollback, boots, blesses])| Step {
             kernel,
@@ -59,10 +53,7 @@ fn default_of(disk: &Disk, host: &Host) -> Option<EntryId> {
     for (name, entry) in observed.ours() {
         let files = referenced_files(&entry.text);
         assert_eq!(files.len(), 2, "{name} is torn: {:?}", entry.text);
-        assert!(
-            files.iter().all(|path| is_whole(disk, host, path)),
-            "{name} lacks a file of {files:?}"
-        );
+        assert!(files.iter().all(|path| is_whole(disk, host, path)), "{name} lacks a file of {files:?}");
     }
     observed.default_entry().cloned()
 }
@@ -80,11 +71,7 @@ fn boot(esp: &mut MemoryEsp, id: &EntryId, blesses: bool) {
         }
         None => {}
     }
-    esp.rename(
-        &entry.path,
-        &EspPath::new("loader/entries").join(&renamed.to_string()),
-    )
-    .unwrap();
+    esp.rename(&entry.path, &EspPath::new("loader/entries").join(&renamed.to_string())).unwrap();
 }
 
 fn live(host: &Host, capacity_bytes: u64, steps: &[Step]) {
@@ -94,17 +81,11 @@ fn live(host: &Host, capacity_bytes: u64, steps: &[Step]) {
     for (number, step) in (1..).zip(steps) {
         let mut generation = host.generation(number, step.kernel, step.initrd);
         if step.special {
-            generation.specialisations.insert(
-                "special".to_owned(),
-                host.bootable(step.kernel, (step.initrd + 1) % 10),
-            );
+            generation.specialisations.insert("special".to_owned(), host.bootable(step.kernel, (step.initrd + 1) % 10));
         }
         generations.push(generation);
-        let is_forgettable = |generation: &Generation| {
-            booted
-                .as_ref()
-                .is_none_or(|id| id.generation != generation.number)
-        };
+        let is_forgettable =
+            |generation: &Generation| booted.as_ref().is_none_or(|id| id.generation != generation.number);
         let forget = step.forget.min(generations.len() - 1);
         let mut place = 0;
         generations.retain(|generation| {
@@ -124,8 +105,7 @@ fn live(host: &Host, capacity_bytes: u64, steps: &[Step]) {
             Err(PlanError::NoSpace { .. }) => generations.truncate(generations.len() - 1),
             Err(error) => panic!("{error}"),
             Ok(plan) => {
-                apply(&plan, &mut esp)
-                    .unwrap_or_else(|error| panic!("{error:?} in\n{}", plan.describe()));
+                apply(&plan, &mut esp).unwrap_or_else(|error| panic!("{error:?} in\n{}", plan.describe()));
                 let after = default_of(&esp.disk, host);
                 let named = Observed::read(&mut esp).unwrap().loader_conf.unwrap();
                 if !named.contains('*') {
@@ -161,11 +141,7 @@ fn live(host: &Host, capacity_bytes: u64, steps: &[Step]) {
 #[test]
 fn every_power_cut_leaves_the_old_or_the_new_default() {
     let host = Host::new();
-    let config = Config {
-        cases: 150,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let lives = (40..120_u64, prop::collection::vec(step(), 1..8));
     TestRunner::new_with_rng(config, random)

@@ -50,29 +50,15 @@ impl Contents {
         if request.generations.is_empty() {
             return Err(ImageError::NoGeneration);
         }
-        let toplevels = request
-            .generations
-            .iter()
-            .map(|generation| &generation.toplevel);
-        let closure: Vec<StorePath> = request
-            .store
-            .closure(toplevels.chain(&request.extra_roots))?
-            .into_iter()
-            .collect();
-        let mut contents = Contents {
-            tree: Tree::new(metadata(0o755)),
-            sources: BTreeMap::new(),
-            closure,
-            contents_bytes: 0,
-        };
+        let toplevels = request.generations.iter().map(|generation| &generation.toplevel);
+        let closure: Vec<StorePath> =
+            request.store.closure(toplevels.chain(&request.extra_roots))?.into_iter().collect();
+        let mut contents =
+            Contents { tree: Tree::new(metadata(0o755)), sources: BTreeMap::new(), closure, contents_bytes: 0 };
         let root = contents.tree.root();
         let store = contents.directory(root, "store")?;
         for path in contents.closure.clone() {
-            contents.copy(
-                store,
-                path.to_string().as_bytes(),
-                &request.store.physical(&path),
-            )?;
+            contents.copy(store, path.to_string().as_bytes(), &request.store.physical(&path))?;
         }
         contents.state(request)?;
         Ok(contents)
@@ -101,11 +87,7 @@ impl Contents {
         let profiles = self.directory(nix, "profiles")?;
         for generation in &request.generations {
             let target = request.store.logical(&generation.toplevel).into_bytes();
-            self.symlink(
-                profiles,
-                format!("system-{}-link", generation.number).as_bytes(),
-                target,
-            )?;
+            self.symlink(profiles, format!("system-{}-link", generation.number).as_bytes(), target)?;
         }
         let current = format!("system-{}-link", request.boot.default.generation);
         self.symlink(profiles, b"system", current.into_bytes())
@@ -113,75 +95,43 @@ impl Contents {
 
     /// Copies what stands at a path of this host.
     fn copy(&mut self, parent: NodeId, name: &[u8], host_path: &Path) -> Result<(), ImageError> {
-        let failed = |action| {
-            move |source| ImageError::Io {
-                action,
-                path: host_path.to_owned(),
-                source,
-            }
-        };
+        let failed = |action| move |source| ImageError::Io { action, path: host_path.to_owned(), source };
         let found = host_path.symlink_metadata().map_err(failed("examine"))?;
         if found.is_symlink() {
             let target = std::fs::read_link(host_path).map_err(failed("read the link"))?;
             return self.symlink(parent, name, target.into_os_string().into_vec());
         }
         if found.is_file() {
-            let mode = if found.permissions().mode() & 0o100 == 0 {
-                0o444
-            } else {
-                0o555
-            };
-            return self.file(
-                parent,
-                name,
-                mode,
-                Source::Host(host_path.to_owned(), found.len()),
-            );
+            let mode = if found.permissions().mode() & 0o100 == 0 { 0o444 } else { 0o555 };
+            return self.file(parent, name, mode, Source::Host(host_path.to_owned(), found.len()));
         }
         if !found.is_dir() {
-            return Err(ImageError::FileType {
-                path: host_path.to_owned(),
-            });
+            return Err(ImageError::FileType { path: host_path.to_owned() });
         }
-        let folder = self
-            .tree
-            .add(parent, name, metadata(0o555), Content::Directory)?;
+        let folder = self.tree.add(parent, name, metadata(0o555), Content::Directory)?;
         let mut names = Vec::new();
         for entry in std::fs::read_dir(host_path).map_err(failed("list"))? {
             names.push(entry.map_err(failed("list"))?.file_name());
         }
         names.sort();
-        names
-            .iter()
-            .try_for_each(|name| self.copy(folder, name.as_bytes(), &host_path.join(name)))
+        names.iter().try_for_each(|name| self.copy(folder, name.as_bytes(), &host_path.join(name)))
     }
 
     fn directory(&mut self, parent: NodeId, name: &str) -> Result<NodeId, ImageError> {
-        Ok(self
-            .tree
-            .add(parent, name.as_bytes(), metadata(0o755), Content::Directory)?)
+        Ok(self.tree.add(parent, name.as_bytes(), metadata(0o755), Content::Directory)?)
     }
 
     fn symlink(&mut self, parent: NodeId, name: &[u8], target: Vec<u8>) -> Result<(), ImageError> {
-        self.tree
-            .add(parent, name, metadata(0o777), Content::Symlink { target })?;
+        self.tree.add(parent, name, metadata(0o777), Content::Symlink { target })?;
         Ok(())
     }
 
-    fn file(
-        &mut self,
-        parent: NodeId,
-        name: &[u8],
-        mode: u16,
-        source: Source,
-    ) -> Result<(), ImageError> {
+    fn file(&mut self, parent: NodeId, name: &[u8], mode: u16, source: Source) -> Result<(), ImageError> {
         let size_bytes = match &source {
             Source::Host(_, size_bytes) => *size_bytes,
             Source::Bytes(bytes) => bytes.len() as u64,
         };
-        let node = self
-            .tree
-            .add(parent, name, metadata(mode), Content::File { size_bytes })?;
+        let node = self.tree.add(parent, name, metadata(mode), Content::File { size_bytes })?;
         self.contents_bytes += size_bytes;
         self.sources.insert(node, source);
         Ok(())
@@ -189,12 +139,7 @@ impl Contents {
 }
 
 fn metadata(mode: u16) -> Metadata {
-    Metadata {
-        mode,
-        uid: 0,
-        gid: 0,
-        mtime: TIME,
-    }
+    Metadata { mode, uid: 0, gid: 0, mtime: TIME }
 }
 
 /// Where on this host the file of a logical path is. Symlinks lead on logically: one to `/nix/store/…` stays in this

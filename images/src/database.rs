@@ -10,10 +10,7 @@ use store::{PathInfo, RegistrationTime, Store, StoreOptions};
 use crate::ImageError;
 
 /// The files of `/nix/var/nix/db`, by name.
-pub(crate) fn files(
-    store: &Store,
-    closure: &[StorePath],
-) -> Result<Vec<(&'static str, Vec<u8>)>, ImageError> {
+pub(crate) fn files(store: &Store, closure: &[StorePath]) -> Result<Vec<(&'static str, Vec<u8>)>, ImageError> {
     let mut infos = Vec::new();
     for path in closure {
         let info = store.info(path)?;
@@ -26,11 +23,7 @@ pub(crate) fn files(
     }
     let io = |action, path: &std::path::Path| {
         let path = path.to_owned();
-        move |source| ImageError::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| ImageError::Io { action, path, source }
     };
     let folder = tempfile::tempdir().map_err(io("create a folder in", &std::env::temp_dir()))?;
     let mut options = StoreOptions::new(folder.path());
@@ -41,11 +34,6 @@ pub(crate) fn files(
     let db = folder.path().join("nix/var/nix/db");
     ["db.sqlite", "schema"]
         .into_iter()
-        .map(|name| {
-            Ok((
-                name,
-                std::fs::read(db.join(name)).map_err(io("read", &db.join(name)))?,
-            ))
-        })
+        .map(|name| Ok((name, std::fs::read(db.join(name)).map_err(io("read", &db.join(name)))?)))
         .collect()
 }

@@ -15,17 +15,11 @@ pub(crate) struct Seed([u8; 32]);
 impl Seed {
     pub(crate) fn of(request: &ImageRequest<'_>) -> Self {
         let dir: &StoreDir = request.store.dir();
-        let generations = request.generations.iter().map(|generation| {
-            format!(
-                "generation {} {}",
-                generation.number,
-                dir.display(&generation.toplevel)
-            )
-        });
-        let extra = request
-            .extra_roots
+        let generations = request
+            .generations
             .iter()
-            .map(|path| format!("root {}", dir.display(path)));
+            .map(|generation| format!("generation {} {}", generation.number, dir.display(&generation.toplevel)));
+        let extra = request.extra_roots.iter().map(|path| format!("root {}", dir.display(path)));
         let lines: Vec<String> = generations.chain(extra).collect();
         Seed(Sha256::digest(format!("esker image 1\n{}\n", lines.join("\n"))).into())
     }
@@ -42,10 +36,6 @@ impl Seed {
     }
 
     fn digest(&self, purpose: &str) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(self.0)
-            .chain_update(purpose)
-            .finalize()
-            .into()
+        Sha256::new().chain_update(self.0).chain_update(purpose).finalize().into()
     }
 }

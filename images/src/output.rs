@@ -13,21 +13,12 @@ use crate::ImageError;
 
 /// Refuses an output that exists and is no regular file; of a device it says whether it is in use.
 pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
-    let refuse = |what: String| {
-        Err(ImageError::Output {
-            path: path.to_owned(),
-            what,
-        })
-    };
+    let refuse = |what: String| Err(ImageError::Output { path: path.to_owned(), what });
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => {
-            return Err(ImageError::Io {
-                action: "look at",
-                path: path.to_owned(),
-                source,
-            });
+            return Err(ImageError::Io { action: "look at", path: path.to_owned(), source });
         }
     };
     let kind = metadata.file_type();
@@ -40,14 +31,7 @@ pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
             None => refuse("is a device".to_owned()),
         };
     }
-    refuse(
-        if kind.is_dir() {
-            "is a directory"
-        } else {
-            "is not a file"
-        }
-        .to_owned(),
-    )
+    refuse(if kind.is_dir() { "is a directory" } else { "is not a file" }.to_owned())
 }
 
 /// Who uses a block device or a partition of it: a mount point or swap. `root` is where `/proc` and `/sys` are.
@@ -70,19 +54,12 @@ fn users_of_device(device: u64, root: &Path) -> Option<String> {
         let mut fields = line.split(' ').skip(2);
         let number = fields.next()?;
         let mount_point = fields.nth(1)?;
-        numbers
-            .iter()
-            .any(|known| known == number)
-            .then(|| format!("mounted on {mount_point}"))
+        numbers.iter().any(|known| known == number).then(|| format!("mounted on {mount_point}"))
     });
     let swaps = std::fs::read_to_string(root.join("proc/swaps")).unwrap_or_default();
     let swap = swaps.lines().skip(1).find_map(|line| {
         let name = line.split_whitespace().next()?.rsplit('/').next()?;
-        names
-            .iter()
-            .flatten()
-            .any(|known| known == name)
-            .then(|| "as swap".to_owned())
+        names.iter().flatten().any(|known| known == name).then(|| "as swap".to_owned())
     });
     mount.or(swap)
 }
@@ -110,15 +87,8 @@ impl Output {
             .prefix(&format!(".{name}."))
             .permissions(std::fs::Permissions::from_mode(0o644))
             .tempfile_in(folder)
-            .map_err(|source| ImageError::Io {
-                action: "create",
-                path: path.to_owned(),
-                source,
-            })?;
-        Ok(Output {
-            file,
-            path: path.to_owned(),
-        })
+            .map_err(|source| ImageError::Io { action: "create", path: path.to_owned(), source })?;
+        Ok(Output { file, path: path.to_owned() })
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -134,25 +104,14 @@ impl Output {
     pub(crate) fn finish(self) -> Result<(), ImageError> {
         self.file().sync_all().map_err(self.failed("sync"))?;
         let path = self.path;
-        self.file.persist(&path).map_err(|error| ImageError::Io {
-            action: "rename to",
-            path,
-            source: error.error,
-        })?;
+        self.file.persist(&path).map_err(|error| ImageError::Io { action: "rename to", path, source: error.error })?;
         Ok(())
     }
 
     /// Turns an I/O error into one that names the image.
-    pub(crate) fn failed(
-        &self,
-        action: &'static str,
-    ) -> impl FnOnce(io::Error) -> ImageError + use<> {
+    pub(crate) fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> ImageError + use<> {
         let path = self.path.clone();
-        move |source| ImageError::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| ImageError::Io { action, path, source }
     }
 }
 
@@ -180,39 +139,20 @@ mod tests {
         write("sys/dev/block/8:0/sda1/partition", "1\n");
         write("sys/dev/block/8:0/sda1/dev", "8:1\n");
         write("sys/dev/block/8:16/queue/dev", "9:9\n");
-        write(
-            "proc/self/mountinfo",
-            "22 1 8:1 / /home rw,relatime shared:1 - ext4 /dev/sda1 rw\n",
-        );
+        write("proc/self/mountinfo", "22 1 8:1 / /home rw,relatime shared:1 - ext4 /dev/sda1 rw\n");
         write("proc/swaps", "Filename Type\n/dev/sda1 partition 1 0 -2\n");
-        assert_eq!(
-            users_of_device(device(8, 0), root.path()).as_deref(),
-            Some("mounted on /home")
-        );
+        assert_eq!(users_of_device(device(8, 0), root.path()).as_deref(), Some("mounted on /home"));
         assert_eq!(users_of_device(device(8, 16), root.path()), None);
         fs::remove_file(root.path().join("proc/self/mountinfo")).unwrap();
-        assert_eq!(
-            users_of_device(device(8, 0), root.path()).as_deref(),
-            Some("as swap")
-        );
+        assert_eq!(users_of_device(device(8, 0), root.path()).as_deref(), Some("as swap"));
     }
 
     #[test]
     fn only_regular_files_are_replaced() {
         let folder = TempDir::new().unwrap();
         let error = check(folder.path()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .ends_with("is a directory; give the name of a file"),
-            "{error}"
-        );
-        assert!(
-            check(Path::new("/dev/null"))
-                .unwrap_err()
-                .to_string()
-                .contains("is not a file")
-        );
+        assert!(error.to_string().ends_with("is a directory; give the name of a file"), "{error}");
+        assert!(check(Path::new("/dev/null")).unwrap_err().to_string().contains("is not a file"));
         fs::write(folder.path().join("old"), "").unwrap();
         check(&folder.path().join("old")).unwrap();
         check(&folder.path().join("new")).unwrap();

@@ -41,10 +41,7 @@ impl ImagePlan {
         let around_bytes = esp_bytes + 2 * ALIGNMENT_BYTES;
         let filesystem = filesystem(request, &seed, &contents, around_bytes)?;
         let store_bytes = filesystem.size_bytes().next_multiple_of(ALIGNMENT_BYTES);
-        let disk_bytes = request
-            .sizes
-            .disk_bytes
-            .unwrap_or(around_bytes + store_bytes);
+        let disk_bytes = request.sizes.disk_bytes.unwrap_or(around_bytes + store_bytes);
         let partition = |name: &str, type_guid, first_bytes: u64, length_bytes: u64| Partition {
             type_guid,
             guid: seed.guid(&format!("partition {name}")),
@@ -58,12 +55,7 @@ impl ImagePlan {
                 sectors: disk_bytes / SECTOR_BYTES,
                 partitions: vec![
                     partition(ESP_LABEL, TYPE_ESP, ALIGNMENT_BYTES, esp_bytes),
-                    partition(
-                        STORE_LABEL,
-                        TYPE_LINUX,
-                        ALIGNMENT_BYTES + esp_bytes,
-                        store_bytes,
-                    ),
+                    partition(STORE_LABEL, TYPE_LINUX, ALIGNMENT_BYTES + esp_bytes, store_bytes),
                 ],
             },
             esp_volume_id: seed.volume_id("esp"),
@@ -97,21 +89,10 @@ impl ImagePlan {
     pub fn describe(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "disk {} ({} MiB)",
-            self.disk.guid,
-            self.disk_bytes() >> 20
-        );
+        let _ = writeln!(text, "disk {} ({} MiB)", self.disk.guid, self.disk_bytes() >> 20);
         for partition in &self.disk.partitions {
             let length_bytes = partition.sectors * SECTOR_BYTES;
-            let _ = writeln!(
-                text,
-                "partition {} {} ({} MiB)",
-                partition.name,
-                partition.guid,
-                length_bytes >> 20
-            );
+            let _ = writeln!(text, "partition {} {} ({} MiB)", partition.name, partition.guid, length_bytes >> 20);
         }
         let _ = writeln!(
             text,
@@ -133,12 +114,7 @@ fn filesystem(
 ) -> Result<Layout, ImageError> {
     let plan = |size_bytes| {
         let uuid = seed.guid("filesystem").0;
-        let options = Options {
-            size_bytes,
-            uuid,
-            label: STORE_LABEL.as_bytes().to_vec(),
-            time: TIME,
-        };
+        let options = Options { size_bytes, uuid, label: STORE_LABEL.as_bytes().to_vec(), time: TIME };
         Layout::plan(contents.tree.clone(), options)
     };
     if let Some(given_bytes) = request.sizes.disk_bytes {
@@ -146,18 +122,14 @@ fn filesystem(
         return match plan(room) {
             Err(Ext4Error::NoSpace { needed_bytes, .. }) => {
                 let needed_bytes = (needed_bytes + around_bytes).next_multiple_of(ALIGNMENT_BYTES);
-                Err(ImageError::TooSmall {
-                    needed_bytes,
-                    given_bytes,
-                })
+                Err(ImageError::TooSmall { needed_bytes, given_bytes })
             }
             result => Ok(result?),
         };
     }
     let free_bytes = request.sizes.free_bytes;
     // Two percent for tables; what is still missing turns out below.
-    let mut size_bytes =
-        contents.contents_bytes + (contents.contents_bytes + free_bytes) / 50 + free_bytes;
+    let mut size_bytes = contents.contents_bytes + (contents.contents_bytes + free_bytes) / 50 + free_bytes;
     let mut attempt = 0;
     loop {
         size_bytes = size_bytes.next_multiple_of(ALIGNMENT_BYTES);

@@ -28,16 +28,9 @@ const MOST_COPIERS: usize = 4;
 /// Writes the image and gives it its name.
 ///
 /// Errors when something cannot be read or the disk is full; nothing is left behind then.
-pub fn write_image(
-    plan: &ImagePlan,
-    wanted: &Wanted,
-    path: &Path,
-) -> Result<ImageReport, ImageError> {
+pub fn write_image(plan: &ImagePlan, wanted: &Wanted, path: &Path) -> Result<ImageReport, ImageError> {
     let output = Output::create(path)?;
-    output
-        .file()
-        .set_len(plan.disk_bytes())
-        .map_err(output.failed("resize"))?;
+    output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
     plan.disk.write_to(&mut output.file())?;
     let esp = write_esp(plan, wanted, &output)?;
     let mut store = window(&output, plan.store())?;
@@ -55,12 +48,8 @@ pub fn write_image(
 
 fn window(output: &Output, partition: &Partition) -> Result<Window<File>, ImageError> {
     let file = output.reopen()?;
-    Window::new(
-        file,
-        partition.first.offset_bytes(),
-        partition.sectors * SECTOR_BYTES,
-    )
-    .map_err(output.failed("seek in"))
+    Window::new(file, partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES)
+        .map_err(output.failed("seek in"))
 }
 
 fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<String, ImageError> {
@@ -77,9 +66,7 @@ fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<Strin
 fn copy_files(plan: &ImagePlan, output: &Output) -> Result<(), ImageError> {
     let start_bytes = plan.store().first.offset_bytes();
     let places: Vec<FilePlace> = plan.filesystem.files().collect();
-    let copiers = std::thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(MOST_COPIERS);
+    let copiers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_COPIERS);
     let shares = shares(&places, copiers);
     std::thread::scope(|scope| {
         let threads: Vec<_> = shares
@@ -87,9 +74,7 @@ fn copy_files(plan: &ImagePlan, output: &Output) -> Result<(), ImageError> {
             .map(|share| {
                 scope.spawn(move || {
                     let mut file = output.reopen()?;
-                    share.iter().try_for_each(|place| {
-                        copy_file(plan, place, start_bytes, &mut file, output)
-                    })
+                    share.iter().try_for_each(|place| copy_file(plan, place, start_bytes, &mut file, output))
                 })
             })
             .collect();
@@ -98,12 +83,8 @@ fn copy_files(plan: &ImagePlan, output: &Output) -> Result<(), ImageError> {
     })
 }
 
-fn join(
-    thread: std::thread::ScopedJoinHandle<'_, Result<(), ImageError>>,
-) -> Result<(), ImageError> {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), ImageError>>) -> Result<(), ImageError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Splits places into runs of about equally many bytes.
@@ -134,17 +115,13 @@ fn copy_file(
     output: &Output,
 ) -> Result<(), ImageError> {
     match plan.sources.get(&place.node) {
-        Some(Source::Bytes(bytes)) => copy_pieces(place, start_bytes, image, &mut bytes.as_slice())
-            .map_err(|error| error.named(output, None)),
+        Some(Source::Bytes(bytes)) => {
+            copy_pieces(place, start_bytes, image, &mut bytes.as_slice()).map_err(|error| error.named(output, None))
+        }
         Some(Source::Host(path, _)) => {
-            let failed = |source| ImageError::Io {
-                action: "open",
-                path: path.clone(),
-                source,
-            };
+            let failed = |source| ImageError::Io { action: "open", path: path.clone(), source };
             let mut file = File::open(path).map_err(failed)?;
-            copy_pieces(place, start_bytes, image, &mut file)
-                .map_err(|error| error.named(output, Some(path)))
+            copy_pieces(place, start_bytes, image, &mut file).map_err(|error| error.named(output, Some(path)))
         }
         None => Ok(()),
     }
@@ -163,11 +140,7 @@ impl CopyError {
             (CopyError::Changed, Some(path)) => ImageError::Changed { path: path.clone() },
             (CopyError::Changed, None) => output.failed("write")(io::ErrorKind::WriteZero.into()),
             (CopyError::Io(error), Some(path)) if error.kind() != io::ErrorKind::StorageFull => {
-                ImageError::Io {
-                    action: "copy",
-                    path: path.clone(),
-                    source: error,
-                }
+                ImageError::Io { action: "copy", path: path.clone(), source: error }
             }
             (CopyError::Io(error), _) => output.failed("write")(error),
         }
@@ -175,16 +148,9 @@ impl CopyError {
 }
 
 /// Copies a source that must be exactly as long as planned. Of two files the standard library lets the kernel copy.
-fn copy_pieces(
-    place: &FilePlace,
-    start_bytes: u64,
-    image: &mut File,
-    source: &mut impl Read,
-) -> Result<(), CopyError> {
+fn copy_pieces(place: &FilePlace, start_bytes: u64, image: &mut File, source: &mut impl Read) -> Result<(), CopyError> {
     for (offset, length) in &place.pieces {
-        image
-            .seek(SeekFrom::Start(start_bytes + offset))
-            .map_err(CopyError::Io)?;
+        image.seek(SeekFrom::Start(start_bytes + offset)).map_err(CopyError::Io)?;
         let copied = io::copy(&mut source.take(*length), image).map_err(CopyError::Io)?;
         if copied != *length {
             return Err(CopyError::Changed);

@@ -25,22 +25,10 @@ fn every_tool_accepts_the_image() {
     run("fsck.vfat", &["-n", text(&esp)]);
     run("e2fsck", &["-f", "-n", &nix]);
     let names = run("sgdisk", &["-p", text(&image)]);
-    assert!(
-        names.contains(" ESP\n") && names.contains(" esker-nix\n"),
-        "{names}"
-    );
-    let entry = run(
-        "mtype",
-        &["-i", text(&esp), "::loader/entries/esker-1.conf"],
-    );
-    assert!(
-        entry.starts_with("title Esker test, generation 1\n"),
-        "{entry}"
-    );
-    assert!(
-        entry.contains("options init=/nix/store/one/init quiet\n"),
-        "{entry}"
-    );
+    assert!(names.contains(" ESP\n") && names.contains(" esker-nix\n"), "{names}");
+    let entry = run("mtype", &["-i", text(&esp), "::loader/entries/esker-1.conf"]);
+    assert!(entry.starts_with("title Esker test, generation 1\n"), "{entry}");
+    assert!(entry.contains("options init=/nix/store/one/init quiet\n"), "{entry}");
 }
 
 #[test]
@@ -56,30 +44,15 @@ fn the_store_partition_holds_the_closure_and_its_state() {
     );
     for (path, facts) in [
         ("/store", vec!["Mode:  0755", "User:     0"]),
-        (
-            &format!("/store/{toplevel}"),
-            vec!["Mode:  0555", "User:     0   Group:     0"],
-        ),
-        (
-            &format!("/store/{toplevel}/boot.json"),
-            vec!["Mode:  0444", "1970"],
-        ),
+        (&format!("/store/{toplevel}"), vec!["Mode:  0555", "User:     0   Group:     0"]),
+        (&format!("/store/{toplevel}/boot.json"), vec!["Mode:  0444", "1970"]),
         ("/persist", vec!["Type: directory"]),
-        (
-            "/var/nix/profiles/system",
-            vec!["Fast link dest: \"system-1-link\""],
-        ),
-        (
-            "/var/nix/profiles/system-1-link",
-            vec![toplevel.base_name()],
-        ),
+        ("/var/nix/profiles/system", vec!["Fast link dest: \"system-1-link\""]),
+        ("/var/nix/profiles/system-1-link", vec![toplevel.base_name()]),
         ("/var/nix/gcroots/profiles", vec!["/nix/var/nix/profiles"]),
     ] {
         let shown = debugfs(&format!("stat {path}"));
-        assert!(
-            facts.iter().all(|fact| shown.contains(fact)),
-            "{facts:?} are not all in\n{shown}"
-        );
+        assert!(facts.iter().all(|fact| shown.contains(fact)), "{facts:?} are not all in\n{shown}");
     }
     // Everything is there, byte for byte.
     let copy = machine.path("copy");
@@ -87,15 +60,7 @@ fn the_store_partition_holds_the_closure_and_its_state() {
     debugfs(&format!("rdump /store {}", text(&copy)));
     for path in machine.store.all_valid().unwrap() {
         let inside = copy.join("store").join(path.base_name());
-        run(
-            "diff",
-            &[
-                "-r",
-                "--no-dereference",
-                text(&machine.store.physical(&path)),
-                text(&inside),
-            ],
-        );
+        run("diff", &["-r", "--no-dereference", text(&machine.store.physical(&path)), text(&inside)]);
     }
 }
 
@@ -105,30 +70,14 @@ fn the_database_registers_the_closure_and_nothing_else() {
     let toplevel = machine.toplevel("one");
     machine.toplevel("other");
     build_image(&machine.request(&[toplevel], "disk.img")).unwrap();
-    let (nix, db) = (
-        partition(&machine.path("disk.img"), 1),
-        machine.path("db.sqlite"),
-    );
-    run(
-        "debugfs",
-        &[
-            "-R",
-            &format!("dump /var/nix/db/db.sqlite {}", text(&db)),
-            &nix,
-        ],
-    );
+    let (nix, db) = (partition(&machine.path("disk.img"), 1), machine.path("db.sqlite"));
+    run("debugfs", &["-R", &format!("dump /var/nix/db/db.sqlite {}", text(&db)), &nix]);
     let query = |sql: &str| run("sqlite3", &[text(&db), sql]);
     assert_eq!(query("pragma integrity_check"), "ok\n");
     assert_eq!(query("select count(*) from ValidPaths"), "5\n");
     assert_eq!(query("select count(*) from Refs"), "4\n");
-    assert_eq!(
-        query("select distinct registrationTime from ValidPaths"),
-        "1\n"
-    );
-    assert_eq!(
-        run("debugfs", &["-R", "cat /var/nix/db/schema", &nix]),
-        "10"
-    );
+    assert_eq!(query("select distinct registrationTime from ValidPaths"), "1\n");
+    assert_eq!(run("debugfs", &["-R", "cat /var/nix/db/schema", &nix]), "10");
 }
 
 #[test]
@@ -152,29 +101,13 @@ fn two_generations_share_a_kernel_and_both_are_in_the_menu() {
     let machine = Machine::new();
     let toplevels = [machine.toplevel("a"), machine.toplevel("b")];
     let report = build_image(&machine.request(&toplevels, "disk.img")).unwrap();
-    assert_eq!(
-        report.esp.matches("-kernel.efi").count(),
-        1,
-        "{}",
-        report.esp
-    );
-    assert_eq!(
-        report.esp.matches("-initrd.efi").count(),
-        2,
-        "{}",
-        report.esp
-    );
+    assert_eq!(report.esp.matches("-kernel.efi").count(), 1, "{}", report.esp);
+    assert_eq!(report.esp.matches("-initrd.efi").count(), 2, "{}", report.esp);
     let (esp, nix) = (machine.path("esp"), partition(&machine.path("disk.img"), 1));
     extract(&machine.path("disk.img"), 0, &esp);
     let entries = run("mdir", &["-b", "-i", text(&esp), "::loader/entries"]);
-    assert!(
-        entries.contains("esker-1.conf") && entries.contains("esker-2.conf"),
-        "{entries}"
-    );
-    assert!(
-        run("mtype", &["-i", text(&esp), "::loader/loader.conf"])
-            .starts_with("default esker-2.conf\n")
-    );
+    assert!(entries.contains("esker-1.conf") && entries.contains("esker-2.conf"), "{entries}");
+    assert!(run("mtype", &["-i", text(&esp), "::loader/loader.conf"]).starts_with("default esker-2.conf\n"));
     let profiles = run("debugfs", &["-R", "ls -p /var/nix/profiles", &nix]);
     for name in ["/system/", "/system-1-link/", "/system-2-link/"] {
         assert!(profiles.contains(name), "{profiles}");
@@ -200,13 +133,7 @@ fn a_disk_that_is_too_small_is_refused_and_what_is_said_to_suffice_does() {
     let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
     request.sizes.disk_bytes = Some(46 << 20);
     let error = build_image(&request).unwrap_err();
-    let ImageError::TooSmall {
-        needed_bytes,
-        given_bytes,
-    } = error
-    else {
-        panic!("{error}")
-    };
+    let ImageError::TooSmall { needed_bytes, given_bytes } = error else { panic!("{error}") };
     assert_eq!(given_bytes, 46 << 20);
     request.sizes.disk_bytes = Some(needed_bytes);
     build_image(&request).unwrap();
@@ -216,13 +143,8 @@ fn a_disk_that_is_too_small_is_refused_and_what_is_said_to_suffice_does() {
 fn a_failure_leaves_the_earlier_image_and_no_litter() {
     let machine = Machine::new();
     let toplevel = machine.toplevel("a");
-    let kernel = machine
-        .store
-        .all_valid()
-        .unwrap()
-        .into_iter()
-        .find(|path| path.base_name().ends_with("linux"))
-        .unwrap();
+    let kernel =
+        machine.store.all_valid().unwrap().into_iter().find(|path| path.base_name().ends_with("linux")).unwrap();
     let images = machine.path("images");
     fs::create_dir(&images).unwrap();
     fs::write(images.join("disk.img"), "earlier").unwrap();
@@ -230,15 +152,9 @@ fn a_failure_leaves_the_earlier_image_and_no_litter() {
     run("rm", &["-rf", text(&machine.store.physical(&kernel))]);
     let error = build_image(&request).unwrap_err();
     assert!(matches!(error, ImageError::Io { .. }), "{error}");
-    let left: Vec<_> = fs::read_dir(&images)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let left: Vec<_> = fs::read_dir(&images).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["disk.img"]);
-    assert_eq!(
-        fs::read_to_string(images.join("disk.img")).unwrap(),
-        "earlier"
-    );
+    assert_eq!(fs::read_to_string(images.join("disk.img")).unwrap(), "earlier");
 }
 
 #[test]
@@ -247,12 +163,7 @@ fn an_esp_without_room_for_the_kernel_is_refused() {
     machine.add("linux", &[], &[("boot/vmlinuz", vec![7; 40 << 20])]);
     let request = machine.request(&[machine.toplevel("a")], "disk.img");
     let error = build_image(&request).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("the EFI system partition is too small"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("the EFI system partition is too small"), "{error}");
     assert!(!machine.path("disk.img").exists());
 }
 
@@ -261,16 +172,8 @@ fn requests_that_make_no_sense_are_refused() {
     let machine = Machine::new();
     let mut request = machine.request(&[machine.toplevel("a")], "");
     let error = build_image(&request).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("is a directory; give the name of a file"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("is a directory; give the name of a file"), "{error}");
     request.output = machine.path("disk.img");
     request.generations.clear();
-    assert!(matches!(
-        build_image(&request),
-        Err(ImageError::NoGeneration)
-    ));
+    assert!(matches!(build_image(&request), Err(ImageError::NoGeneration)));
 }

@@ -28,11 +28,7 @@ impl BuiltinBuilder for InitrdBuilder {
         let file = folder.join("initrd");
         let failed = |action, path: &Path| {
             let path = path.to_owned();
-            move |source| BuiltinError::Io {
-                action,
-                path,
-                source,
-            }
+            move |source| BuiltinError::Io { action, path, source }
         };
         std::fs::create_dir(&folder).map_err(failed("create folder", &folder))?;
         let mut out = BufWriter::new(File::create(&file).map_err(failed("create", &file))?);
@@ -42,10 +38,7 @@ impl BuiltinBuilder for InitrdBuilder {
             .sync_all()
             .map_err(failed("write", &file))?;
         context.log(&format!("modules: {}", summary.modules.join(" ")));
-        context.log(&format!(
-            "{} bytes before compression",
-            summary.uncompressed_bytes
-        ));
+        context.log(&format!("{} bytes before compression", summary.uncompressed_bytes));
         // Everything in it is a copy, and compressed besides.
         context.set_references("out", References::None);
         Ok(())
@@ -63,8 +56,6 @@ fn store_root(context: &BuiltinContext<'_>, logical: &Path) -> Result<Root, Buil
     if root.join(logical) == physical {
         Ok(root)
     } else {
-        Err(BuiltinError::NotAnInput {
-            path: logical.display().to_string(),
-        })
+        Err(BuiltinError::NotAnInput { path: logical.display().to_string() })
     }
 }

@@ -52,10 +52,7 @@ impl Root {
             }
             links += 1;
             if links > MAX_LINKS {
-                return Err(io::Error::other(format!(
-                    "too many symlinks in `{}`",
-                    inside.display()
-                )));
+                return Err(io::Error::other(format!("too many symlinks in `{}`", inside.display())));
             }
             let target = outside.read_link()?;
             if target.is_absolute() {
@@ -99,42 +96,27 @@ mod tests {
     #[test]
     fn absolute_links_stay_inside() {
         let (dir, root) = tree();
-        let found = root
-            .resolve(Path::new("/nix/store/a-system/sw/bin"))
-            .unwrap();
+        let found = root.resolve(Path::new("/nix/store/a-system/sw/bin")).unwrap();
         assert_eq!(found, dir.path().join("nix/store/b-sw/bin"));
     }
 
     #[test]
     fn parents_are_those_of_the_links_target() {
         let (dir, root) = tree();
-        let found = root
-            .resolve(Path::new("/nix/store/a-system/sw/bin/self"))
-            .unwrap();
+        let found = root.resolve(Path::new("/nix/store/a-system/sw/bin/self")).unwrap();
         assert_eq!(found, dir.path().join("nix/store/b-sw/bin"));
     }
 
     #[test]
     fn nothing_leads_above_the_root() {
         let (dir, root) = tree();
-        assert_eq!(
-            root.resolve(Path::new("/../../nix")).unwrap(),
-            dir.path().join("nix")
-        );
+        assert_eq!(root.resolve(Path::new("/../../nix")).unwrap(), dir.path().join("nix"));
     }
 
     #[test]
     fn loops_and_missing_parts_are_errors() {
         let (_dir, root) = tree();
-        assert!(
-            root.resolve(Path::new("/loop"))
-                .unwrap_err()
-                .to_string()
-                .contains("too many")
-        );
-        assert_eq!(
-            root.resolve(Path::new("/nix/none")).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert!(root.resolve(Path::new("/loop")).unwrap_err().to_string().contains("too many"));
+        assert_eq!(root.resolve(Path::new("/nix/none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

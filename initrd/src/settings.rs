@@ -118,10 +118,7 @@ mod tests {
     #[test]
     fn another_version_is_refused() {
         let error = Settings::parse(r#"{"version":9}"#).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the initrd's settings have version 9, this program reads version 1"
-        );
+        assert_eq!(error.to_string(), "the initrd's settings have version 9, this program reads version 1");
     }
 
     #[test]

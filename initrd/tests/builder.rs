@@ -4,10 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use build::{
-    BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, DirectFetcher, Silent,
-    Tools,
-};
+use build::{BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, DirectFetcher, Silent, Tools};
 use initrd::builder::InitrdBuilder;
 use nix_formats::derivation::OutputPaths;
 use nix_formats::{Derivation, DerivationOutput, StorePath};
@@ -60,26 +57,15 @@ fn an_initrd_is_built_from_store_paths_and_refers_to_none() {
     let builder = Builder::new(&store, tools, BuilderOptions::default());
     let outputs = builder.realise(&[BuildTarget::all(drv.clone())]).unwrap();
     let out = &outputs[&drv]["out"];
-    let plain =
-        zstd::decode_all(&*std::fs::read(store.physical(out).join("initrd")).unwrap()).unwrap();
-    for text in [
-        "the program",
-        "a module",
-        "\"load\": [\n    \"overlay\"\n  ]",
-    ] {
-        let found = plain
-            .windows(text.len())
-            .any(|window| window == text.as_bytes());
+    let plain = zstd::decode_all(&*std::fs::read(store.physical(out).join("initrd")).unwrap()).unwrap();
+    for text in ["the program", "a module", "\"load\": [\n    \"overlay\"\n  ]"] {
+        let found = plain.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(found, "{text}");
     }
     assert_eq!(store.info(out).unwrap().references, BTreeSet::new());
 }
 
-fn add_derivation<const N: usize>(
-    store: &Store,
-    attributes: &serde_json::Value,
-    inputs: [StorePath; N],
-) -> StorePath {
+fn add_derivation<const N: usize>(store: &Store, attributes: &serde_json::Value, inputs: [StorePath; N]) -> StorePath {
     let mut derivation = Derivation {
         name: "initrd".into(),
         outputs: BTreeMap::from([("out".to_owned(), DerivationOutput::Deferred)]),
@@ -95,9 +81,7 @@ fn add_derivation<const N: usize>(
             Err(format!("no input derivation, but {path:?}"))
         })
         .unwrap();
-    derivation
-        .fill_deferred_outputs(store.dir(), &hash)
-        .unwrap();
+    derivation.fill_deferred_outputs(store.dir(), &hash).unwrap();
     let mut batch = store.batch().unwrap();
     let path = batch.add_derivation(&derivation).unwrap();
     batch.commit().unwrap();

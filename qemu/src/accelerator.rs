@@ -51,12 +51,13 @@ fn answers_under_kvm(emulator: &Emulator) -> Result<bool, VmError> {
     // The firmware's own words, apart from QEMU's complaints: that it speaks shows that the processor runs.
     let words = tempfile::NamedTempFile::new().map_err(VmError::io("make a file in", std::env::temp_dir()))?;
     let log = format!("file,id=log,path={}", words.path().display());
-    let arguments: Vec<String> = ["-machine", "q35,accel=kvm", "-cpu", "host", "-m", "64", "-nodefaults", "-display", "none"]
-        .into_iter()
-        .chain(["-serial", "none", "-monitor", "none", "-device", "isa-debugcon,iobase=0x402,chardev=log"])
-        .chain(["-chardev", &log])
-        .map(str::to_owned)
-        .collect();
+    let arguments: Vec<String> =
+        ["-machine", "q35,accel=kvm", "-cpu", "host", "-m", "64", "-nodefaults", "-display", "none"]
+            .into_iter()
+            .chain(["-serial", "none", "-monitor", "none", "-device", "isa-debugcon,iobase=0x402,chardev=log"])
+            .chain(["-chardev", &log])
+            .map(str::to_owned)
+            .collect();
     let mut child = emulator.spawn(&arguments, crate::emulator::Terminal::Captured)?;
     let deadline = Instant::now() + PROBE_DEADLINE;
     // SeaBIOS writes to the debug console within milliseconds where the processor really runs.

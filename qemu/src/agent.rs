@@ -40,7 +40,13 @@ impl Agent {
             match self.request(Action::Ping {}, Duration::from_secs(1)) {
                 Ok(_) => return Ok(()),
                 Err(_) if Instant::now() < end => std::thread::sleep(POLL),
-                Err(_) => return Err(VmError::Deadline { what: "the guest agent".into(), waited: deadline, last: String::new() }),
+                Err(_) => {
+                    return Err(VmError::Deadline {
+                        what: "the guest agent".into(),
+                        waited: deadline,
+                        last: String::new(),
+                    });
+                }
             }
         }
     }
@@ -80,7 +86,12 @@ impl Agent {
     }
 
     /// Runs a program with a standard input.
-    pub fn run_with_input(&mut self, command: Vec<String>, input: Vec<u8>, deadline: Duration) -> Result<Output, VmError> {
+    pub fn run_with_input(
+        &mut self,
+        command: Vec<String>,
+        input: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<Output, VmError> {
         let shown = command.join(" ");
         match self.request(Action::Run { command, input: Bytes(input) }, deadline)? {
             Outcome::Ended { status, output, errors } => Ok(Output {
@@ -110,7 +121,11 @@ impl Agent {
                 Ok(output) => return Ok(output),
                 Err(_) if Instant::now() < end => std::thread::sleep(POLL),
                 Err(error) => {
-                    return Err(VmError::Deadline { what: format!("`{script}`"), waited: deadline, last: error.to_string() });
+                    return Err(VmError::Deadline {
+                        what: format!("`{script}`"),
+                        waited: deadline,
+                        last: error.to_string(),
+                    });
                 }
             }
         }
@@ -124,7 +139,8 @@ impl Agent {
             match state.trim() {
                 "active" => return Ok(()),
                 "failed" => {
-                    let status = self.run(&format!("systemctl status --no-pager -l {unit}"), Duration::from_secs(30))?;
+                    let status =
+                        self.run(&format!("systemctl status --no-pager -l {unit}"), Duration::from_secs(30))?;
                     return Err(VmError::Command { command: format!("unit {unit}"), status: 1, output: status.output });
                 }
                 _ if Instant::now() < end => std::thread::sleep(POLL),

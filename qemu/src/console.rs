@@ -83,7 +83,11 @@ impl Console {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || text.closed {
                 let tail = last_lines(&text.bytes, 25);
-                return Err(VmError::Deadline { what: format!("`{wanted}` on the console"), waited: deadline, last: tail });
+                return Err(VmError::Deadline {
+                    what: format!("`{wanted}` on the console"),
+                    waited: deadline,
+                    last: tail,
+                });
             }
             text = self.seen.changed.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -61,7 +61,9 @@ impl Emulator {
         tracing::debug!(program = %self.program().display(), ?arguments, "start");
         let output = match terminal {
             Terminal::Inherited => None,
-            Terminal::Captured => Some(tempfile::tempfile().map_err(VmError::io("make a file in", std::env::temp_dir()))?),
+            Terminal::Captured => {
+                Some(tempfile::tempfile().map_err(VmError::io("make a file in", std::env::temp_dir()))?)
+            }
         };
         let kind = match self {
             Self::Host { program } => Kind::Host(spawn_on_host(program, arguments, output.as_ref())?),

@@ -219,10 +219,13 @@ impl Machine {
         }
         arguments.pair("-device", "qemu-xhci,id=usb");
         arguments.pair("-device", "usb-kbd,bus=usb.0");
-        arguments.pair("-display", match self.display {
-            Display::None => "none",
-            Display::Window => "gtk",
-        });
+        arguments.pair(
+            "-display",
+            match self.display {
+                Display::None => "none",
+                Display::Window => "gtk",
+            },
+        );
     }
 
     fn firmware(&self, arguments: &mut Arguments) {
@@ -278,7 +281,8 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
             arguments.pair("-blockdev", file);
             arguments.pair("-blockdev", format!("driver={format},file={node}-file,node-name={node}-data"));
             arguments.pair("-blockdev", format!("driver=file,filename={},node-name={node}-log", escaped(&log.path)));
-            let logged = format!("driver=blklogwrites,file={node}-data,log={node}-log,node-name={node},log-sector-size=512");
+            let logged =
+                format!("driver=blklogwrites,file={node}-data,log={node}-log,node-name={node},log-sector-size=512");
             arguments.pair("-blockdev", logged);
         }
         None => {

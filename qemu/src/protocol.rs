@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_request_is_one_line_of_json() {
-        let request = Request { id: 7, action: Action::Run { command: vec!["true".into()], input: Bytes(vec![0, 10]) } };
+        let request =
+            Request { id: 7, action: Action::Run { command: vec!["true".into()], input: Bytes(vec![0, 10]) } };
         let line = serde_json::to_string(&request).unwrap();
         assert_eq!(line, r#"{"id":7,"run":{"command":["true"],"input":"AAo="}}"#);
         let back: Request = serde_json::from_str(&line).unwrap();

@@ -45,7 +45,11 @@ impl Running {
 
     /// Runs a machine on this terminal until it ends, or cuts its power once `cancelled` says so. For a person.
     /// Returns QEMU's exit status in words.
-    pub fn interactive(emulator: &Emulator, machine: &Machine, cancelled: &dyn Fn() -> bool) -> Result<String, VmError> {
+    pub fn interactive(
+        emulator: &Emulator,
+        machine: &Machine,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<String, VmError> {
         let mut process = emulator.spawn(&machine.arguments(), Terminal::Inherited)?;
         loop {
             if let Some(status) = process.wait_timeout(Duration::from_millis(200))? {
@@ -62,7 +66,11 @@ impl Running {
     pub fn wait_for_power_off(&mut self, deadline: Duration) -> Result<(), VmError> {
         match self.process.wait_timeout(deadline)? {
             Some(_) => Ok(()),
-            None => Err(VmError::Deadline { what: "the machine to turn itself off".into(), waited: deadline, last: self.console.tail(25) }),
+            None => Err(VmError::Deadline {
+                what: "the machine to turn itself off".into(),
+                waited: deadline,
+                last: self.console.tail(25),
+            }),
         }
     }
 

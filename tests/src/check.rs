@@ -51,7 +51,11 @@ impl Checks {
         match agent.run(script, COMMAND_DEADLINE) {
             Ok(o) => {
                 let seen = o.output.trim_end();
-                self.fact(name, seen == expected, format!("`{script}` printed `{seen}`, not `{expected}` {}", o.errors));
+                self.fact(
+                    name,
+                    seen == expected,
+                    format!("`{script}` printed `{seen}`, not `{expected}` {}", o.errors),
+                );
             }
             Err(error) => self.fact(name, false, error),
         }

@@ -129,7 +129,8 @@ impl Lab {
         let configuration = self.file("systems/first.nix");
         let plan = self.json(&["vm", configuration.to_str().expect("a path in UTF-8"), "--plan"]);
         let text = |value: &Value| PathBuf::from(value.as_str().unwrap_or_else(|| panic!("no path in {plan}")));
-        let emulator = Emulator::View { usr: text(&plan["emulator"]["usr"]), program: text(&plan["emulator"]["program"]) };
+        let emulator =
+            Emulator::View { usr: text(&plan["emulator"]["usr"]), program: text(&plan["emulator"]["program"]) };
         (emulator, text(&plan["firmware"]["code"]), text(&plan["firmware"]["variables"]))
     }
 
@@ -160,6 +161,7 @@ impl Lab {
             display: Display::None,
             sockets: None,
         };
-        Running::start(&emulator, machine, &self.artifacts).unwrap_or_else(|error| panic!("the machine starts: {error}"))
+        Running::start(&emulator, machine, &self.artifacts)
+            .unwrap_or_else(|error| panic!("the machine starts: {error}"))
     }
 }

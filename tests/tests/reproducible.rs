@@ -1,7 +1,12 @@
 //! The same configuration, lock and files, built twice from nothing with everything else different: the folder, the
 //! user, the home, the time zone, the locale, the umask, the number of jobs, the files' times and the time of day. The
 //! toplevel, every path of its closure and the disk image are the same, bit by bit.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a story fails by panicking, with the reason in its words"
+)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -61,7 +66,11 @@ fn two_builds_are_the_same_bit_by_bit() {
     let two = two.build(&lab);
 
     let mut checks = Checks::new();
-    checks.fact("the toplevel is the same", one.toplevel == two.toplevel, format!("{} and {}", one.toplevel, two.toplevel));
+    checks.fact(
+        "the toplevel is the same",
+        one.toplevel == two.toplevel,
+        format!("{} and {}", one.toplevel, two.toplevel),
+    );
     checks.fact("there are paths to compare", one.paths.lines().count() > 100, one.paths.lines().count());
     checks.fact("every path has the same contents", one.paths == two.paths, differences(&one.paths, &two.paths));
     let difference = first_difference(&one.image, &two.image);
@@ -108,7 +117,15 @@ impl Side {
         }
         if self.user.is_empty() {
             // The sources' times are another thing that the other side has differently.
-            succeed(Command::new("find").arg(self.folder.join("configuration")).args(["-exec", "touch", "-h", "-d", "2001-02-03", "{}", "+"]));
+            succeed(Command::new("find").arg(self.folder.join("configuration")).args([
+                "-exec",
+                "touch",
+                "-h",
+                "-d",
+                "2001-02-03",
+                "{}",
+                "+",
+            ]));
         }
         if self.user.iter().any(|word| word == NOBODY) {
             succeed(Command::new("chown").arg("-R").arg(format!("{NOBODY}:{NOBODY}")).arg(&self.folder));

@@ -1,5 +1,10 @@
 //! The server example, booted: it is what its declaration says, everything in it works, and what must not work does not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a story fails by panicking, with the reason in its words"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -35,7 +40,10 @@ fn the_server_is_what_its_declaration_says() {
 
 /// The system is up, complete, and made as Esker makes systems.
 fn whole(agent: &mut Agent, checks: &mut Checks) {
-    let state = agent.wait_until_succeeds("systemctl is-system-running --wait; test \"$(systemctl is-system-running)\" != starting", BOOT);
+    let state = agent.wait_until_succeeds(
+        "systemctl is-system-running --wait; test \"$(systemctl is-system-running)\" != starting",
+        BOOT,
+    );
     checks.fact("the boot ends", state.is_ok(), format!("{state:?}"));
     checks.prints(agent, "the system is running", "systemctl is-system-running", "running");
     checks.prints(agent, "no unit failed", "systemctl --failed --no-legend --plain", "");
@@ -48,8 +56,18 @@ fn whole(agent: &mut Agent, checks: &mut Checks) {
     checks.mentions(agent, "dpkg knows its packages", "dpkg -l bash", "ii  bash");
     checks.mentions(agent, "dpkg knows whose a file is", "dpkg -S /usr/bin/vim.basic", "vim");
     checks.succeeds(agent, "the system has its generation", "test -e /nix/var/nix/profiles/system-1-link/init");
-    checks.prints(agent, "this generation runs", "test /run/current-system -ef /nix/var/nix/profiles/system && echo same", "same");
-    checks.prints(agent, "this generation was booted", "test /run/booted-system -ef /run/current-system && echo same", "same");
+    checks.prints(
+        agent,
+        "this generation runs",
+        "test /run/current-system -ef /nix/var/nix/profiles/system && echo same",
+        "same",
+    );
+    checks.prints(
+        agent,
+        "this generation was booted",
+        "test /run/booted-system -ef /run/current-system && echo same",
+        "same",
+    );
 }
 
 /// What the configuration sets.
@@ -141,7 +159,10 @@ fn network(lab: &Lab, ports: Ports, agent: &mut Agent, checks: &mut Checks) {
     let _ = Command::new("chmod").arg("600").arg(&key).status();
     let by_key = ssh(ports.ssh, &["-i", &key.display().to_string(), "-o", "PasswordAuthentication=no"]);
     checks.fact("ssh by key on the configured port", by_key.contains("admin on server"), &by_key);
-    let by_password = ssh(ports.ssh, &["-o", "PubkeyAuthentication=no", "-o", "PreferredAuthentications=password,keyboard-interactive"]);
+    let by_password = ssh(
+        ports.ssh,
+        &["-o", "PubkeyAuthentication=no", "-o", "PreferredAuthentications=password,keyboard-interactive"],
+    );
     checks.fact("no password over ssh", by_password.contains("Permission denied (publickey)"), &by_password);
 }
 
@@ -159,7 +180,16 @@ fn http_get(port: u16) -> String {
 
 fn ssh(port: u16, options: &[&str]) -> String {
     let output = Command::new("ssh")
-        .args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"])
+        .args([
+            "-F",
+            "none",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "BatchMode=yes",
+        ])
         .args(["-o", "ConnectTimeout=60", "-p", &port.to_string()])
         .args(options)
         .args(["admin@127.0.0.1", "echo $(id -un) on $(hostname)"])
@@ -180,15 +210,24 @@ fn console_login(vm: &mut Running, checks: &mut Checks) {
         vm.console.send("echo I am $(id -un), $((6 * 7))\n")?;
         vm.console.wait_for("I am admin, 42", MOMENT)
     })();
-    checks.fact("login on the console by password", login.is_ok(), login.err().map(|e| e.to_string()).unwrap_or_default());
+    checks.fact(
+        "login on the console by password",
+        login.is_ok(),
+        login.err().map(|e| e.to_string()).unwrap_or_default(),
+    );
 }
 
 /// What is declared to persist does; what is not is gone; a changed password stays.
 fn state_survives_a_reboot(lab: &Lab, mut vm: Running, built: &stories::Built, ports: Ports, checks: &mut Checks) {
     let agent = &mut vm.agent;
-    checks.succeeds(agent, "files are written", "echo kept > /home/admin/kept; echo kept > /var/lib/kept; echo lost > /lost; mkdir -p /mnt/lost");
+    checks.succeeds(
+        agent,
+        "files are written",
+        "echo kept > /home/admin/kept; echo kept > /var/lib/kept; echo lost > /lost; mkdir -p /mnt/lost",
+    );
     checks.succeeds(agent, "a password is changed", "echo admin:changed | chpasswd");
-    let before = agent.succeed("cat /etc/machine-id; ssh-keygen -lf /nix/persist/etc/ssh/ssh_host_ed25519_key.pub", MOMENT);
+    let before =
+        agent.succeed("cat /etc/machine-id; ssh-keygen -lf /nix/persist/etc/ssh/ssh_host_ed25519_key.pub", MOMENT);
     checks.succeeds(agent, "the change is kept", "for i in $(seq 50); do grep -q \"$(grep ^admin: /etc/shadow)\" /nix/persist/etc/shadow && exit; sleep 0.2; done; exit 1");
     checks.succeeds(agent, "the machine turns off", "systemctl --no-block poweroff");
     let off = vm.wait_for_power_off(MOMENT);
@@ -201,8 +240,13 @@ fn state_survives_a_reboot(lab: &Lab, mut vm: Running, built: &stories::Built, p
     checks.prints(agent, "/home survives", "cat /home/admin/kept", "kept");
     checks.prints(agent, "/var survives", "cat /var/lib/kept", "kept");
     checks.fails(agent, "the rest does not", "ls /lost");
-    let after = agent.succeed("cat /etc/machine-id; ssh-keygen -lf /nix/persist/etc/ssh/ssh_host_ed25519_key.pub", MOMENT);
-    checks.fact("machine-id and host key survive", before.is_ok() && before.as_ref().ok() == after.as_ref().ok(), format!("{before:?} {after:?}"));
+    let after =
+        agent.succeed("cat /etc/machine-id; ssh-keygen -lf /nix/persist/etc/ssh/ssh_host_ed25519_key.pub", MOMENT);
+    checks.fact(
+        "machine-id and host key survive",
+        before.is_ok() && before.as_ref().ok() == after.as_ref().ok(),
+        format!("{before:?} {after:?}"),
+    );
     checks.mentions(agent, "the changed password survives", "su second -c 'echo changed | su admin -c id'", "uid=");
     checks.succeeds(agent, "it turns off again", "systemctl --no-block poweroff");
     let off = vm.wait_for_power_off(MOMENT);

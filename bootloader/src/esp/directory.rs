@@ -75,10 +75,8 @@ impl EspFs for DirectoryEsp {
     }
 
     fn rename(&mut self, from: &EspPath, to: &EspPath) -> Result<(), EspError> {
-        std::fs::rename(self.host_path(from), self.host_path(to))
-            .map_err(failed("rename", from))?;
-        self.sync_directory(&to.parent())
-            .map_err(failed("rename", from))
+        std::fs::rename(self.host_path(from), self.host_path(to)).map_err(failed("rename", from))?;
+        self.sync_directory(&to.parent()).map_err(failed("rename", from))
     }
 
     fn remove(&mut self, path: &EspPath) -> Result<(), EspError> {
@@ -93,12 +91,8 @@ impl EspFs for DirectoryEsp {
 
     fn space(&mut self) -> Result<Space, EspError> {
         let root = EspPath::root();
-        let status = nix::sys::statvfs::statvfs(&self.root)
-            .map_err(|errno| failed("measure", &root)(errno.into()))?;
+        let status = nix::sys::statvfs::statvfs(&self.root).map_err(|errno| failed("measure", &root)(errno.into()))?;
         let cluster_bytes = status.fragment_size();
-        Ok(Space {
-            free_bytes: status.blocks_available() * cluster_bytes,
-            cluster_bytes,
-        })
+        Ok(Space { free_bytes: status.blocks_available() * cluster_bytes, cluster_bytes })
     }
 }

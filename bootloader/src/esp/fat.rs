@@ -20,10 +20,7 @@ pub struct FatEsp<'a, D: Read + Write + Seek> {
 /// Opens the FAT filesystem of a volume as an ESP, lets `work` use it, and closes it.
 ///
 /// Errors when there is no such filesystem, when `work` fails, or when the last changes cannot be written.
-pub fn with_fat_esp<D, R, E>(
-    volume: &mut D,
-    work: impl FnOnce(&mut dyn EspFs) -> Result<R, E>,
-) -> Result<R, E>
+pub fn with_fat_esp<D, R, E>(volume: &mut D, work: impl FnOnce(&mut dyn EspFs) -> Result<R, E>) -> Result<R, E>
 where
     D: Read + Write + Seek,
     E: From<FatError>,
@@ -60,10 +57,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
                 let entry = entry?;
                 let name = entry.file_name();
                 if name != "." && name != ".." {
-                    entries.push(DirectoryEntry {
-                        name,
-                        size_bytes: entry.is_file().then(|| entry.len()),
-                    });
+                    entries.push(DirectoryEntry { name, size_bytes: entry.is_file().then(|| entry.len()) });
                 }
             }
             Ok(entries)
@@ -77,10 +71,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
     fn read(&mut self, path: &EspPath) -> Result<Vec<u8>, EspError> {
         let read = || {
             let mut contents = Vec::new();
-            self.filesystem
-                .root_dir()
-                .open_file(path.as_relative())?
-                .read_to_end(&mut contents)?;
+            self.filesystem.root_dir().open_file(path.as_relative())?.read_to_end(&mut contents)?;
             Ok(contents)
         };
         read().map_err(failed("read", path))
@@ -88,9 +79,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
 
     fn create_directory(&mut self, path: &EspPath) -> Result<(), EspError> {
         let created = self.filesystem.root_dir().create_dir(path.as_relative());
-        created
-            .map(drop)
-            .map_err(failed("create the directory", path))
+        created.map(drop).map_err(failed("create the directory", path))
     }
 
     fn write(&mut self, path: &EspPath, contents: &mut dyn Read) -> Result<(), EspError> {
@@ -120,10 +109,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
     }
 
     fn remove(&mut self, path: &EspPath) -> Result<(), EspError> {
-        self.filesystem
-            .root_dir()
-            .remove(path.as_relative())
-            .map_err(failed("remove", path))
+        self.filesystem.root_dir().remove(path.as_relative()).map_err(failed("remove", path))
     }
 
     fn sync(&mut self) -> Result<(), EspError> {
@@ -132,15 +118,9 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
     }
 
     fn space(&mut self) -> Result<Space, EspError> {
-        let stats = self
-            .filesystem
-            .stats()
-            .map_err(failed("measure", &EspPath::root()))?;
+        let stats = self.filesystem.stats().map_err(failed("measure", &EspPath::root()))?;
         let cluster_bytes = u64::from(stats.cluster_size());
-        Ok(Space {
-            free_bytes: u64::from(stats.free_clusters()) * cluster_bytes,
-            cluster_bytes,
-        })
+        Ok(Space { free_bytes: u64::from(stats.free_clusters()) * cluster_bytes, cluster_bytes })
     }
 }
 

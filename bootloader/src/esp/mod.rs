@@ -96,10 +96,7 @@ impl EspPath {
     /// A path from text; leading, trailing and doubled `/` and Windows's `\` do not matter.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let parts: Vec<&str> = text
-            .split(['/', '\\'])
-            .filter(|part| !part.is_empty())
-            .collect();
+        let parts: Vec<&str> = text.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
         EspPath(parts.join("/"))
     }
 
@@ -118,11 +115,7 @@ impl EspPath {
     /// The directory that holds it; the root's is the root.
     #[must_use]
     pub fn parent(&self) -> Self {
-        EspPath(
-            self.0
-                .rsplit_once('/')
-                .map_or(String::new(), |(parent, _)| parent.to_owned()),
-        )
+        EspPath(self.0.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned()))
     }
 
     /// The last part.
@@ -171,11 +164,7 @@ impl Ord for EspPath {
 /// Turns an I/O error into one that says what was done to which path.
 fn failed(action: &'static str, path: &EspPath) -> impl FnOnce(io::Error) -> EspError + use<> {
     let path = path.clone();
-    move |source| EspError {
-        action,
-        path,
-        source,
-    }
+    move |source| EspError { action, path, source }
 }
 
 #[cfg(test)]
@@ -184,10 +173,7 @@ mod tests {
 
     #[test]
     fn case_and_slashes_do_not_matter() {
-        assert_eq!(
-            EspPath::new("/EFI//BOOT/bootx64.efi"),
-            EspPath::new("efi\\boot\\BOOTX64.EFI")
-        );
+        assert_eq!(EspPath::new("/EFI//BOOT/bootx64.efi"), EspPath::new("efi\\boot\\BOOTX64.EFI"));
         assert_ne!(EspPath::new("a"), EspPath::new("b"));
         assert_eq!(EspPath::new("a/b").parent(), EspPath::new("a"));
         assert_eq!(EspPath::new("a").parent(), EspPath::root());

@@ -56,31 +56,18 @@ impl Disk {
     }
 
     fn used_bytes(&self) -> u64 {
-        let files = self
-            .files
-            .values()
-            .map(|contents| (contents.len() as u64).next_multiple_of(CLUSTER));
+        let files = self.files.values().map(|contents| (contents.len() as u64).next_multiple_of(CLUSTER));
         files.sum::<u64>() + self.directories.len() as u64 * CLUSTER
     }
 }
 
 impl MemoryEsp {
     pub fn new(capacity_bytes: u64) -> Self {
-        MemoryEsp {
-            disk: Disk::default(),
-            capacity_bytes,
-            events: Vec::new(),
-            before: Disk::default(),
-        }
+        MemoryEsp { disk: Disk::default(), capacity_bytes, events: Vec::new(), before: Disk::default() }
     }
 
     pub fn from_disk(disk: Disk) -> Self {
-        MemoryEsp {
-            before: disk.clone(),
-            disk,
-            capacity_bytes: u64::MAX,
-            events: Vec::new(),
-        }
+        MemoryEsp { before: disk.clone(), disk, capacity_bytes: u64::MAX, events: Vec::new() }
     }
 
     /// Forgets what was recorded; the present state is where power cuts start from.
@@ -128,10 +115,7 @@ fn subsets(durable: &Disk, pending: &[Event]) -> Vec<Disk> {
         .map(|choice| {
             let mut disk = durable.clone();
             for (place, event) in pending.iter().enumerate() {
-                let lost = volatile
-                    .iter()
-                    .position(|&other| other == place)
-                    .is_some_and(|bit| choice >> bit & 1 == 1);
+                let lost = volatile.iter().position(|&other| other == place).is_some_and(|bit| choice >> bit & 1 == 1);
                 if !lost {
                     disk.apply(event);
                 }
@@ -142,39 +126,23 @@ fn subsets(durable: &Disk, pending: &[Event]) -> Vec<Disk> {
 }
 
 fn error(action: &'static str, path: &EspPath, kind: io::ErrorKind) -> EspError {
-    EspError {
-        action,
-        path: path.clone(),
-        source: kind.into(),
-    }
+    EspError { action, path: path.clone(), source: kind.into() }
 }
 
 impl EspFs for MemoryEsp {
     fn list(&mut self, directory: &EspPath) -> Result<Vec<DirectoryEntry>, EspError> {
         let inside = |path: &&EspPath| path.parent() == *directory && **path != EspPath::root();
-        let files =
-            self.disk
-                .files
-                .iter()
-                .filter(|(path, _)| inside(path))
-                .map(|(path, contents)| DirectoryEntry {
-                    name: path.name().to_owned(),
-                    size_bytes: Some(contents.len() as u64),
-                });
-        let directories = self.disk.directories.iter().filter(inside);
-        let directories = directories.map(|path| DirectoryEntry {
+        let files = self.disk.files.iter().filter(|(path, _)| inside(path)).map(|(path, contents)| DirectoryEntry {
             name: path.name().to_owned(),
-            size_bytes: None,
+            size_bytes: Some(contents.len() as u64),
         });
+        let directories = self.disk.directories.iter().filter(inside);
+        let directories = directories.map(|path| DirectoryEntry { name: path.name().to_owned(), size_bytes: None });
         Ok(files.chain(directories).collect())
     }
 
     fn read(&mut self, path: &EspPath) -> Result<Vec<u8>, EspError> {
-        self.disk
-            .files
-            .get(path)
-            .cloned()
-            .ok_or_else(|| error("read", path, io::ErrorKind::NotFound))
+        self.disk.files.get(path).cloned().ok_or_else(|| error("read", path, io::ErrorKind::NotFound))
     }
 
     fn create_directory(&mut self, path: &EspPath) -> Result<(), EspError> {
@@ -229,10 +197,7 @@ impl EspFs for MemoryEsp {
 
     fn space(&mut self) -> Result<Space, EspError> {
         let free_bytes = self.capacity_bytes.saturating_sub(self.disk.used_bytes());
-        Ok(Space {
-            free_bytes,
-            cluster_bytes: CLUSTER,
-        })
+        Ok(Space { free_bytes, cluster_bytes: CLUSTER })
     }
 }
 
@@ -247,15 +212,10 @@ impl Host {
         for number in 0..10_u8 {
             for (kind, size) in [("kernel", 4_000), ("initrd", 6_000)] {
                 let contents = vec![number; size + usize::from(number) * 100];
-                std::fs::write(directory.path().join(format!("{kind}-{number}")), contents)
-                    .unwrap();
+                std::fs::write(directory.path().join(format!("{kind}-{number}")), contents).unwrap();
             }
         }
-        std::fs::write(
-            directory.path().join("boot.efi"),
-            "MZ #### LoaderInfo: systemd-boot 257.8 ####",
-        )
-        .unwrap();
+        std::fs::write(directory.path().join("boot.efi"), "MZ #### LoaderInfo: systemd-boot 257.8 ####").unwrap();
         Host { directory }
     }
 
@@ -268,10 +228,7 @@ impl Host {
         let source = self.path(&format!("{kind}-{number}"));
         let size_bytes = std::fs::metadata(&source).unwrap().len();
         BootFile {
-            path: EspPath::new(&format!(
-                "EFI/esker/{}-{kind}.efi",
-                format!("{number:x}").repeat(32)
-            )),
+            path: EspPath::new(&format!("EFI/esker/{}-{kind}.efi", format!("{number:x}").repeat(32))),
             source,
             size_bytes,
         }
@@ -288,11 +245,7 @@ impl Host {
     }
 
     pub fn generation(&self, number: u32, kernel: u8, initrd: u8) -> Generation {
-        Generation {
-            number,
-            main: self.bootable(kernel, initrd),
-            specialisations: BTreeMap::new(),
-        }
+        Generation { number, main: self.bootable(kernel, initrd), specialisations: BTreeMap::new() }
     }
 
     pub fn systemd_boot(&self) -> SystemdBoot {
@@ -301,11 +254,7 @@ impl Host {
 
     /// These generations, the newest the default.
     pub fn wanted(&self, generations: Vec<Generation>) -> Wanted {
-        let newest = generations
-            .iter()
-            .map(|generation| generation.number)
-            .max()
-            .unwrap();
+        let newest = generations.iter().map(|generation| generation.number).max().unwrap();
         Wanted {
             generations,
             default: EntryId::of_generation(newest),
@@ -330,11 +279,7 @@ pub fn is_whole(disk: &Disk, host: &Host, path: &EspPath) -> bool {
         return false;
     };
     let number = u8::from_str_radix(&path.name()[..1], 16).unwrap();
-    let kind = if path.name().contains("kernel") {
-        "kernel"
-    } else {
-        "initrd"
-    };
+    let kind = if path.name().contains("kernel") { "kernel" } else { "initrd" };
     std::fs::read(host.path(&format!("{kind}-{number}"))).unwrap() == *contents
 }
 

@@ -33,26 +33,16 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
     let plan = match plan_system(root, toplevel, Occasion::Boot) {
         Ok(plan) => plan,
         Err(error) => {
-            return BootReport {
-                failures: vec![error_chain(&error)],
-                warnings: Vec::new(),
-            };
+            return BootReport { failures: vec![error_chain(&error)], warnings: Vec::new() };
         }
     };
     // Stage 1 mounted this generation's /usr.
     let mut flip_usr = || Ok::<(), ApplyError>(());
     let mut failures = apply_system(root, &plan, &mut flip_usr);
     let dropped = views::drop_all(root);
-    failures.extend(
-        dropped
-            .err()
-            .map(|error| ApplyError::new("forget the views of earlier boots", error)),
-    );
+    failures.extend(dropped.err().map(|error| ApplyError::new("forget the views of earlier boots", error)));
     let warnings = plan.all_warnings();
-    BootReport {
-        failures: failures.iter().map(|error| error_chain(error)).collect(),
-        warnings,
-    }
+    BootReport { failures: failures.iter().map(|error| error_chain(error)).collect(), warnings }
 }
 
 /// Stage 2 itself. `arguments` are PID 1's, without the name. Returns only when systemd could not be started; PID 1
@@ -97,10 +87,7 @@ fn say(text: &str) {
 /// An error and its causes, in one line.
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The absolute toplevel that a program called `<toplevel>/init` or `<toplevel>/activate` belongs to.

@@ -60,9 +60,7 @@ pub(crate) fn attribute(text: &str) -> Option<[u8; 20]> {
     let mut effective = 0_u64;
     for clause in text.split_whitespace() {
         let (names, flags) = clause.split_once(['+', '='])?;
-        let set = names
-            .split(',')
-            .try_fold(0_u64, |set, name| Some(set | capability(name)?))?;
+        let set = names.split(',').try_fold(0_u64, |set, name| Some(set | capability(name)?))?;
         for flag in flags.chars() {
             match flag {
                 'p' => permitted |= set,
@@ -88,9 +86,7 @@ pub(crate) fn attribute(text: &str) -> Option<[u8; 20]> {
 }
 
 fn capability(name: &str) -> Option<u64> {
-    let number = NAMES
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(name))?;
+    let number = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name))?;
     Some(1 << number)
 }
 
@@ -100,14 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_no_capability_text_is_refused() {
-        for text in [
-            "",
-            "cap_net_raw",
-            "cap_nonsense+ep",
-            "cap_net_raw+x",
-            "cap_chown+e",
-            "cap_chown+ep cap_kill+p",
-        ] {
+        for text in ["", "cap_net_raw", "cap_nonsense+ep", "cap_net_raw+x", "cap_chown+e", "cap_chown+ep cap_kill+p"] {
             assert_eq!(attribute(text), None, "{text}");
         }
     }

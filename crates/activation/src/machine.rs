@@ -10,9 +10,7 @@ use fs_err as fs;
 use serde::Serialize;
 
 use crate::accounts::AccountsPlan;
-use crate::root::{
-    Durability, Ownership, Root, read_if_present, replace_file, replace_link, set_owner,
-};
+use crate::root::{Durability, Ownership, Root, read_if_present, replace_file, replace_link, set_owner};
 use crate::toplevel::{Mode, PersistedPath, Toplevel};
 
 /// The link that names the generation that runs.
@@ -38,10 +36,8 @@ const DIRECTORIES: [(&str, u32); 10] = [
 const MERGED_USR: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
 /// Links that keep the running and the booted generation from being collected.
-const GC_ROOTS: [(&str, &str); 2] = [
-    ("/nix/var/nix/gcroots/booted-system", BOOTED_SYSTEM),
-    ("/nix/var/nix/gcroots/current-system", CURRENT_SYSTEM),
-];
+const GC_ROOTS: [(&str, &str); 2] =
+    [("/nix/var/nix/gcroots/booted-system", BOOTED_SYSTEM), ("/nix/var/nix/gcroots/current-system", CURRENT_SYSTEM)];
 
 /// Whether the machine is just booting: then the booted generation is set too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -125,31 +121,18 @@ pub fn plan_machine(
     let mut steps = Vec::new();
     for (path, mode) in DIRECTORIES {
         if !root.path(path).exists() {
-            steps.push(MachineStep::Directory {
-                path: path.into(),
-                mode: Mode(mode),
-            });
+            steps.push(MachineStep::Directory { path: path.into(), mode: Mode(mode) });
         }
     }
     for name in MERGED_USR {
         if root.path("/usr").join(name).exists() {
-            plan_link(
-                root,
-                &Path::new("/").join(name),
-                &Path::new("usr").join(name),
-                &mut steps,
-            )?;
+            plan_link(root, &Path::new("/").join(name), &Path::new("usr").join(name), &mut steps)?;
         }
     }
     if occasion == Occasion::Boot {
         plan_link(root, Path::new(BOOTED_SYSTEM), &toplevel.path, &mut steps)?;
     }
-    plan_link(
-        root,
-        Path::new("/etc/static"),
-        Path::new("/run/current-system/etc"),
-        &mut steps,
-    )?;
+    plan_link(root, Path::new("/etc/static"), Path::new("/run/current-system/etc"), &mut steps)?;
     for (path, target) in GC_ROOTS {
         plan_link(root, Path::new(path), Path::new(target), &mut steps)?;
     }
@@ -161,12 +144,7 @@ pub fn plan_machine(
     Ok(steps)
 }
 
-fn plan_link(
-    root: &Root,
-    path: &Path,
-    target: &Path,
-    steps: &mut Vec<MachineStep>,
-) -> io::Result<()> {
+fn plan_link(root: &Root, path: &Path, target: &Path, steps: &mut Vec<MachineStep>) -> io::Result<()> {
     let is_right = match fs::read_link(root.path(path)) {
         Ok(current) => current == target,
         // A directory there is a person's choice (a foreign /bin, say); replacing it would take their files away.
@@ -175,10 +153,7 @@ fn plan_link(
         Err(error) => return Err(error),
     };
     if !is_right {
-        steps.push(MachineStep::Link {
-            path: path.to_owned(),
-            target: target.to_owned(),
-        });
+        steps.push(MachineStep::Link { path: path.to_owned(), target: target.to_owned() });
     }
     Ok(())
 }
@@ -189,18 +164,12 @@ fn plan_host_name(root: &Root, name: &str, steps: &mut Vec<MachineStep>) -> io::
         return Ok(());
     }
     if fs::read_to_string("/proc/sys/kernel/hostname")?.trim_end() != name {
-        steps.push(MachineStep::HostName {
-            name: name.to_owned(),
-        });
+        steps.push(MachineStep::HostName { name: name.to_owned() });
     }
     Ok(())
 }
 
-fn plan_machine_id(
-    root: &Root,
-    state_directory: &Path,
-    steps: &mut Vec<MachineStep>,
-) -> io::Result<()> {
+fn plan_machine_id(root: &Root, state_directory: &Path, steps: &mut Vec<MachineStep>) -> io::Result<()> {
     if read_machine_id(&root.path("/etc/machine-id"))?.is_some() {
         return Ok(());
     }
@@ -218,9 +187,7 @@ fn read_machine_id(path: &Path) -> io::Result<Option<String>> {
     let text = String::from_utf8_lossy(&bytes);
     let id = text.trim();
     let valid = id.len() == 32
-        && id
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         && id.bytes().any(|byte| byte != b'0');
     Ok(valid.then(|| id.to_owned()))
 }
@@ -240,29 +207,15 @@ fn plan_owner(
     if metadata.file_type().is_symlink() || (metadata.uid(), metadata.gid()) != (0, 0) {
         return Ok(());
     }
-    let uid = declared
-        .user
-        .as_deref()
-        .map_or(Some(0), |user| accounts.uid(user));
-    let gid = declared
-        .group
-        .as_deref()
-        .map_or(Some(0), |group| accounts.gid(group));
+    let uid = declared.user.as_deref().map_or(Some(0), |user| accounts.uid(user));
+    let gid = declared.group.as_deref().map_or(Some(0), |group| accounts.gid(group));
     let (Some(uid), Some(gid)) = (uid, gid) else {
-        let text = format!(
-            "the owner of the persisted path `{}` does not exist",
-            declared.path.display()
-        );
+        let text = format!("the owner of the persisted path `{}` does not exist", declared.path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     };
     if (uid, gid) != (0, 0) {
         let mode = declared.mode.unwrap_or(Mode(metadata.mode() & 0o7777));
-        steps.push(MachineStep::Own {
-            path: declared.path.clone(),
-            mode,
-            uid,
-            gid,
-        });
+        steps.push(MachineStep::Own { path: declared.path.clone(), mode, uid, gid });
     }
     Ok(())
 }
@@ -281,38 +234,18 @@ pub fn apply_machine_step(root: &Root, step: &MachineStep) -> io::Result<()> {
             }
             replace_link(&host_path, target)
         }
-        MachineStep::HostName { name } => {
-            syscalls::system::set_host_name(name).map_err(io::Error::other)
-        }
-        MachineStep::MachineId { id, persisted } => {
-            apply_machine_id(root, id.as_deref(), persisted)
-        }
-        MachineStep::Own {
-            path,
-            mode,
-            uid,
-            gid,
-        } => {
+        MachineStep::HostName { name } => syscalls::system::set_host_name(name).map_err(io::Error::other),
+        MachineStep::MachineId { id, persisted } => apply_machine_id(root, id.as_deref(), persisted),
+        MachineStep::Own { path, mode, uid, gid } => {
             let host_path = root.path(path);
-            set_owner(
-                &host_path,
-                Ownership {
-                    mode: mode.0,
-                    uid: *uid,
-                    gid: *gid,
-                },
-            )?;
+            set_owner(&host_path, Ownership { mode: mode.0, uid: *uid, gid: *gid })?;
             fs::set_permissions(host_path, std::fs::Permissions::from_mode(mode.0))
         }
     }
 }
 
 fn apply_machine_id(root: &Root, id: Option<&str>, persisted: &Path) -> io::Result<()> {
-    let owner = Ownership {
-        mode: 0o444,
-        uid: 0,
-        gid: 0,
-    };
+    let owner = Ownership { mode: 0o444, uid: 0, gid: 0 };
     let id = match id {
         Some(id) => id.to_owned(),
         None => {
@@ -321,12 +254,7 @@ fn apply_machine_id(root: &Root, id: Option<&str>, persisted: &Path) -> io::Resu
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
-            replace_file(
-                &path,
-                format!("{id}\n").as_bytes(),
-                owner,
-                Durability::Synced,
-            )?;
+            replace_file(&path, format!("{id}\n").as_bytes(), owner, Durability::Synced)?;
             id
         }
     };
@@ -335,12 +263,7 @@ fn apply_machine_id(root: &Root, id: Option<&str>, persisted: &Path) -> io::Resu
     if path.exists() {
         return fs::write(path, format!("{id}\n"));
     }
-    replace_file(
-        &path,
-        format!("{id}\n").as_bytes(),
-        owner,
-        Durability::Volatile,
-    )
+    replace_file(&path, format!("{id}\n").as_bytes(), owner, Durability::Volatile)
 }
 
 /// A version 4 UUID without dashes, as machine-id(5) asks for.

@@ -1,10 +1,6 @@
 //! The program behind `<toplevel>/init`, `<toplevel>/activate` and `<toplevel>/dry-activate`; which of them it is, its
 //! name says. Only arguments, printing and exit codes; `esker switch` has the comfort.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is a program"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,9 +9,7 @@ use std::process::ExitCode;
 
 use activation::boot::{boot, error_chain, toplevel_of_program};
 use activation::machine::{CURRENT_SYSTEM, Occasion};
-use activation::{
-    ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, plan_switch, plan_system,
-};
+use activation::{ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, plan_switch, plan_system};
 
 const USAGE: &str = "\
 usage: <toplevel>/init               become PID 1's second stage
@@ -39,23 +33,16 @@ fn main() -> ExitCode {
 fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let root = Root::machine();
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
-    let program = Path::new(name)
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let program = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match (program, words.as_slice()) {
         ("init", _) => {
             let toplevel = toplevel_of(name)?;
-            let arguments = arguments
-                .iter()
-                .map(|word| CString::new(word.as_bytes()))
-                .collect::<Result<Vec<_>, _>>()?;
+            let arguments =
+                arguments.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
             Err(Box::new(boot(&toplevel, &arguments)))
         }
         ("activate", ["sync-accounts"]) => {
-            let state_directory = Toplevel::load(&root, Path::new(CURRENT_SYSTEM))?
-                .config
-                .state_directory;
+            let state_directory = Toplevel::load(&root, Path::new(CURRENT_SYSTEM))?.config.state_directory;
             for file in accounts::sync_accounts(&root, &state_directory)? {
                 println!("persisted /etc/{file}");
             }
@@ -67,11 +54,7 @@ fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std:
             for failure in &failures {
                 eprintln!("error: {}", error_chain(failure));
             }
-            Ok(if failures.is_empty() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(1)
-            })
+            Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         ("dry-activate", ["--json"]) => {
             let plan = plan_switch(&root, &toplevel_of(name)?, &mut Systemctl, None)?;
@@ -79,10 +62,7 @@ fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std:
             Ok(ExitCode::SUCCESS)
         }
         ("dry-activate", []) => {
-            print!(
-                "{}",
-                plan_switch(&root, &toplevel_of(name)?, &mut Systemctl, None)?
-            );
+            print!("{}", plan_switch(&root, &toplevel_of(name)?, &mut Systemctl, None)?);
             Ok(ExitCode::SUCCESS)
         }
         _ => {

@@ -35,10 +35,7 @@ impl Root {
 
     /// Where `target_path` (absolute, as the system sees it) is found from here, without following links.
     pub fn path(&self, target_path: impl AsRef<Path>) -> PathBuf {
-        let relative = target_path
-            .as_ref()
-            .strip_prefix("/")
-            .unwrap_or(target_path.as_ref());
+        let relative = target_path.as_ref().strip_prefix("/").unwrap_or(target_path.as_ref());
         self.0.join(relative)
     }
 
@@ -50,27 +47,18 @@ impl Root {
 
     /// A host path by which a file behind links is opened. On the machine the kernel follows them.
     pub(crate) fn opening_path(&self, target_path: &Path) -> io::Result<PathBuf> {
-        if self.is_machine() {
-            Ok(target_path.to_owned())
-        } else {
-            self.resolve(target_path)
-        }
+        if self.is_machine() { Ok(target_path.to_owned()) } else { self.resolve(target_path) }
     }
 
     /// Like [`Root::resolve`], but the answer is a target path (it begins with `/` and knows no prefix).
     pub fn resolve_target(&self, target_path: impl AsRef<Path>) -> io::Result<PathBuf> {
-        resolve_links(target_path.as_ref(), |directory| {
-            fs::read_link(self.path(directory))
-        })
+        resolve_links(target_path.as_ref(), |directory| fs::read_link(self.path(directory)))
     }
 }
 
 /// Resolves the links of an absolute path, `read_link` being the only access to the world: it answers
 /// `InvalidInput` for what is no link and `NotFound` for what is absent, as `readlink(2)` does.
-pub(crate) fn resolve_links(
-    path: &Path,
-    read_link: impl Fn(&Path) -> io::Result<PathBuf>,
-) -> io::Result<PathBuf> {
+pub(crate) fn resolve_links(path: &Path, read_link: impl Fn(&Path) -> io::Result<PathBuf>) -> io::Result<PathBuf> {
     let mut pending: Vec<OsString> = components_reversed(path);
     let mut resolved = PathBuf::from("/");
     let mut links = 0;
@@ -92,12 +80,7 @@ pub(crate) fn resolve_links(
                 }
                 pending.extend(components_reversed(&target));
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::NotFound
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
                 resolved = candidate;
             }
             Err(error) => return Err(error),
@@ -138,12 +121,7 @@ pub(crate) enum Durability {
 }
 
 /// Replaces `path` by a regular file in one rename; readers see the old or the new content, never a part.
-pub(crate) fn replace_file(
-    path: &Path,
-    content: &[u8],
-    owner: Ownership,
-    durability: Durability,
-) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, content: &[u8], owner: Ownership, durability: Durability) -> io::Result<()> {
     let temporary = temporary_name(path);
     let mut file = create_private(&temporary)?;
     file.write_all(content)?;
@@ -181,12 +159,8 @@ pub(crate) fn set_owner(path: &Path, owner: Ownership) -> io::Result<()> {
     if (current.uid(), current.gid()) == (owner.uid, owner.gid) {
         return Ok(());
     }
-    std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid)).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("failed to chown `{}`: {error}", path.display()),
-        )
-    })
+    std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid))
+        .map_err(|error| io::Error::new(error.kind(), format!("failed to chown `{}`: {error}", path.display())))
 }
 
 /// Removes a file or link; absence is fine.
@@ -201,14 +175,7 @@ pub(crate) fn remove_if_present(path: &Path) -> io::Result<()> {
 pub(crate) fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -249,11 +216,7 @@ mod tests {
 
     fn mine() -> Ownership {
         let here = std::fs::metadata("/proc/self").unwrap();
-        Ownership {
-            mode: 0o640,
-            uid: here.uid(),
-            gid: here.gid(),
-        }
+        Ownership { mode: 0o640, uid: here.uid(), gid: here.gid() }
     }
 
     #[test]
@@ -264,18 +227,9 @@ mod tests {
         std::fs::create_dir_all(root.path("/run")).unwrap();
         symlink("/nix/store/a-top", root.path("/run/current-system")).unwrap();
         symlink("current-system/../a-top/etc", root.path("/run/here")).unwrap();
-        assert_eq!(
-            root.resolve("/run/current-system/etc").unwrap(),
-            root.path("/nix/store/a-top/etc")
-        );
-        assert_eq!(
-            root.resolve_target("/run/here").unwrap(),
-            Path::new("/nix/store/a-top/etc")
-        );
-        assert_eq!(
-            root.resolve_target("/run/../../absent/x").unwrap(),
-            Path::new("/absent/x")
-        );
+        assert_eq!(root.resolve("/run/current-system/etc").unwrap(), root.path("/nix/store/a-top/etc"));
+        assert_eq!(root.resolve_target("/run/here").unwrap(), Path::new("/nix/store/a-top/etc"));
+        assert_eq!(root.resolve_target("/run/../../absent/x").unwrap(), Path::new("/absent/x"));
     }
 
     #[test]
@@ -307,14 +261,7 @@ mod tests {
         assert_eq!(std::fs::read_link(&path).unwrap(), Path::new("two"));
         replace_file(&path, b"text", mine(), Durability::Synced).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"text");
-        assert_eq!(
-            std::fs::symlink_metadata(&path).unwrap().mode() & 0o7777,
-            0o640
-        );
-        assert_eq!(
-            std::fs::read_dir(directory.path()).unwrap().count(),
-            1,
-            "no temporary file stays"
-        );
+        assert_eq!(std::fs::symlink_metadata(&path).unwrap().mode() & 0o7777, 0o640);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file stays");
     }
 }

@@ -92,11 +92,7 @@ impl SwitchPlan {
 impl fmt::Display for SwitchPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(rollback) = &self.rollback {
-            writeln!(
-                formatter,
-                "roll back after {} seconds unless confirmed",
-                rollback.seconds
-            )?;
+            writeln!(formatter, "roll back after {} seconds unless confirmed", rollback.seconds)?;
         }
         write!(formatter, "{}", self.units)?;
         if let Some(usr) = &self.usr {
@@ -145,12 +141,7 @@ pub fn plan_switch(
         None => UnitPlan::nothing(),
     };
     let usr = plan_usr(root, &system).map_err(SwitchError::Units)?;
-    Ok(SwitchPlan {
-        rollback,
-        units,
-        usr,
-        system,
-    })
+    Ok(SwitchPlan { rollback, units, usr, system })
 }
 
 fn plan_usr(root: &Root, system: &SystemPlan) -> std::io::Result<Option<UsrFlip>> {
@@ -158,10 +149,7 @@ fn plan_usr(root: &Root, system: &SystemPlan) -> std::io::Result<Option<UsrFlip>
     let mounted = if root.is_machine() {
         mounted_view(&fs_err::read_to_string("/proc/self/mountinfo")?)
     } else {
-        let current = system
-            .current
-            .as_ref()
-            .map(|current| root.resolve_target(current.join("sw/usr.erofs")));
+        let current = system.current.as_ref().map(|current| root.resolve_target(current.join("sw/usr.erofs")));
         current.transpose()?
     };
     if mounted.as_ref() == Some(&image) || !root.path(&image).is_file() {
@@ -169,8 +157,7 @@ fn plan_usr(root: &Root, system: &SystemPlan) -> std::io::Result<Option<UsrFlip>
     }
     let mut modules = None;
     for folder in MODULE_FOLDERS {
-        let place =
-            root.resolve_target(Path::new(BOOTED_SYSTEM).join("kernel-modules").join(folder))?;
+        let place = root.resolve_target(Path::new(BOOTED_SYSTEM).join("kernel-modules").join(folder))?;
         if modules.is_none() && root.path(&place).is_dir() {
             modules = Some(place);
         }
@@ -180,10 +167,7 @@ fn plan_usr(root: &Root, system: &SystemPlan) -> std::io::Result<Option<UsrFlip>
 
 /// What is mounted at /usr: the view's image, which is the mount's source (proc_pid_mountinfo(5)). The last line counts.
 fn mounted_view(mountinfo: &str) -> Option<PathBuf> {
-    let line = mountinfo
-        .lines()
-        .rev()
-        .find(|line| line.split(' ').nth(4) == Some("/usr"))?;
+    let line = mountinfo.lines().rev().find(|line| line.split(' ').nth(4) == Some("/usr"))?;
     let (_, after) = line.split_once(" - ")?;
     after.split(' ').nth(1).map(PathBuf::from)
 }
@@ -197,9 +181,7 @@ pub fn apply_switch(
 ) -> Result<SwitchReport, SwitchError> {
     if let Some(rollback) = &plan.rollback {
         let command: Vec<&OsStr> = rollback.command.iter().map(OsString::as_os_str).collect();
-        manager
-            .schedule_rollback(rollback.seconds, &command)
-            .map_err(SwitchError::Rollback)?;
+        manager.schedule_rollback(rollback.seconds, &command).map_err(SwitchError::Rollback)?;
     }
     write_boot_entries().map_err(SwitchError::BootEntries)?;
     let failed_before = failed_units(manager)?;
@@ -208,15 +190,7 @@ pub fn apply_switch(
         failures.extend(result.err().map(|error| ApplyError::new(what, error)));
     };
 
-    attempt(
-        "stop units",
-        manager.act(
-            "stop",
-            &plan
-                .units
-                .units(&[UnitAction::Stop, UnitAction::StopThenStart]),
-        ),
-    );
+    attempt("stop units", manager.act("stop", &plan.units.units(&[UnitAction::Stop, UnitAction::StopThenStart])));
     let mut flip_usr = || match &plan.usr {
         Some(flip) if root.is_machine() => flip_view(root, flip),
         _ => Ok(()),
@@ -224,47 +198,21 @@ pub fn apply_switch(
     let system_failures = apply_system(root, &plan.system, &mut flip_usr);
     attempt("reload systemd", manager.reload_manager(plan.units.manager));
     attempt("apply tmpfiles", manager.create_tmpfiles());
-    attempt(
-        "reload units",
-        manager.act("reload", &plan.units.units(&[UnitAction::Reload])),
-    );
-    attempt(
-        "restart units",
-        manager.act("restart", &plan.units.units(&[UnitAction::Restart])),
-    );
-    attempt(
-        "start units",
-        manager.act(
-            "start",
-            &plan
-                .units
-                .units(&[UnitAction::StopThenStart, UnitAction::Start]),
-        ),
-    );
+    attempt("reload units", manager.act("reload", &plan.units.units(&[UnitAction::Reload])));
+    attempt("restart units", manager.act("restart", &plan.units.units(&[UnitAction::Restart])));
+    attempt("start units", manager.act("start", &plan.units.units(&[UnitAction::StopThenStart, UnitAction::Start])));
     failures.extend(system_failures);
 
     if root.is_machine() {
         let dropped = views::drop_unmounted(root);
-        failures.extend(
-            dropped
-                .err()
-                .map(|error| ApplyError::new("forget unmounted views", error)),
-        );
+        failures.extend(dropped.err().map(|error| ApplyError::new("forget unmounted views", error)));
     }
 
     let mut failed = failed_units(manager)?;
-    let touched = plan.units.units(&[
-        UnitAction::Restart,
-        UnitAction::StopThenStart,
-        UnitAction::Start,
-    ]);
+    let touched = plan.units.units(&[UnitAction::Restart, UnitAction::StopThenStart, UnitAction::Start]);
     failed.retain(|unit| !failed_before.contains(unit) || touched.contains(&unit.as_str()));
     let warnings = plan.system.all_warnings();
-    Ok(SwitchReport {
-        failures,
-        failed_units: failed,
-        warnings,
-    })
+    Ok(SwitchReport { failures, failed_units: failed, warnings })
 }
 
 /// Units that failed, or that systemd starts again and again.
@@ -281,16 +229,10 @@ fn flip_view(root: &Root, flip: &UsrFlip) -> Result<(), ApplyError> {
     let mountinfo = fs_err::read_to_string("/proc/self/mountinfo");
     let rooted = mountinfo.and_then(|text| {
         let mounted = mounted_view(&text);
-        mounted
-            .iter()
-            .chain([&flip.image])
-            .try_for_each(|image| views::keep(root, image))
+        mounted.iter().chain([&flip.image]).try_for_each(|image| views::keep(root, image))
     });
     rooted.map_err(|error| ApplyError::new("keep the mounted /usr from the collector", error))?;
-    let cover = |source: &PathBuf| usr_view::Cover {
-        source: source.clone(),
-        target: PathBuf::from("lib/modules"),
-    };
+    let cover = |source: &PathBuf| usr_view::Cover { source: source.clone(), target: PathBuf::from("lib/modules") };
     let view = usr_view::ViewMount {
         image: flip.image.clone(),
         name: flip.image.clone(),
@@ -299,8 +241,7 @@ fn flip_view(root: &Root, flip: &UsrFlip) -> Result<(), ApplyError> {
         target: PathBuf::from("/usr"),
         staging: PathBuf::from("/run/esker/view"),
     };
-    usr_view::apply(&view, usr_view::Attachment::Flip)
-        .map_err(|error| ApplyError::new("switch /usr", error))
+    usr_view::apply(&view, usr_view::Attachment::Flip).map_err(|error| ApplyError::new("switch /usr", error))
 }
 
 /// The generation that runs (store path), if any.
@@ -318,10 +259,7 @@ mod tests {
                     31 30 0:6 / /usr ro shared:1 - overlay /nix/store/a-sw/usr.erofs ro\n\
                     32 30 0:7 / /usr ro shared:1 - overlay /nix/store/b-sw/usr.erofs ro,lowerdir+=x\n\
                     33 32 0:8 / /usr/lib/modules ro - ext4 /dev/vda2 ro\n";
-        assert_eq!(
-            mounted_view(text),
-            Some(PathBuf::from("/nix/store/b-sw/usr.erofs"))
-        );
+        assert_eq!(mounted_view(text), Some(PathBuf::from("/nix/store/b-sw/usr.erofs")));
         assert_eq!(mounted_view(""), None);
     }
 }

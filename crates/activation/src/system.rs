@@ -51,14 +51,8 @@ pub struct ApplyError {
 }
 
 impl ApplyError {
-    pub(crate) fn new(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            what: what.into(),
-            source: source.into(),
-        }
+    pub(crate) fn new(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { what: what.into(), source: source.into() }
     }
 }
 
@@ -87,11 +81,7 @@ pub struct SystemPlan {
 }
 
 /// Looks at the machine and plans. `toplevel` is a target path.
-pub fn plan_system(
-    root: &Root,
-    toplevel: &Path,
-    occasion: Occasion,
-) -> Result<SystemPlan, PlanError> {
+pub fn plan_system(root: &Root, toplevel: &Path, occasion: Occasion) -> Result<SystemPlan, PlanError> {
     let toplevel = Toplevel::load(root, toplevel)?;
     let mut manifest: EtcManifest = toplevel.load_beside_etc(root, "manifest.json")?;
     let reserved = manifest.remove_reserved();
@@ -101,23 +91,17 @@ pub fn plan_system(
 
     let looking_at = |what| move |source| PlanError::Observe { what, source };
     let record = etc::load_record(root).map_err(looking_at("/etc"))?;
-    let found =
-        etc::observe(root, &record, &manifest, &toplevel.static_etc).map_err(looking_at("/etc"))?;
+    let found = etc::observe(root, &record, &manifest, &toplevel.static_etc).map_err(looking_at("/etc"))?;
     let etc = etc::plan_etc(&record, &manifest, toplevel.static_etc.clone(), &found);
 
-    let found = accounts::observe(root, &config.state_directory, &spec)
-        .map_err(looking_at("the accounts"))?;
-    let mutability = if config.mutable_users {
-        Mutability::Mutable
-    } else {
-        Mutability::Immutable
-    };
+    let found = accounts::observe(root, &config.state_directory, &spec).map_err(looking_at("the accounts"))?;
+    let mutability = if config.mutable_users { Mutability::Mutable } else { Mutability::Immutable };
     let accounts = accounts::plan_accounts(&spec, mutability, &found, &mut RandomSalts)?;
 
     let found = wrappers::observe(root).map_err(looking_at("/run/wrappers"))?;
     let wrappers = wrappers::plan_wrappers(&config.wrappers, &accounts, &found);
-    let machine = machine::plan_machine(root, &toplevel, &accounts, occasion)
-        .map_err(looking_at("the root file system"))?;
+    let machine =
+        machine::plan_machine(root, &toplevel, &accounts, occasion).map_err(looking_at("the root file system"))?;
     Ok(SystemPlan {
         current: fs_err::read_link(root.path(CURRENT_SYSTEM)).ok(),
         toplevel: toplevel.path,
@@ -137,12 +121,7 @@ pub fn plan_system(
 impl SystemPlan {
     /// Everything that people should know though nothing failed.
     pub fn all_warnings(&self) -> Vec<String> {
-        let all = self
-            .accounts
-            .warnings
-            .iter()
-            .chain(&self.wrappers.warnings)
-            .chain(&self.warnings);
+        let all = self.accounts.warnings.iter().chain(&self.wrappers.warnings).chain(&self.warnings);
         all.cloned().collect()
     }
 
@@ -159,27 +138,14 @@ impl fmt::Display for SystemPlan {
         }
         write!(formatter, "{}{}", self.etc, self.accounts)?;
         if !self.wrappers.steps.is_empty() {
-            let names: Vec<&str> = self
-                .wrappers
-                .steps
-                .iter()
-                .map(|step| step.name.as_str())
-                .collect();
-            writeln!(
-                formatter,
-                "make /run/wrappers/bin anew: {}",
-                names.join(", ")
-            )?;
+            let names: Vec<&str> = self.wrappers.steps.iter().map(|step| step.name.as_str()).collect();
+            writeln!(formatter, "make /run/wrappers/bin anew: {}", names.join(", "))?;
         }
         for warning in self.wrappers.warnings.iter().chain(&self.warnings) {
             writeln!(formatter, "warning: {warning}")?;
         }
         if self.current.as_ref() != Some(&self.toplevel) {
-            writeln!(
-                formatter,
-                "switch {CURRENT_SYSTEM} to {}",
-                self.toplevel.display()
-            )?;
+            writeln!(formatter, "switch {CURRENT_SYSTEM} to {}", self.toplevel.display())?;
         }
         Ok(())
     }
@@ -206,10 +172,7 @@ pub fn apply_system(
     });
     let flipped = flip_usr();
     let current = root.path(CURRENT_SYSTEM);
-    attempt(
-        "switch /run/current-system",
-        replace_link(&current, &plan.toplevel),
-    );
+    attempt("switch /run/current-system", replace_link(&current, &plan.toplevel));
     match etc::apply_changes(root, &plan.etc, additions) {
         Ok(problems) => {
             for problem in problems {

@@ -80,9 +80,7 @@ impl ServiceManager for Systemctl {
     fn create_tmpfiles(&mut self) -> Result<(), ManagerError> {
         match run("systemd-tmpfiles", &["--create", "--exclude-prefix=/dev"]) {
             // 65: some lines were ignored; 73: some could not be made. It has said so in the journal, as at boot.
-            Err(ManagerError::Failed { status, .. }) if matches!(status.code(), Some(65 | 73)) => {
-                Ok(())
-            }
+            Err(ManagerError::Failed { status, .. }) if matches!(status.code(), Some(65 | 73)) => Ok(()),
             result => result.map(drop),
         }
     }
@@ -91,9 +89,7 @@ impl ServiceManager for Systemctl {
         let unit = format!("--unit={ROLLBACK}");
         let after = format!("--on-active={seconds}s");
         let accuracy = "--timer-property=AccuracySec=1s";
-        let mut arguments: Vec<&OsStr> = [&unit, &after, accuracy, "--collect", "--"]
-            .map(OsStr::new)
-            .to_vec();
+        let mut arguments: Vec<&OsStr> = [&unit, &after, accuracy, "--collect", "--"].map(OsStr::new).to_vec();
         arguments.extend(command);
         run("systemd-run", &arguments).map(drop)
     }
@@ -104,13 +100,8 @@ impl ServiceManager for Systemctl {
 }
 
 fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Result<Output, ManagerError> {
-    let words = arguments
-        .iter()
-        .map(|word| word.as_ref().to_string_lossy().into_owned());
-    let command = std::iter::once(program.to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ");
+    let words = arguments.iter().map(|word| word.as_ref().to_string_lossy().into_owned());
+    let command = std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ");
     // Set, not inherited: the caller's PATH may name anything.
     let output = Command::new(format!("/usr/bin/{program}"))
         .args(arguments)
@@ -118,29 +109,18 @@ fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Result<Output, Manage
         .env("LC_ALL", "C.UTF-8")
         .env("SYSTEMD_PAGER", "")
         .output()
-        .map_err(|source| ManagerError::Run {
-            command: command.clone(),
-            source,
-        })?;
+        .map_err(|source| ManagerError::Run { command: command.clone(), source })?;
     if output.status.success() {
         return Ok(output);
     }
-    let text = String::from_utf8_lossy(&output.stderr)
-        .trim()
-        .replace('\n', "; ");
-    Err(ManagerError::Failed {
-        command,
-        status: output.status,
-        output: text,
-    })
+    let text = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(ManagerError::Failed { command, status: output.status, output: text })
 }
 
 /// Blocks of `Key=value` lines, parted by empty lines.
 fn parse_units(text: &str) -> Vec<UnitState> {
     let value = |block: &str, key: &str| {
-        let line = block
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default().to_owned()
     };
     let blocks = text.split("\n\n").map(|block| UnitState {
@@ -162,13 +142,7 @@ mod tests {
                     SubState=dead\nId=b.mount\nActiveState=inactive\nFragmentPath=\n";
         let states = parse_units(text);
         assert_eq!(states.len(), 2);
-        assert_eq!(
-            (states[0].sub.as_str(), states[0].fragment.as_str()),
-            ("running", "/etc/systemd/system/a.service")
-        );
-        assert_eq!(
-            (states[1].name.as_str(), states[1].active.as_str()),
-            ("b.mount", "inactive")
-        );
+        assert_eq!((states[0].sub.as_str(), states[0].fragment.as_str()), ("running", "/etc/systemd/system/a.service"));
+        assert_eq!((states[1].name.as_str(), states[1].active.as_str()), ("b.mount", "inactive"));
     }
 }

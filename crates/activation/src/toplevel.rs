@@ -110,9 +110,7 @@ impl<'de> Deserialize<'de> for Mode {
         let text = String::deserialize(deserializer)?;
         match u32::from_str_radix(&text, 8) {
             Ok(bits) if bits <= 0o7777 => Ok(Self(bits)),
-            _ => Err(serde::de::Error::custom(format!(
-                "`{text}` is not an octal mode such as `0644`"
-            ))),
+            _ => Err(serde::de::Error::custom(format!("`{text}` is not an octal mode such as `0644`"))),
         }
     }
 }
@@ -132,27 +130,15 @@ impl Toplevel {
     /// Reads a toplevel. `path` is a target path and may be a profile link; what is kept is the store path behind it.
     /// Errors when a file is missing or not of the contract.
     pub fn load(root: &Root, path: &Path) -> Result<Self, ToplevelError> {
-        let broken = |source| ToplevelError::Read {
-            toplevel: path.to_owned(),
-            source,
-        };
+        let broken = |source| ToplevelError::Read { toplevel: path.to_owned(), source };
         let store_path = root.resolve_target(path).map_err(broken)?;
         let config_path = store_path.join("activation.json");
         let config: ActivationConfig = load_json(root, path, &config_path)?;
         if config.version != ACTIVATION_VERSION {
-            return Err(ToplevelError::Version {
-                path: config_path,
-                found: config.version,
-            });
+            return Err(ToplevelError::Version { path: config_path, found: config.version });
         }
-        let static_etc = root
-            .resolve_target(store_path.join("etc"))
-            .map_err(broken)?;
-        Ok(Self {
-            path: store_path,
-            static_etc,
-            config,
-        })
+        let static_etc = root.resolve_target(store_path.join("etc")).map_err(broken)?;
+        Ok(Self { path: store_path, static_etc, config })
     }
 
     /// Reads a file that lies beside the `etc` tree: `manifest.json` or `accounts.json`.
@@ -169,16 +155,10 @@ fn load_json<T>(root: &Root, toplevel: &Path, target_path: &Path) -> Result<T, T
 where
     T: for<'de> Deserialize<'de>,
 {
-    let broken = |source| ToplevelError::Read {
-        toplevel: toplevel.to_owned(),
-        source,
-    };
+    let broken = |source| ToplevelError::Read { toplevel: toplevel.to_owned(), source };
     let host_path = root.resolve(target_path).map_err(broken)?;
     let bytes = fs::read(host_path).map_err(broken)?;
-    serde_json::from_slice(&bytes).map_err(|source| ToplevelError::Parse {
-        path: target_path.to_owned(),
-        source,
-    })
+    serde_json::from_slice(&bytes).map_err(|source| ToplevelError::Parse { path: target_path.to_owned(), source })
 }
 
 fn yes() -> bool {
@@ -203,13 +183,10 @@ mod tests {
 
     #[test]
     fn modes_are_octal_text() {
-        let path: PersistedPath =
-            serde_json::from_str(r#"{"path":"/srv","kind":"directory","mode":"1777"}"#).unwrap();
+        let path: PersistedPath = serde_json::from_str(r#"{"path":"/srv","kind":"directory","mode":"1777"}"#).unwrap();
         assert_eq!(path.mode, Some(Mode(0o1777)));
         assert_eq!(serde_json::to_string(&Mode(0o755)).unwrap(), r#""0755""#);
-        let error = serde_json::from_str::<Mode>(r#""rwx""#)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Mode>(r#""rwx""#).unwrap_err().to_string();
         assert!(error.contains("`rwx` is not an octal mode"), "{error}");
         assert!(serde_json::from_str::<Mode>(r#""17777""#).is_err());
     }
@@ -219,16 +196,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::at(directory.path());
         std::fs::create_dir_all(root.path("/nix/store/t/etc")).unwrap();
-        std::fs::write(
-            root.path("/nix/store/t/activation.json"),
-            r#"{"version":9}"#,
-        )
-        .unwrap();
+        std::fs::write(root.path("/nix/store/t/activation.json"), r#"{"version":9}"#).unwrap();
         let error = Toplevel::load(&root, Path::new("/nix/store/t")).unwrap_err();
         let text = error.to_string();
-        assert_eq!(
-            text,
-            "`/nix/store/t/activation.json` has version 9, this program reads version 1"
-        );
+        assert_eq!(text, "`/nix/store/t/activation.json` has version 9, this program reads version 1");
     }
 }

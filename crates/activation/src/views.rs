@@ -36,11 +36,7 @@ pub(crate) fn drop_unmounted(root: &Root) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if !entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| mounted.contains(name))
-        {
+        if !entry.file_name().to_str().is_some_and(|name| mounted.contains(name)) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -60,11 +56,7 @@ fn mounted_anywhere() -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
-        if !entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        {
+        if !entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
             continue;
         }
         // A process that ended meanwhile has nothing mounted.
@@ -76,24 +68,14 @@ fn mounted_anywhere() -> io::Result<BTreeSet<String>> {
 }
 
 fn sources(mountinfo: &str) -> impl Iterator<Item = String> {
-    let sources = mountinfo
-        .lines()
-        .filter_map(|line| line.split_once(" - ")?.1.split(' ').nth(1));
+    let sources = mountinfo.lines().filter_map(|line| line.split_once(" - ")?.1.split(' ').nth(1));
     sources.filter_map(|source| Some(store_path_of(Path::new(source))?.0))
 }
 
 /// `/nix/store/<name>/…` → the name and the store path.
 fn store_path_of(image: &Path) -> Option<(String, PathBuf)> {
-    let name = image
-        .strip_prefix("/nix/store")
-        .ok()?
-        .components()
-        .next()?
-        .as_os_str();
-    Some((
-        name.to_str()?.to_owned(),
-        Path::new("/nix/store").join(name),
-    ))
+    let name = image.strip_prefix("/nix/store").ok()?.components().next()?.as_os_str();
+    Some((name.to_str()?.to_owned(), Path::new("/nix/store").join(name)))
 }
 
 #[cfg(test)]
@@ -114,10 +96,7 @@ mod tests {
         drop_unmounted(&root).unwrap();
         keep(&root, Path::new("/nix/store/00-sw/usr.erofs")).unwrap();
         let link = root.path(VIEW_ROOTS).join("00-sw");
-        assert_eq!(
-            std::fs::read_link(&link).unwrap(),
-            Path::new("/nix/store/00-sw")
-        );
+        assert_eq!(std::fs::read_link(&link).unwrap(), Path::new("/nix/store/00-sw"));
         drop_unmounted(&root).unwrap();
         assert!(link.symlink_metadata().is_err());
         keep(&root, Path::new("/nix/store/00-sw/usr.erofs")).unwrap();

@@ -96,9 +96,7 @@ pub fn observe(root: &Root) -> io::Result<ObservedWrappers> {
     let current = link.and_then(|link| link.to_str().map(str::to_owned));
     let mounted = if root.is_machine() {
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-        mounts
-            .lines()
-            .any(|line| line.split(' ').nth(4) == Some(WRAPPERS))
+        mounts.lines().any(|line| line.split(' ').nth(4) == Some(WRAPPERS))
     } else {
         true
     };
@@ -106,27 +104,13 @@ pub fn observe(root: &Root) -> io::Result<ObservedWrappers> {
 }
 
 /// Plans the wrappers; owners are looked up among the accounts as they will be.
-pub fn plan_wrappers(
-    wrappers: &[Wrapper],
-    accounts: &AccountsPlan,
-    observed: &ObservedWrappers,
-) -> WrappersPlan {
-    let directory = if observed.current.as_deref() == Some("a") {
-        "b"
-    } else {
-        "a"
-    };
-    let mut plan = WrappersPlan {
-        directory: directory.to_owned(),
-        mount: !observed.mounted,
-        ..Default::default()
-    };
+pub fn plan_wrappers(wrappers: &[Wrapper], accounts: &AccountsPlan, observed: &ObservedWrappers) -> WrappersPlan {
+    let directory = if observed.current.as_deref() == Some("a") { "b" } else { "a" };
+    let mut plan = WrappersPlan { directory: directory.to_owned(), mount: !observed.mounted, ..Default::default() };
     for wrapper in wrappers {
         match plan_wrapper(wrapper, accounts) {
             Ok(step) => plan.steps.push(step),
-            Err(reason) => plan
-                .warnings
-                .push(format!("wrapper `{}` is left out: {reason}", wrapper.name)),
+            Err(reason) => plan.warnings.push(format!("wrapper `{}` is left out: {reason}", wrapper.name)),
         }
     }
     plan
@@ -136,26 +120,15 @@ fn plan_wrapper(wrapper: &Wrapper, accounts: &AccountsPlan) -> Result<WrapperSte
     if wrapper.name.is_empty() || wrapper.name.contains('/') || wrapper.name.starts_with('.') {
         return Err("its name is no file name".to_owned());
     }
-    let uid = accounts
-        .uid(&wrapper.owner)
-        .ok_or_else(|| format!("there is no user `{}`", wrapper.owner))?;
-    let gid = accounts
-        .gid(&wrapper.group)
-        .ok_or_else(|| format!("there is no group `{}`", wrapper.group))?;
-    let permissions = parse_permissions(&wrapper.permissions).ok_or_else(|| {
-        format!(
-            "`{}` are no permissions such as `u+rx,g+x,o+x`",
-            wrapper.permissions
-        )
-    })?;
+    let uid = accounts.uid(&wrapper.owner).ok_or_else(|| format!("there is no user `{}`", wrapper.owner))?;
+    let gid = accounts.gid(&wrapper.group).ok_or_else(|| format!("there is no group `{}`", wrapper.group))?;
+    let permissions = parse_permissions(&wrapper.permissions)
+        .ok_or_else(|| format!("`{}` are no permissions such as `u+rx,g+x,o+x`", wrapper.permissions))?;
     let attribute = if wrapper.capabilities.trim().is_empty() {
         None
     } else {
         let attribute = capabilities::attribute(&wrapper.capabilities);
-        Some(
-            attribute
-                .ok_or_else(|| format!("`{}` are no file capabilities", wrapper.capabilities))?,
-        )
+        Some(attribute.ok_or_else(|| format!("`{}` are no file capabilities", wrapper.capabilities))?)
     };
     let special = if wrapper.setuid { 0o4000 } else { 0 } | if wrapper.setgid { 0o2000 } else { 0 };
     Ok(WrapperStep {
@@ -229,33 +202,24 @@ fn make_wrapper(root: &Root, directory: &Path, step: &WrapperStep) -> io::Result
     let program = fs::read(root.resolve(&step.source)?)?;
     let path = directory.join(&step.name);
     // Without permissions until the capabilities are on it.
-    let closed = Ownership {
-        mode: 0,
-        uid: step.uid,
-        gid: step.gid,
-    };
+    let closed = Ownership { mode: 0, uid: step.uid, gid: step.gid };
     replace_file(&path, &program, closed, Durability::Volatile)?;
     if let Some(attribute) = &step.attribute {
-        rustix::fs::lsetxattr(
-            &path,
-            "security.capability",
-            attribute,
-            rustix::fs::XattrFlags::empty(),
-        )
-        .map_err(|error| {
-            io::Error::new(
-                io::Error::from(error).kind(),
-                format!("failed to set capabilities of `{}`", path.display()),
-            )
-        })?;
+        rustix::fs::lsetxattr(&path, "security.capability", attribute, rustix::fs::XattrFlags::empty()).map_err(
+            |error| {
+                io::Error::new(
+                    io::Error::from(error).kind(),
+                    format!("failed to set capabilities of `{}`", path.display()),
+                )
+            },
+        )?;
     }
     fs::set_permissions(&path, std::fs::Permissions::from_mode(step.mode.0))
 }
 
 fn mount_tmpfs(base: &Path) -> io::Result<()> {
     let flags = syscalls::mount::MountFlags::MS_NODEV;
-    syscalls::mount::mount(Path::new("tmpfs"), base, "tmpfs", flags, "mode=0755")
-        .map_err(io::Error::other)
+    syscalls::mount::mount(Path::new("tmpfs"), base, "tmpfs", flags, "mode=0755").map_err(io::Error::other)
 }
 
 fn default_permissions() -> String {

@@ -1,9 +1,6 @@
 //! `<toplevel>/init` as PID 1 of namespaces of its own, in a root with this machine's /usr and a stand-in for systemd that
 //! says what it finds. Needs root privileges, `unshare` and `mount` (Debian: util-linux, mount).
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests are no #[test] functions themselves"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are no #[test] functions themselves")]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
@@ -45,26 +42,16 @@ fn init_activates_and_becomes_systemd() {
         std::fs::create_dir_all(root.path(path)).unwrap();
     }
     let top = toplevel(&root, "1", ACTIVATION, MANIFEST, ACCOUNTS);
-    std::fs::copy(
-        env!("CARGO_BIN_EXE_activate"),
-        root.path("/nix/runtime/activate"),
-    )
-    .unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_activate"), root.path("/nix/runtime/activate")).unwrap();
     symlink("/nix/runtime/activate", root.path(&top).join("init")).unwrap();
     // The test's program may be dynamic; on a machine it is static and needs none of these links yet.
     for name in ["bin", "sbin", "lib", "lib64"] {
         symlink(format!("usr/{name}"), root.path("/").join(name)).unwrap();
     }
     std::fs::write(root.path("/stand-in"), STAND_IN).unwrap();
-    std::fs::set_permissions(
-        root.path("/stand-in"),
-        std::fs::Permissions::from_mode(0o755),
-    )
-    .unwrap();
+    std::fs::set_permissions(root.path("/stand-in"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let output = Command::new("unshare")
-        .args([
-            "--mount", "--uts", "--ipc", "--pid", "--fork", "--", "sh", "-c", STAGE_ONE, "sh",
-        ])
+        .args(["--mount", "--uts", "--ipc", "--pid", "--fork", "--", "sh", "-c", STAGE_ONE, "sh"])
         .arg(directory.path())
         .arg(&top)
         .output()

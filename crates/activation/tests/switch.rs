@@ -1,9 +1,6 @@
 //! Whole switches below a temporary root, with a service manager that records what it is asked. Needs root privileges, as
 //! activation does.
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests are no #[test] functions themselves"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are no #[test] functions themselves")]
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,21 +22,12 @@ struct Recorder {
 
 impl Recorder {
     fn running(names: &[&str]) -> Self {
-        let states = names
-            .iter()
-            .map(|name| ((*name).to_owned(), "active".to_owned()))
-            .collect();
-        Self {
-            states,
-            ..Self::default()
-        }
+        let states = names.iter().map(|name| ((*name).to_owned(), "active".to_owned())).collect();
+        Self { states, ..Self::default() }
     }
 
     fn record(&mut self, call: String) {
-        let current = self
-            .current
-            .as_ref()
-            .and_then(|link| std::fs::read_link(link).ok());
+        let current = self.current.as_ref().and_then(|link| std::fs::read_link(link).ok());
         let generation = current.map_or(String::new(), |path| format!(" in {}", path.display()));
         self.calls.push(format!("{call}{generation}"));
     }
@@ -98,7 +86,8 @@ struct Machine {
     root: Root,
 }
 
-const ACCOUNTS: &str = r#"{"users":[{"name":"root","uid":0,"group":"root","home":"/root"}],"groups":[{"name":"root","gid":0}]}"#;
+const ACCOUNTS: &str =
+    r#"{"users":[{"name":"root","uid":0,"group":"root","home":"/root"}],"groups":[{"name":"root","gid":0}]}"#;
 const MORE_ACCOUNTS: &str = r#"{"users":[{"name":"root","uid":0,"group":"root","home":"/root"},
     {"name":"new","uid":1001,"group":"root","home":"/home/new"}],"groups":[{"name":"root","gid":0}]}"#;
 
@@ -106,10 +95,7 @@ impl Machine {
     /// A machine that runs generation `1` with the given units, each wanted by multi-user.target.
     fn booted(units: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let machine = Self {
-            root: Root::at(directory.path()),
-            _directory: directory,
-        };
+        let machine = Self { root: Root::at(directory.path()), _directory: directory };
         std::fs::create_dir_all(machine.root.path("/usr/bin")).unwrap();
         let top = machine.generation("1", units, ACCOUNTS);
         let report = activation::boot::activate_for_boot(&machine.root, Path::new(&top));
@@ -126,31 +112,19 @@ impl Machine {
         let target = [("multi-user.target", "[Unit]\n")];
         for (unit, text) in units.iter().chain(&target) {
             std::fs::write(units_directory.join(unit), text).unwrap();
-            entries.push(format!(
-                r#"{{"path":"systemd/system/{unit}","kind":"copy"}}"#
-            ));
+            entries.push(format!(r#"{{"path":"systemd/system/{unit}","kind":"copy"}}"#));
             if *unit != "multi-user.target" {
                 symlink(format!("../{unit}"), wants.join(unit)).unwrap();
                 let path = format!("systemd/system/multi-user.target.wants/{unit}");
-                entries.push(format!(
-                    r#"{{"path":"{path}","kind":"link","target":"../{unit}"}}"#
-                ));
+                entries.push(format!(r#"{{"path":"{path}","kind":"link","target":"../{unit}"}}"#));
             }
         }
-        std::fs::write(
-            etc.join("manifest.json"),
-            format!(r#"{{"entries":[{}]}}"#, entries.join(",")),
-        )
-        .unwrap();
+        std::fs::write(etc.join("manifest.json"), format!(r#"{{"entries":[{}]}}"#, entries.join(","))).unwrap();
         std::fs::write(etc.join("accounts.json"), accounts).unwrap();
         let top = self.root.path(format!("/nix/store/{name}-top"));
         std::fs::create_dir_all(&top).unwrap();
         std::fs::create_dir_all(self.root.path(format!("/nix/store/{name}-sw"))).unwrap();
-        std::fs::write(
-            top.join("activation.json"),
-            r#"{"version":1,"hostName":"machine"}"#,
-        )
-        .unwrap();
+        std::fs::write(top.join("activation.json"), r#"{"version":1,"hostName":"machine"}"#).unwrap();
         symlink(format!("/nix/store/{name}-etc/etc"), top.join("etc")).unwrap();
         symlink(format!("/nix/store/{name}-sw"), top.join("sw")).unwrap();
         format!("/nix/store/{name}-top")
@@ -158,10 +132,7 @@ impl Machine {
 
     fn recorder(&self, units: &[&str]) -> Recorder {
         let current = Some(self.root.path("/run/current-system"));
-        Recorder {
-            current,
-            ..Recorder::running(&[&["multi-user.target"], units].concat())
-        }
+        Recorder { current, ..Recorder::running(&[&["multi-user.target"], units].concat()) }
     }
 
     fn plan(&self, top: &str, manager: &mut Recorder) -> SwitchPlan {
@@ -178,16 +149,8 @@ const B: &str = "[Service]\nExecStart=/bin/b\n";
 
 #[test]
 fn a_switch_goes_in_the_promised_order() {
-    let machine = Machine::booted(&[
-        ("changed.service", A),
-        ("gone.service", A),
-        ("same.service", A),
-    ]);
-    let units = [
-        ("changed.service", B),
-        ("added.service", A),
-        ("same.service", A),
-    ];
+    let machine = Machine::booted(&[("changed.service", A), ("gone.service", A), ("same.service", A)]);
+    let units = [("changed.service", B), ("added.service", A), ("same.service", A)];
     let top = machine.generation("2", &units, MORE_ACCOUNTS);
     let mut manager = machine.recorder(&["changed.service", "gone.service", "same.service"]);
     let plan = machine.plan(&top, &mut manager);
@@ -197,12 +160,7 @@ fn a_switch_goes_in_the_promised_order() {
         Ok(())
     });
     let report = report.unwrap();
-    assert_eq!(
-        (report.exit_code(), entries_written),
-        (0, true),
-        "{:?}",
-        report.failures
-    );
+    assert_eq!((report.exit_code(), entries_written), (0, true), "{:?}", report.failures);
     assert_eq!(
         manager.calls,
         [
@@ -213,12 +171,7 @@ fn a_switch_goes_in_the_promised_order() {
         ]
     );
     assert_eq!(machine.read("/etc/systemd/system/changed.service"), B);
-    assert!(
-        !machine
-            .root
-            .path("/etc/systemd/system/gone.service")
-            .exists()
-    );
+    assert!(!machine.root.path("/etc/systemd/system/gone.service").exists());
     assert!(machine.read("/etc/passwd").contains("new:x:1001:"));
     assert_eq!(
         std::fs::read_link(machine.root.path("/run/booted-system")).unwrap(),
@@ -230,11 +183,7 @@ fn a_switch_goes_in_the_promised_order() {
 #[test]
 fn a_dry_run_says_everything_and_touches_nothing() {
     let machine = Machine::booted(&[("changed.service", A), ("gone.service", A)]);
-    let top = machine.generation(
-        "2",
-        &[("changed.service", B), ("added.service", A)],
-        MORE_ACCOUNTS,
-    );
+    let top = machine.generation("2", &[("changed.service", B), ("added.service", A)], MORE_ACCOUNTS);
     let mut manager = machine.recorder(&["changed.service", "gone.service"]);
     let before = machine.read("/etc/.esker-manifest.json");
     let plan = machine.plan(&top, &mut manager);
@@ -255,10 +204,7 @@ fn a_dry_run_says_everything_and_touches_nothing() {
     assert_eq!(machine.read("/etc/.esker-manifest.json"), before);
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["units"]["steps"][0]["action"], "stop");
-    assert_eq!(
-        json["system"]["accounts"]["changes"][0]["change"],
-        "addUser"
-    );
+    assert_eq!(json["system"]["accounts"]["changes"][0]["change"], "addUser");
 }
 
 #[test]
@@ -272,11 +218,7 @@ fn switching_to_what_runs_touches_no_unit() {
 #[test]
 fn a_rollback_restores_the_earlier_generation() {
     let machine = Machine::booted(&[("a.service", A)]);
-    let top = machine.generation(
-        "2",
-        &[("a.service", B), ("added.service", A)],
-        MORE_ACCOUNTS,
-    );
+    let top = machine.generation("2", &[("a.service", B), ("added.service", A)], MORE_ACCOUNTS);
     let mut manager = machine.recorder(&["a.service"]);
     let mut nothing = || Ok(());
     let plan = machine.plan(&top, &mut manager);
@@ -284,21 +226,10 @@ fn a_rollback_restores_the_earlier_generation() {
     manager.calls.clear();
     let back = machine.plan("/nix/store/1-top", &mut manager);
     apply_switch(&machine.root, &back, &mut manager, &mut nothing).unwrap();
-    assert_eq!(
-        manager.calls[0],
-        "stop a.service added.service in /nix/store/2-top"
-    );
+    assert_eq!(manager.calls[0], "stop a.service added.service in /nix/store/2-top");
     assert_eq!(manager.calls[3], "start a.service in /nix/store/1-top");
-    assert!(
-        !machine
-            .root
-            .path("/etc/systemd/system/added.service")
-            .exists()
-    );
-    assert!(
-        !machine.read("/etc/passwd").contains("new:"),
-        "a declared user goes with its generation"
-    );
+    assert!(!machine.root.path("/etc/systemd/system/added.service").exists());
+    assert!(!machine.read("/etc/passwd").contains("new:"), "a declared user goes with its generation");
 }
 
 #[test]
@@ -306,9 +237,7 @@ fn failed_units_are_reported_with_nixos_exit_code() {
     let machine = Machine::booted(&[]);
     let top = machine.generation("2", &[("broken.service", A)], ACCOUNTS);
     let mut manager = machine.recorder(&[]);
-    manager
-        .states
-        .insert("old-trouble.service".into(), "failed".into());
+    manager.states.insert("old-trouble.service".into(), "failed".into());
     let plan = machine.plan(&top, &mut manager);
     let report = apply_switch(&machine.root, &plan, &mut manager, &mut || Ok(())).unwrap();
     assert_eq!(report.failed_units, ["broken.service"]);
@@ -321,14 +250,8 @@ fn failing_boot_entries_leave_the_machine_alone() {
     let top = machine.generation("2", &[("a.service", B)], ACCOUNTS);
     let mut manager = machine.recorder(&["a.service"]);
     let plan = machine.plan(&top, &mut manager);
-    let error = apply_switch(&machine.root, &plan, &mut manager, &mut || {
-        Err("the ESP is full".into())
-    })
-    .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "failed to write the boot entries; the running system was not touched"
-    );
+    let error = apply_switch(&machine.root, &plan, &mut manager, &mut || Err("the ESP is full".into())).unwrap_err();
+    assert_eq!(error.to_string(), "failed to write the boot entries; the running system was not touched");
     assert_eq!(manager.calls, Vec::<String>::new());
     assert_eq!(machine.read("/etc/systemd/system/a.service"), A);
 }
@@ -338,24 +261,12 @@ fn an_unconfirmed_switch_is_scheduled_to_be_taken_back() {
     let machine = Machine::booted(&[]);
     let top = machine.generation("2", &[], ACCOUNTS);
     let mut manager = machine.recorder(&[]);
-    let command = ["esker", "switch", "--toplevel", "/nix/store/1-top"]
-        .map(OsString::from)
-        .to_vec();
-    let rollback = Some(Rollback {
-        seconds: 60,
-        command,
-    });
+    let command = ["esker", "switch", "--toplevel", "/nix/store/1-top"].map(OsString::from).to_vec();
+    let rollback = Some(Rollback { seconds: 60, command });
     let plan = plan_switch(&machine.root, Path::new(&top), &mut manager, rollback).unwrap();
-    assert!(
-        plan.describe()
-            .starts_with("roll back after 60 seconds unless confirmed\n")
-    );
+    assert!(plan.describe().starts_with("roll back after 60 seconds unless confirmed\n"));
     apply_switch(&machine.root, &plan, &mut manager, &mut || Ok(())).unwrap();
-    assert!(
-        manager.calls[0].starts_with(r#"schedule ["esker", "switch""#),
-        "{:?}",
-        manager.calls
-    );
+    assert!(manager.calls[0].starts_with(r#"schedule ["esker", "switch""#), "{:?}", manager.calls);
 }
 
 #[test]
@@ -364,14 +275,10 @@ fn accounts_changed_between_plan_and_apply_are_not_undone() {
     let top = machine.generation("2", &[], MORE_ACCOUNTS);
     let mut manager = machine.recorder(&[]);
     let plan = machine.plan(&top, &mut manager);
-    let shadow = machine
-        .read("/etc/shadow")
-        .replace("root:!:", "root:$y$meanwhile:");
+    let shadow = machine.read("/etc/shadow").replace("root:!:", "root:$y$meanwhile:");
     std::fs::write(machine.root.path("/etc/shadow"), &shadow).unwrap();
     let report = apply_switch(&machine.root, &plan, &mut manager, &mut || Ok(())).unwrap();
     assert_eq!(report.exit_code(), 2);
-    assert!(
-        format!("{:?}", report.failures).contains("somebody changed the account files meanwhile")
-    );
+    assert!(format!("{:?}", report.failures).contains("somebody changed the account files meanwhile"));
     assert_eq!(machine.read("/etc/shadow"), shadow);
 }

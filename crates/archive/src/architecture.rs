@@ -33,9 +33,7 @@ impl Architecture {
 
     /// Finds an architecture by either spelling.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|architecture| name == architecture.debian() || name == architecture.system())
+        Self::ALL.into_iter().find(|architecture| name == architecture.debian() || name == architecture.system())
     }
 }
 

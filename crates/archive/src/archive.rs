@@ -69,12 +69,7 @@ pub struct Archive {
 impl Archive {
     /// Opens the archive that `lock` pins, with `directory` for what it keeps. Nothing is read or fetched yet.
     pub fn open(directory: &Path, lock: Lock, fetcher: Arc<dyn Fetcher>) -> Self {
-        Self {
-            directory: directory.to_owned(),
-            lock,
-            fetcher,
-            indices: Mutex::default(),
-        }
+        Self { directory: directory.to_owned(), lock, fetcher, indices: Mutex::default() }
     }
 
     /// The lock.
@@ -110,11 +105,7 @@ impl Archive {
 
     /// Runs `read` on an architecture's index; when a part of it turns out to be damaged, makes the index anew and runs it
     /// once more.
-    pub fn with_index<T, E>(
-        &self,
-        architecture: Architecture,
-        read: impl Fn(&Index) -> Result<T, E>,
-    ) -> Result<T, E>
+    pub fn with_index<T, E>(&self, architecture: Architecture, read: impl Fn(&Index) -> Result<T, E>) -> Result<T, E>
     where
         E: From<ArchiveError> + AsIndexError,
     {
@@ -131,11 +122,7 @@ impl Archive {
     }
 
     /// The newest version of a package, or `None` when there is none of that name.
-    pub fn candidate(
-        &self,
-        name: &str,
-        architecture: Architecture,
-    ) -> Result<Option<Package>, ArchiveError> {
+    pub fn candidate(&self, name: &str, architecture: Architecture) -> Result<Option<Package>, ArchiveError> {
         self.with_index(architecture, |index| match index.versions(name).first() {
             Some(&id) => Ok(Some(index.package(id)?)),
             None => Ok(None),
@@ -144,19 +131,11 @@ impl Archive {
 
     /// All package names of an architecture, sorted.
     pub fn names(&self, architecture: Architecture) -> Result<Vec<String>, ArchiveError> {
-        Ok(self
-            .index(architecture)?
-            .names()
-            .map(str::to_owned)
-            .collect())
+        Ok(self.index(architecture)?.names().map(str::to_owned).collect())
     }
 
     /// Packages whose name or summary holds every word; see [`crate::search::search`].
-    pub fn search(
-        &self,
-        words: &[&str],
-        architecture: Architecture,
-    ) -> Result<Vec<Found>, ArchiveError> {
+    pub fn search(&self, words: &[&str], architecture: Architecture) -> Result<Vec<Found>, ArchiveError> {
         self.with_index(architecture, |index| Ok(search(index, words)?))
     }
 
@@ -172,10 +151,7 @@ impl Archive {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), ArchiveError> {
         let directory = self.directory.join("debs");
-        std::fs::create_dir_all(&directory).map_err(|source| ArchiveError::File {
-            path: directory,
-            source,
-        })?;
+        std::fs::create_dir_all(&directory).map_err(|source| ArchiveError::File { path: directory, source })?;
         let downloads: Vec<Download> = packages
             .into_iter()
             .map(|package| Download {
@@ -193,15 +169,10 @@ impl Archive {
         let mut hasher = Sha256::new();
         hasher.update(INDEX_FORMAT);
         for (suite, index) in self.lock.indices(architecture) {
-            hasher.update(format!(
-                "{} {} {}\n",
-                suite.name, suite.mirror, index.sha256
-            ));
+            hasher.update(format!("{} {} {}\n", suite.name, suite.mirror, index.sha256));
         }
         let key = hex(&hasher.finalize()[..16]);
-        self.directory
-            .join("index")
-            .join(format!("{key}-{architecture}"))
+        self.directory.join("index").join(format!("{key}-{architecture}"))
     }
 
     /// Makes the index file: fetches what is missing, decompresses, sorts, and puts it in place whole.
@@ -211,73 +182,46 @@ impl Archive {
             return Err(ArchiveError::NotLocked { architecture });
         }
         self.fetch_indices(&locked)?;
-        let texts = locked
-            .iter()
-            .map(|(_, index)| self.read_index(index))
-            .collect::<Result<Vec<_>, _>>()?;
+        let texts = locked.iter().map(|(_, index)| self.read_index(index)).collect::<Result<Vec<_>, _>>()?;
         let sources: Vec<Source<'_>> = locked
             .iter()
             .zip(&texts)
-            .map(|((suite, _), text)| Source {
-                suite: &suite.name,
-                mirror: suite.mirror,
-                text,
-            })
+            .map(|((suite, _), text)| Source { suite: &suite.name, mirror: suite.mirror, text })
             .collect();
         let bytes = build_index(architecture, &sources)?;
-        write_atomically(path, &bytes).map_err(|source| ArchiveError::File {
-            path: path.to_owned(),
-            source,
-        })
+        write_atomically(path, &bytes).map_err(|source| ArchiveError::File { path: path.to_owned(), source })
     }
 
     /// By hash first, as that also works when the suite has moved on; by name for mirrors that have no `by-hash`.
     fn fetch_indices(&self, locked: &[(&LockedSuite, &LockedIndex)]) -> Result<(), ArchiveError> {
         let directory = self.directory.join("by-hash");
-        std::fs::create_dir_all(&directory).map_err(|source| ArchiveError::File {
-            path: directory.clone(),
-            source,
-        })?;
-        let downloads =
-            |url: fn(&LockedSuite, &LockedIndex) -> crate::mirror::MirrorUrl| -> Vec<Download> {
-                let download = |&(suite, index): &(&LockedSuite, &LockedIndex)| Download {
-                    label: format!(
-                        "package index of {}/{} for {}",
-                        suite.name, index.component, index.architecture
-                    ),
-                    url: url(suite, index),
-                    sha256: Some(index.sha256.clone()),
-                    size: Some(index.size),
-                    target: directory.join(&index.sha256),
-                };
-                locked.iter().map(download).collect()
+        std::fs::create_dir_all(&directory).map_err(|source| ArchiveError::File { path: directory.clone(), source })?;
+        let downloads = |url: fn(&LockedSuite, &LockedIndex) -> crate::mirror::MirrorUrl| -> Vec<Download> {
+            let download = |&(suite, index): &(&LockedSuite, &LockedIndex)| Download {
+                label: format!("package index of {}/{} for {}", suite.name, index.component, index.architecture),
+                url: url(suite, index),
+                sha256: Some(index.sha256.clone()),
+                size: Some(index.size),
+                target: directory.join(&index.sha256),
             };
-        match self
-            .fetcher
-            .fetch(&downloads(LockedSuite::by_hash_url), &mut |_| {})
-        {
-            Err(FetchError::Downloads { .. }) => Ok(self
-                .fetcher
-                .fetch(&downloads(LockedSuite::url), &mut |_| {})?),
+            locked.iter().map(download).collect()
+        };
+        match self.fetcher.fetch(&downloads(LockedSuite::by_hash_url), &mut |_| {}) {
+            Err(FetchError::Downloads { .. }) => Ok(self.fetcher.fetch(&downloads(LockedSuite::url), &mut |_| {})?),
             result => Ok(result?),
         }
     }
 
     fn read_index(&self, index: &LockedIndex) -> Result<String, ArchiveError> {
         let path = self.directory.join("by-hash").join(&index.sha256);
-        let file = std::fs::File::open(&path).map_err(|source| ArchiveError::File {
-            path: path.clone(),
-            source,
-        })?;
+        let file = std::fs::File::open(&path).map_err(|source| ArchiveError::File { path: path.clone(), source })?;
         let mut text = String::new();
         let mut decoder: Box<dyn Read> = if index.path.ends_with(".xz") {
             Box::new(liblzma::read::XzDecoder::new_multi_decoder(file))
         } else {
             Box::new(file)
         };
-        decoder
-            .read_to_string(&mut text)
-            .map_err(|source| ArchiveError::Decompress { path, source })?;
+        decoder.read_to_string(&mut text).map_err(|source| ArchiveError::Decompress { path, source })?;
         Ok(text)
     }
 }
@@ -303,8 +247,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()>
     std::fs::create_dir_all(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     // Temporary files are private; this one is nobody's secret.
-    file.as_file()
-        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

@@ -56,16 +56,10 @@ pub struct Changes {
 /// Compares two sets of packages, each with every name at most once.
 pub fn compare(old: &[SolvedPackage], new: &[SolvedPackage]) -> Changes {
     let by_name = |packages: &[SolvedPackage]| {
-        packages
-            .iter()
-            .map(|package| (package.name.clone(), package.clone()))
-            .collect::<BTreeMap<_, _>>()
+        packages.iter().map(|package| (package.name.clone(), package.clone())).collect::<BTreeMap<_, _>>()
     };
     let (before, after) = (by_name(old), by_name(new));
-    let presence = |package: &SolvedPackage| Presence {
-        name: package.name.clone(),
-        version: package.version.clone(),
-    };
+    let presence = |package: &SolvedPackage| Presence { name: package.name.clone(), version: package.version.clone() };
     let mut changes = Changes::default();
     for (name, package) in &after {
         let Some(previous) = before.get(name) else {
@@ -89,11 +83,8 @@ pub fn compare(old: &[SolvedPackage], new: &[SolvedPackage]) -> Changes {
             Ordering::Equal => changes.rebuilt.push(presence(package)),
         }
     }
-    changes.removed = before
-        .iter()
-        .filter(|(name, _)| !after.contains_key(*name))
-        .map(|(_, package)| presence(package))
-        .collect();
+    changes.removed =
+        before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(_, package)| presence(package)).collect();
     // Stable, so that names stay sorted within each half.
     changes.upgraded.sort_by_key(|change| !change.security);
     changes
@@ -111,19 +102,12 @@ impl Changes {
             return "no package changes\n".to_owned();
         }
         let mut text = String::new();
-        let (security, other): (Vec<_>, Vec<_>) =
-            self.upgraded.iter().partition(|change| change.security);
+        let (security, other): (Vec<_>, Vec<_>) = self.upgraded.iter().partition(|change| change.security);
         let shown = |changes: &[&VersionChange]| {
-            changes
-                .iter()
-                .map(|change| format!("{} {} → {}", change.name, change.old, change.new))
-                .collect()
+            changes.iter().map(|change| format!("{} {} → {}", change.name, change.old, change.new)).collect()
         };
         let present = |packages: &[Presence]| {
-            packages
-                .iter()
-                .map(|package| format!("{} {}", package.name, package.version))
-                .collect()
+            packages.iter().map(|package| format!("{} {}", package.name, package.version)).collect()
         };
         let downgraded: Vec<_> = self.downgraded.iter().collect();
         let sections: [(&str, Vec<String>); 6] = [
@@ -197,9 +181,6 @@ mod tests {
     #[test]
     fn equal_solutions_change_nothing() {
         let packages = [package("bash", "5.2-1", false)];
-        assert_eq!(
-            compare(&packages, &packages).describe(),
-            "no package changes\n"
-        );
+        assert_eq!(compare(&packages, &packages).describe(), "no package changes\n");
     }
 }

@@ -98,10 +98,7 @@ pub struct Package {
 impl Package {
     /// Where the .deb is.
     pub fn url(&self) -> MirrorUrl {
-        MirrorUrl {
-            mirror: self.mirror,
-            path: self.filename.clone(),
-        }
+        MirrorUrl { mirror: self.mirror, path: self.filename.clone() }
     }
 
     /// The text fields in the order of the file format.
@@ -187,13 +184,8 @@ pub struct Index {
 impl Index {
     /// Opens an index file and checks its front section. Errors when it cannot be read or is damaged.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
-        let read = |source| IndexError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let corrupt = || IndexError::Corrupt {
-            path: path.to_owned(),
-        };
+        let read = |source| IndexError::Read { path: path.to_owned(), source };
+        let corrupt = || IndexError::Corrupt { path: path.to_owned() };
         let file = File::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         let mut header = [0; HEADER_BYTES];
@@ -202,23 +194,15 @@ impl Index {
         }
         file.read_exact_at(&mut header, 0).map_err(read)?;
         let (layout, sum) = Layout::of_header(&header).ok_or_else(corrupt)?;
-        if layout.summaries.0 + layout.summaries.1 as u64 != length
-            || (HEADER_BYTES + layout.end) as u64 > length
-        {
+        if layout.summaries.0 + layout.summaries.1 as u64 != length || (HEADER_BYTES + layout.end) as u64 > length {
             return Err(corrupt());
         }
         let mut front = vec![0; layout.end];
-        file.read_exact_at(&mut front, HEADER_BYTES as u64)
-            .map_err(read)?;
+        file.read_exact_at(&mut front, HEADER_BYTES as u64).map_err(read)?;
         if checksum(&front) != sum {
             return Err(corrupt());
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            front,
-            layout,
-        })
+        Ok(Self { path: path.to_owned(), file, front, layout })
     }
 
     /// How many packages it holds, all versions counted.
@@ -240,30 +224,21 @@ impl Index {
 
     /// All versions of a package, newest first; empty when there is no package of that name.
     pub fn versions(&self, name: &str) -> Vec<PackageId> {
-        self.find(name)
-            .map_or_else(Vec::new, |name| self.versions_of(name))
+        self.find(name).map_or_else(Vec::new, |name| self.versions_of(name))
     }
 
     /// Who provides a name, the most needed first, with the version provided if any.
     pub fn providers(&self, name: &str) -> Vec<(PackageId, Option<&str>)> {
-        self.find(name)
-            .map_or_else(Vec::new, |name| self.providers_of(name))
+        self.find(name).map_or_else(Vec::new, |name| self.providers_of(name))
     }
 
     /// Reads a package. Errors when the file cannot be read or the package's part of it is damaged.
     pub fn package(&self, id: PackageId) -> Result<Package, IndexError> {
         let block = self.range(self.layout.blocks, id.0 as usize);
         let mut bytes = vec![0; block.len()];
-        let read = |source| IndexError::Read {
-            path: self.path.clone(),
-            source,
-        };
-        self.file
-            .read_exact_at(&mut bytes, block.start as u64)
-            .map_err(read)?;
-        read_block(&bytes).ok_or_else(|| IndexError::Corrupt {
-            path: self.path.clone(),
-        })
+        let read = |source| IndexError::Read { path: self.path.clone(), source };
+        self.file.read_exact_at(&mut bytes, block.start as u64).map_err(read)?;
+        read_block(&bytes).ok_or_else(|| IndexError::Corrupt { path: self.path.clone() })
     }
 
     /// Every package name with its summary, sorted by name: lines of `name TAB summary`.
@@ -272,22 +247,13 @@ impl Index {
         let mut bytes = vec![0; length];
         self.file
             .read_exact_at(&mut bytes, offset)
-            .map_err(|source| IndexError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
-        String::from_utf8(bytes).map_err(|_| IndexError::Corrupt {
-            path: self.path.clone(),
-        })
+            .map_err(|source| IndexError::Read { path: self.path.clone(), source })?;
+        String::from_utf8(bytes).map_err(|_| IndexError::Corrupt { path: self.path.clone() })
     }
 
     /// The names of packages that are essential in their newest version, sorted.
     pub fn essential_names(&self) -> impl Iterator<Item = &str> {
-        self.text(
-            self.layout.essential_text,
-            0..self.layout.end - self.layout.essential_text,
-        )
-        .lines()
+        self.text(self.layout.essential_text, 0..self.layout.end - self.layout.essential_text).lines()
     }
 
     /// How many names it knows, real and provided.
@@ -318,15 +284,8 @@ impl Index {
         let version_end = |position: usize| self.number(self.layout.provides + 8 * position + 4);
         self.range(self.layout.first_provides, name.0 as usize)
             .map(|position| {
-                let id = PackageId(
-                    u32::try_from(self.number(self.layout.provides + 8 * position))
-                        .unwrap_or(u32::MAX),
-                );
-                let start = if position == 0 {
-                    0
-                } else {
-                    version_end(position - 1)
-                };
+                let id = PackageId(u32::try_from(self.number(self.layout.provides + 8 * position)).unwrap_or(u32::MAX));
+                let start = if position == 0 { 0 } else { version_end(position - 1) };
                 let version = self.text(self.layout.versions_text, start..version_end(position));
                 (id, (!version.is_empty()).then_some(version))
             })
@@ -350,10 +309,7 @@ impl Index {
     }
 
     fn text(&self, base: usize, range: std::ops::Range<usize>) -> &str {
-        let bytes = self
-            .front
-            .get(base + range.start..base + range.end)
-            .unwrap_or_default();
+        let bytes = self.front.get(base + range.start..base + range.end).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 }

@@ -26,6 +26,4 @@ pub use index::{Index, Package, PackageId};
 pub use lock::Lock;
 pub use mirror::{MirrorName, MirrorUrl};
 pub use snapshot::{Expiry, Update, update_lock};
-pub use solver::{
-    Essential, Recommends, Request, Root, Solution, SolveError, SolvedPackage, solve,
-};
+pub use solver::{Essential, Recommends, Request, Root, Solution, SolveError, SolvedPackage, solve};

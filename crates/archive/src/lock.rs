@@ -29,14 +29,10 @@ pub enum LockError {
         source: std::io::Error,
     },
     /// It is no TOML, or not a lock's.
-    #[error(
-        "the lock is malformed; restore it from version control, or delete it and run `esker lock`"
-    )]
+    #[error("the lock is malformed; restore it from version control, or delete it and run `esker lock`")]
     Syntax(#[source] Box<toml::de::Error>),
     /// A later version of Esker wrote it.
-    #[error(
-        "the lock has format {found}, and this version of Esker reads {FORMAT}; use a newer Esker"
-    )]
+    #[error("the lock has format {found}, and this version of Esker reads {FORMAT}; use a newer Esker")]
     Format {
         /// The format it says it has.
         found: u32,
@@ -105,18 +101,12 @@ pub struct LockedIndex {
 impl Lock {
     /// A lock of these suites.
     pub fn new(suites: Vec<LockedSuite>) -> Self {
-        Self {
-            version: FORMAT,
-            suites,
-        }
+        Self { version: FORMAT, suites }
     }
 
     /// Reads and parses a lock.
     pub fn load(path: &Path) -> Result<Self, LockError> {
-        let text = std::fs::read_to_string(path).map_err(|source| LockError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
         Self::parse(&text)
     }
 
@@ -159,10 +149,7 @@ impl Lock {
     }
 
     /// The indices of one architecture, in the lock's order.
-    pub fn indices(
-        &self,
-        architecture: Architecture,
-    ) -> impl Iterator<Item = (&LockedSuite, &LockedIndex)> {
+    pub fn indices(&self, architecture: Architecture) -> impl Iterator<Item = (&LockedSuite, &LockedIndex)> {
         self.suites.iter().flat_map(move |suite| {
             suite
                 .indices
@@ -176,41 +163,24 @@ impl Lock {
 impl LockedSuite {
     /// Where one of its indices is found by name.
     pub fn url(&self, index: &LockedIndex) -> MirrorUrl {
-        MirrorUrl {
-            mirror: self.mirror,
-            path: format!("dists/{}/{}", self.name, index.path),
-        }
+        MirrorUrl { mirror: self.mirror, path: format!("dists/{}/{}", self.name, index.path) }
     }
 
     /// Where one of its indices is found by hash, also for some time after the suite moved on.
     pub fn by_hash_url(&self, index: &LockedIndex) -> MirrorUrl {
-        let directory = index
-            .path
-            .rsplit_once('/')
-            .map_or("", |(directory, _)| directory);
+        let directory = index.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         MirrorUrl {
             mirror: self.mirror,
-            path: format!(
-                "dists/{}/{directory}/by-hash/SHA256/{}",
-                self.name, index.sha256
-            ),
+            path: format!("dists/{}/{directory}/by-hash/SHA256/{}", self.name, index.sha256),
         }
     }
 
     /// These values become parts of file names and addresses.
     fn check(&self) -> Result<(), LockError> {
-        let fail = |field, value: &str| {
-            Err(LockError::Value {
-                suite: self.name.clone(),
-                field,
-                value: value.to_owned(),
-            })
-        };
+        let fail =
+            |field, value: &str| Err(LockError::Value { suite: self.name.clone(), field, value: value.to_owned() });
         let is_hash = |text: &str| {
-            text.len() == 64
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+            text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         };
         let is_path = |text: &str| text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !is_path(&self.name) {
@@ -231,21 +201,14 @@ impl LockedSuite {
     }
 
     fn to_toml(&self) -> String {
-        let mut text = format!(
-            "\n[[suite]]\nname = \"{}\"\nmirror = \"{}\"\n",
-            self.name, self.mirror
-        );
+        let mut text = format!("\n[[suite]]\nname = \"{}\"\nmirror = \"{}\"\n", self.name, self.mirror);
         let mut field = |name: &str, value: &str| {
             // TOML's basic strings escape as JSON's do.
             text += &format!("{name} = {}\n", serde_json::Value::from(value));
         };
-        self.release
-            .iter()
-            .for_each(|release| field("release", release));
+        self.release.iter().for_each(|release| field("release", release));
         field("date", &self.date);
-        self.valid_until
-            .iter()
-            .for_each(|date| field("valid-until", date));
+        self.valid_until.iter().for_each(|date| field("valid-until", date));
         field("in-release-sha256", &self.in_release_sha256);
         if self.indices.is_empty() {
             return text + "index = []\n";
@@ -264,13 +227,11 @@ impl LockedSuite {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing into a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -299,12 +260,7 @@ mod tests {
     fn round_trips() {
         let lock = example();
         assert_eq!(Lock::parse(&lock.to_toml()).unwrap(), lock);
-        assert_eq!(
-            lock.key(),
-            Lock::parse(&format!("# other\n{}", lock.to_toml()))
-                .unwrap()
-                .key()
-        );
+        assert_eq!(lock.key(), Lock::parse(&format!("# other\n{}", lock.to_toml())).unwrap().key());
         let mut other = lock.clone();
         other.suites[0].indices[0].size = 13;
         assert_ne!(lock.key(), other.key());
@@ -314,16 +270,10 @@ mod tests {
     fn finds_indices_by_name_and_by_hash() {
         let lock = example();
         let (suite, index) = lock.indices(Architecture::Amd64).next().unwrap();
-        assert_eq!(
-            suite.url(index).to_string(),
-            "mirror://debian/dists/trixie/main/binary-amd64/Packages.xz"
-        );
+        assert_eq!(suite.url(index).to_string(), "mirror://debian/dists/trixie/main/binary-amd64/Packages.xz");
         assert_eq!(
             suite.by_hash_url(index).to_string(),
-            format!(
-                "mirror://debian/dists/trixie/main/binary-amd64/by-hash/SHA256/{}",
-                "b".repeat(64)
-            )
+            format!("mirror://debian/dists/trixie/main/binary-amd64/by-hash/SHA256/{}", "b".repeat(64))
         );
         assert_eq!(lock.indices(Architecture::Arm64).count(), 0);
     }
@@ -341,9 +291,6 @@ mod tests {
             error(&text.replace(&"b".repeat(64), "../x")),
             "the lock's suite `trixie` has `../x` for the hash of an index"
         );
-        assert!(matches!(
-            Lock::load(Path::new("/nonexistent/esker.lock")),
-            Err(LockError::Read { .. })
-        ));
+        assert!(matches!(Lock::load(Path::new("/nonexistent/esker.lock")), Err(LockError::Read { .. })));
     }
 }

@@ -57,23 +57,12 @@ pub struct MirrorUrl {
 impl MirrorUrl {
     /// Reads `mirror://debian/pool/…`. Errors when the archive is unknown, or the path is empty or climbs with `..`.
     pub fn parse(url: &str) -> Result<Self, MirrorUrlError> {
-        let parsed = url
-            .strip_prefix("mirror://")
-            .and_then(|rest| rest.split_once('/'))
-            .and_then(|(name, path)| {
-                let mirror = MirrorName::ALL
-                    .into_iter()
-                    .find(|mirror| mirror.as_str() == name)?;
-                let clean = !path.is_empty()
-                    && path.split('/').all(|part| !part.is_empty() && part != "..");
-                clean.then(|| Self {
-                    mirror,
-                    path: path.to_owned(),
-                })
-            });
-        parsed.ok_or_else(|| MirrorUrlError {
-            url: url.to_owned(),
-        })
+        let parsed = url.strip_prefix("mirror://").and_then(|rest| rest.split_once('/')).and_then(|(name, path)| {
+            let mirror = MirrorName::ALL.into_iter().find(|mirror| mirror.as_str() == name)?;
+            let clean = !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "..");
+            clean.then(|| Self { mirror, path: path.to_owned() })
+        });
+        parsed.ok_or_else(|| MirrorUrlError { url: url.to_owned() })
     }
 }
 
@@ -89,10 +78,7 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        for url in [
-            "mirror://debian/pool/main/b/bash/bash_5_amd64.deb",
-            "mirror://debian-security/dists/x/InRelease",
-        ] {
+        for url in ["mirror://debian/pool/main/b/bash/bash_5_amd64.deb", "mirror://debian-security/dists/x/InRelease"] {
             assert_eq!(MirrorUrl::parse(url).unwrap().to_string(), url);
         }
     }

@@ -16,11 +16,7 @@ pub struct Found {
 /// Packages whose name or summary holds every word, whatever the case: first those whose name is a word, then those whose
 /// name holds a word, then the others; by name within each. No words find nothing.
 pub fn search(index: &Index, words: &[&str]) -> Result<Vec<Found>, IndexError> {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| word.to_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect();
     if words.is_empty() {
         return Ok(Vec::new());
     }
@@ -28,22 +24,13 @@ pub fn search(index: &Index, words: &[&str]) -> Result<Vec<Found>, IndexError> {
     for line in index.summaries()?.lines() {
         let (name, summary) = line.split_once('\t').unwrap_or((line, ""));
         let lower = summary.to_lowercase();
-        if words
-            .iter()
-            .all(|word| name.contains(word) || lower.contains(word))
-        {
+        if words.iter().all(|word| name.contains(word) || lower.contains(word)) {
             let rank = if words.iter().any(|word| word == name) {
                 0
             } else {
                 1 + u8::from(!words.iter().any(|word| name.contains(word)))
             };
-            found.push((
-                rank,
-                Found {
-                    name: name.to_owned(),
-                    summary: summary.to_owned(),
-                },
-            ));
+            found.push((rank, Found { name: name.to_owned(), summary: summary.to_owned() }));
         }
     }
     // The summaries are sorted by name, and the sort is stable.
@@ -61,19 +48,15 @@ pub fn similar_names(index: &Index, name: &str) -> Vec<String> {
     let mut similar: Vec<(usize, &str)> = Vec::new();
     for candidate in index.names() {
         let distance = edit_distance(name.as_bytes(), candidate.as_bytes(), limit);
-        let extends = candidate.strip_prefix(name).is_some_and(|rest| {
-            rest.starts_with(['-', '.']) || rest.starts_with(|first: char| first.is_ascii_digit())
-        });
+        let extends = candidate
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(['-', '.']) || rest.starts_with(|first: char| first.is_ascii_digit()));
         if let Some(distance) = distance.or(extends.then_some(limit)) {
             similar.push((distance, candidate));
         }
     }
     similar.sort();
-    similar
-        .into_iter()
-        .take(3)
-        .map(|(_, name)| name.to_owned())
-        .collect()
+    similar.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
 /// How many letters must be inserted, removed, replaced or swapped with a neighbour; `None` when more than `limit`.
@@ -86,9 +69,8 @@ fn edit_distance(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {
     for (at, &letter) in left.iter().enumerate() {
         let mut next = vec![at + 1];
         for (position, &other) in right.iter().enumerate() {
-            let mut best = (row[position] + usize::from(letter != other))
-                .min(row[position + 1] + 1)
-                .min(next[position] + 1);
+            let mut best =
+                (row[position] + usize::from(letter != other)).min(row[position + 1] + 1).min(next[position] + 1);
             if at > 0 && position > 0 && letter == right[position - 1] && left[at - 1] == other {
                 best = best.min(before[position - 1] + 1);
             }
@@ -108,8 +90,7 @@ mod tests {
 
     #[test]
     fn distances_count_swaps_once() {
-        let distance =
-            |left: &str, right: &str| edit_distance(left.as_bytes(), right.as_bytes(), 3);
+        let distance = |left: &str, right: &str| edit_distance(left.as_bytes(), right.as_bytes(), 3);
         assert_eq!(distance("nginx", "nginx"), Some(0));
         assert_eq!(distance("ngnix", "nginx"), Some(1));
         assert_eq!(distance("opensh", "openssh"), Some(1));

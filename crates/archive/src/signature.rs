@@ -67,20 +67,11 @@ impl Keyring {
         let (message, _) = CleartextSignedMessage::from_string(in_release)
             .map_err(|error| SignatureError::Unsigned(Box::new(error)))?;
         let text = message.signed_text();
-        if message
-            .signatures()
-            .iter()
-            .any(|signature| self.accepts(signature, text.as_bytes(), now))
-        {
+        if message.signatures().iter().any(|signature| self.accepts(signature, text.as_bytes(), now)) {
             // What was signed has network line endings; the Release file has Unix's.
             return Ok(text.replace("\r\n", "\n"));
         }
-        let signers = message
-            .signatures()
-            .iter()
-            .flat_map(Signature::issuer)
-            .map(ToString::to_string)
-            .collect();
+        let signers = message.signatures().iter().flat_map(Signature::issuer).map(ToString::to_string).collect();
         Err(SignatureError::Untrusted { signers })
     }
 
@@ -95,50 +86,28 @@ impl Keyring {
                     | HashAlgorithm::Sha3_512
             )
         );
-        let kind = matches!(
-            signature.typ(),
-            Some(SignatureType::Text | SignatureType::Binary)
-        );
+        let kind = matches!(signature.typ(), Some(SignatureType::Text | SignatureType::Binary));
         let lifetime = signature.signature_expiration_time();
         let expired = match (signature.created(), lifetime) {
-            (Some(created), Some(lifetime)) => is_past(
-                created.timestamp().saturating_add(lifetime.num_seconds()),
-                now,
-            ),
+            (Some(created), Some(lifetime)) => is_past(created.timestamp().saturating_add(lifetime.num_seconds()), now),
             _ => false,
         };
-        strong
-            && kind
-            && !expired
-            && self
-                .keys
-                .iter()
-                .any(|key| signed_by(key, signature, text, now))
+        strong && kind && !expired && self.keys.iter().any(|key| signed_by(key, signature, text, now))
     }
 }
 
 /// Whether the key, or one of its subkeys that may sign, made the signature.
 fn signed_by(key: &SignedPublicKey, signature: &Signature, text: &[u8], now: u64) -> bool {
-    if !key.details.revocation_signatures.is_empty()
-        || key
-            .expires_at()
-            .is_some_and(|at| is_past(at.timestamp(), now))
+    if !key.details.revocation_signatures.is_empty() || key.expires_at().is_some_and(|at| is_past(at.timestamp(), now))
     {
         return false;
     }
     let by_subkey = key.public_subkeys.iter().any(|subkey| {
-        let revoked = subkey
-            .signatures
-            .iter()
-            .any(|binding| binding.typ() == Some(SignatureType::SubkeyRevocation));
+        let revoked = subkey.signatures.iter().any(|binding| binding.typ() == Some(SignatureType::SubkeyRevocation));
         let may_sign = subkey.signatures.iter().any(|binding| {
-            let end = binding.key_expiration_time().map(|lifetime| {
-                subkey
-                    .key
-                    .created_at()
-                    .timestamp()
-                    .saturating_add(lifetime.num_seconds())
-            });
+            let end = binding
+                .key_expiration_time()
+                .map(|lifetime| subkey.key.created_at().timestamp().saturating_add(lifetime.num_seconds()));
             binding.key_flags().sign() && !end.is_some_and(|end| is_past(end, now))
         });
         may_sign && !revoked && signature.verify(&subkey.key, text).is_ok()

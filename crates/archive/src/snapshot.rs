@@ -72,9 +72,7 @@ pub enum UpdateError {
         found: String,
     },
     /// The mirror stopped, or someone replays an old state.
-    #[error(
-        "the Release file of `{suite}` expired on {valid_until}; the mirror is out of date, try another one"
-    )]
+    #[error("the Release file of `{suite}` expired on {valid_until}; the mirror is out of date, try another one")]
     Expired {
         /// The suite.
         suite: String,
@@ -137,10 +135,7 @@ pub fn update_lock(fetcher: &dyn Fetcher, update: &Update<'_>) -> Result<Lock, U
     let incoming = tempfile::tempdir_in(update.directory).map_err(file_error(update.directory))?;
     let downloads = SUITES.map(|(suite, mirror)| Download {
         label: format!("state of {suite}"),
-        url: MirrorUrl {
-            mirror,
-            path: format!("dists/{suite}/InRelease"),
-        },
+        url: MirrorUrl { mirror, path: format!("dists/{suite}/InRelease") },
         sha256: None,
         size: None,
         target: incoming.path().join(suite),
@@ -149,24 +144,12 @@ pub fn update_lock(fetcher: &dyn Fetcher, update: &Update<'_>) -> Result<Lock, U
     let keyring = Keyring::debian().map_err(UpdateError::Keys)?;
     let mut suites = Vec::new();
     for ((name, mirror), download) in SUITES.into_iter().zip(&downloads) {
-        let text =
-            std::fs::read_to_string(&download.target).map_err(file_error(&download.target))?;
-        let signed =
-            keyring
-                .verify(&text, update.now)
-                .map_err(|source| UpdateError::Signature {
-                    suite: name.to_owned(),
-                    source,
-                })?;
-        let in_release_sha256 =
-            hash_file(&download.target).map_err(file_error(&download.target))?;
-        suites.push(locked_suite(
-            name,
-            mirror,
-            &signed,
-            in_release_sha256,
-            update,
-        )?);
+        let text = std::fs::read_to_string(&download.target).map_err(file_error(&download.target))?;
+        let signed = keyring
+            .verify(&text, update.now)
+            .map_err(|source| UpdateError::Signature { suite: name.to_owned(), source })?;
+        let in_release_sha256 = hash_file(&download.target).map_err(file_error(&download.target))?;
+        suites.push(locked_suite(name, mirror, &signed, in_release_sha256, update)?);
     }
     // Kept, so that a lock's origin can be shown later.
     for (download, suite) in downloads.iter().zip(&suites) {
@@ -185,32 +168,18 @@ fn locked_suite(
     update: &Update<'_>,
 ) -> Result<LockedSuite, UpdateError> {
     let suite = || name.to_owned();
-    let release = Release::parse(signed).map_err(|source| UpdateError::Release {
-        suite: suite(),
-        source,
-    })?;
+    let release = Release::parse(signed).map_err(|source| UpdateError::Release { suite: suite(), source })?;
     if release.codename != name {
-        return Err(UpdateError::Suite {
-            suite: suite(),
-            found: release.codename,
-        });
+        return Err(UpdateError::Suite { suite: suite(), found: release.codename });
     }
-    if let Some(valid_until) = release
-        .valid_until
-        .as_ref()
-        .filter(|date| update.expiry == Expiry::Check && date.unix_seconds() < update.now)
+    if let Some(valid_until) =
+        release.valid_until.as_ref().filter(|date| update.expiry == Expiry::Check && date.unix_seconds() < update.now)
     {
-        return Err(UpdateError::Expired {
-            suite: suite(),
-            valid_until: valid_until.text().to_owned(),
-        });
+        return Err(UpdateError::Expired { suite: suite(), valid_until: valid_until.text().to_owned() });
     }
-    let locked = update
-        .old
-        .and_then(|lock| lock.suites.iter().find(|suite| suite.name == name));
+    let locked = update.old.and_then(|lock| lock.suites.iter().find(|suite| suite.name == name));
     if let Some(locked) = locked.filter(|locked| {
-        ReleaseDate::parse(&locked.date)
-            .is_some_and(|date| date.unix_seconds() > release.date.unix_seconds())
+        ReleaseDate::parse(&locked.date).is_some_and(|date| date.unix_seconds() > release.date.unix_seconds())
     }) {
         return Err(UpdateError::Older {
             suite: suite(),
@@ -222,13 +191,8 @@ fn locked_suite(
     for architecture in Architecture::ALL {
         for component in COMPONENTS {
             let path = format!("{component}/binary-{architecture}/Packages.xz");
-            let file = release
-                .files
-                .get(&path)
-                .ok_or_else(|| UpdateError::NoIndex {
-                    suite: suite(),
-                    path: path.clone(),
-                })?;
+            let file =
+                release.files.get(&path).ok_or_else(|| UpdateError::NoIndex { suite: suite(), path: path.clone() })?;
             indices.push(LockedIndex {
                 architecture: architecture.debian().to_owned(),
                 component: component.to_owned(),

@@ -18,17 +18,13 @@ impl Archive {
     /// Solves a request on this archive.
     pub fn solve(&self, request: &Request) -> Result<Solution, SolveError> {
         let path = self.solution_path(request);
-        if let Some(solution) = std::fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        {
+        if let Some(solution) = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(solution);
         }
         let solution = self.with_index(request.architecture, |index| solve(index, request))?;
         // A struct of texts and numbers always becomes JSON.
         let bytes = serde_json::to_vec(&solution).unwrap_or_default();
-        write_atomically(&path, &bytes)
-            .map_err(|source| SolveError::Archive(ArchiveError::File { path, source }))?;
+        write_atomically(&path, &bytes).map_err(|source| SolveError::Archive(ArchiveError::File { path, source }))?;
         Ok(solution)
     }
 
@@ -41,8 +37,6 @@ impl Archive {
         let mut hasher = Sha256::new();
         hasher.update(format!("{SOLUTION_FORMAT} {}\n", self.lock().key()));
         hasher.update(serde_json::to_vec(&request).unwrap_or_default());
-        self.directory()
-            .join("solutions")
-            .join(format!("{}.json", hex(&hasher.finalize()[..16])))
+        self.directory().join("solutions").join(format!("{}.json", hex(&hasher.finalize()[..16])))
     }
 }

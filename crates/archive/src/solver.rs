@@ -85,10 +85,7 @@ pub struct Request {
     pub exclude: Vec<Root>,
 }
 
-fn architecture_name<S: serde::Serializer>(
-    architecture: &Architecture,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn architecture_name<S: serde::Serializer>(architecture: &Architecture, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(architecture.debian())
 }
 
@@ -122,10 +119,7 @@ pub struct SolvedPackage {
 impl SolvedPackage {
     /// Where the .deb is.
     pub fn url(&self) -> MirrorUrl {
-        MirrorUrl {
-            mirror: self.mirror,
-            path: self.filename.clone(),
-        }
+        MirrorUrl { mirror: self.mirror, path: self.filename.clone() }
     }
 }
 

@@ -85,12 +85,7 @@ impl<'b> Builder<'b> {
     #[must_use]
     pub fn new(store: &'b Store, tools: Tools<'b>, options: BuilderOptions) -> Self {
         let substituter = Substituter::new(store.dir(), tools.caches, tools.trusted_keys);
-        Self {
-            store,
-            tools,
-            options,
-            substituter,
-        }
+        Self { store, tools, options, substituter }
     }
 
     /// Says what must be done for the targets.

@@ -127,28 +127,21 @@ impl BuiltinContext<'_> {
     ///
     /// Errors when `__json` is no JSON or a variable no UTF-8.
     pub fn attributes(&self) -> Result<Value, BuiltinError> {
-        attributes_of(self.derivation).map_err(|source| BuiltinError::Attributes {
-            builder: self.builder_name(),
-            source,
-        })
+        attributes_of(self.derivation)
+            .map_err(|source| BuiltinError::Attributes { builder: self.builder_name(), source })
     }
 
     /// The structured attributes as a type of the builder's.
     ///
     /// Errors when they do not fit.
     pub fn parse_attributes<T: DeserializeOwned>(&self) -> Result<T, BuiltinError> {
-        serde_json::from_value(self.attributes()?).map_err(|source| BuiltinError::Attributes {
-            builder: self.builder_name(),
-            source,
-        })
+        serde_json::from_value(self.attributes()?)
+            .map_err(|source| BuiltinError::Attributes { builder: self.builder_name(), source })
     }
 
     fn builder_name(&self) -> String {
         let builder = self.derivation.builder.to_str_lossy();
-        builder
-            .strip_prefix("builtin:")
-            .unwrap_or(&builder)
-            .to_owned()
+        builder.strip_prefix("builtin:").unwrap_or(&builder).to_owned()
     }
 
     /// Where a logical path (`/nix/store/<hash>-<name>[/…]`) lies on disk.
@@ -159,15 +152,9 @@ impl BuiltinContext<'_> {
         match store.dir().split(logical) {
             Ok((path, rest)) if self.is_input(&path)? => {
                 let base = store.physical(&path);
-                Ok(if rest.is_empty() {
-                    base
-                } else {
-                    base.join(rest.trim_start_matches('/'))
-                })
+                Ok(if rest.is_empty() { base } else { base.join(rest.trim_start_matches('/')) })
             }
-            _ => Err(BuiltinError::NotAnInput {
-                path: logical.to_owned(),
-            }),
+            _ => Err(BuiltinError::NotAnInput { path: logical.to_owned() }),
         }
     }
 
@@ -186,9 +173,7 @@ impl BuiltinContext<'_> {
         if closure.is_none() {
             *closure = Some(self.registrar.closure(self.inputs)?);
         }
-        Ok(closure
-            .as_ref()
-            .is_some_and(|closure| closure.contains(path)))
+        Ok(closure.as_ref().is_some_and(|closure| closure.contains(path)))
     }
 
     /// What an input refers to directly.
@@ -211,9 +196,7 @@ impl BuiltinContext<'_> {
     pub fn output(&self, name: &str) -> Result<&Path, BuiltinError> {
         match self.outputs.get(name) {
             Some(path) => Ok(path),
-            None => Err(BuiltinError::NoOutput {
-                output: name.to_owned(),
-            }),
+            None => Err(BuiltinError::NoOutput { output: name.to_owned() }),
         }
     }
 
@@ -221,16 +204,9 @@ impl BuiltinContext<'_> {
     ///
     /// Errors when the derivation has no such output.
     pub fn output_logical(&self, name: &str) -> Result<String, BuiltinError> {
-        match self
-            .derivation
-            .outputs
-            .get(name)
-            .and_then(|output| output.path())
-        {
+        match self.derivation.outputs.get(name).and_then(|output| output.path()) {
             Some(path) => Ok(self.store_dir().display(path)),
-            None => Err(BuiltinError::NoOutput {
-                output: name.to_owned(),
-            }),
+            None => Err(BuiltinError::NoOutput { output: name.to_owned() }),
         }
     }
 
@@ -264,14 +240,7 @@ pub(crate) fn attributes_of(derivation: &Derivation) -> Result<Value, serde_json
     }
     let variables = derivation.env.iter();
     Ok(Value::Object(
-        variables
-            .map(|(name, value)| {
-                (
-                    name.clone(),
-                    Value::String(value.to_str_lossy().into_owned()),
-                )
-            })
-            .collect(),
+        variables.map(|(name, value)| (name.clone(), Value::String(value.to_str_lossy().into_owned()))).collect(),
     ))
 }
 

@@ -35,11 +35,7 @@ pub struct BuildFiles {
 }
 
 impl BuildFiles {
-    pub(crate) fn of(
-        derivation: &Derivation,
-        dir: &StoreDir,
-        host: &HostPart,
-    ) -> Result<Self, FailureReason> {
+    pub(crate) fn of(derivation: &Derivation, dir: &StoreDir, host: &HostPart) -> Result<Self, FailureReason> {
         let mut build = Self::default();
         build.set("PATH", "/path-not-set");
         build.set("HOME", "/homeless-shelter");
@@ -67,21 +63,11 @@ impl BuildFiles {
     }
 
     fn add_variables(&mut self, derivation: &Derivation) {
-        let as_files = derivation
-            .env
-            .get("passAsFile")
-            .map(|names| names.to_str_lossy().into_owned());
-        let as_files: Vec<&str> = as_files
-            .as_deref()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
+        let as_files = derivation.env.get("passAsFile").map(|names| names.to_str_lossy().into_owned());
+        let as_files: Vec<&str> = as_files.as_deref().unwrap_or_default().split_whitespace().collect();
         for (name, value) in &derivation.env {
             if as_files.contains(&name.as_str()) {
-                let file = format!(
-                    ".attr-{}",
-                    Hash::of(HashAlgo::Sha256, name.as_bytes()).to_base32()
-                );
+                let file = format!(".attr-{}", Hash::of(HashAlgo::Sha256, name.as_bytes()).to_base32());
                 self.set(&format!("{name}Path"), format!("{BUILD_DIR}/{file}"));
                 self.files.insert(file, value.to_vec());
             } else {
@@ -90,32 +76,20 @@ impl BuildFiles {
         }
     }
 
-    fn add_structured(
-        &mut self,
-        derivation: &Derivation,
-        dir: &StoreDir,
-    ) -> Result<(), FailureReason> {
-        let malformed = || FailureReason::Attribute {
-            name: "__json".to_owned(),
-            expected: "a JSON object",
-        };
+    fn add_structured(&mut self, derivation: &Derivation, dir: &StoreDir) -> Result<(), FailureReason> {
+        let malformed = || FailureReason::Attribute { name: "__json".to_owned(), expected: "a JSON object" };
         let Ok(Value::Object(mut attributes)) = attributes_of(derivation) else {
             return Err(malformed());
         };
         let outputs: Map<String, Value> = derivation
             .outputs
             .iter()
-            .filter_map(|(name, output)| {
-                Some((name.clone(), Value::String(dir.display(output.path()?))))
-            })
+            .filter_map(|(name, output)| Some((name.clone(), Value::String(dir.display(output.path()?)))))
             .collect();
         attributes.insert("outputs".to_owned(), Value::Object(outputs));
         // As Nix prints objects, whatever order the file had.
         attributes.sort_keys();
-        self.files.insert(
-            ".attrs.sh".to_owned(),
-            shell_declarations(&attributes).into_bytes(),
-        );
+        self.files.insert(".attrs.sh".to_owned(), shell_declarations(&attributes).into_bytes());
         let json = serde_json::to_vec(&Value::Object(attributes)).map_err(|_| malformed())?;
         self.files.insert(".attrs.json".to_owned(), json);
         self.set("NIX_ATTRS_SH_FILE", format!("{BUILD_DIR}/.attrs.sh"));
@@ -123,17 +97,9 @@ impl BuildFiles {
         Ok(())
     }
 
-    fn add_impure(
-        &mut self,
-        derivation: &Derivation,
-        host: &HostPart,
-    ) -> Result<(), FailureReason> {
+    fn add_impure(&mut self, derivation: &Derivation, host: &HostPart) -> Result<(), FailureReason> {
         for name in string_list(derivation, "impureEnvVars")?.unwrap_or_default() {
-            let value = host
-                .impure_variables
-                .get(&name)
-                .cloned()
-                .unwrap_or_default();
+            let value = host.impure_variables.get(&name).cloned().unwrap_or_default();
             self.set(&name, value);
         }
         Ok(())
@@ -141,14 +107,8 @@ impl BuildFiles {
 }
 
 /// A list-valued attribute: structured, or separated by white space in a variable. `None` when absent.
-pub(crate) fn string_list(
-    derivation: &Derivation,
-    name: &str,
-) -> Result<Option<Vec<String>>, FailureReason> {
-    let malformed = || FailureReason::Attribute {
-        name: name.to_owned(),
-        expected: "a list of strings",
-    };
+pub(crate) fn string_list(derivation: &Derivation, name: &str) -> Result<Option<Vec<String>>, FailureReason> {
+    let malformed = || FailureReason::Attribute { name: name.to_owned(), expected: "a list of strings" };
     let attributes = attributes_of(derivation).map_err(|_| malformed())?;
     match attributes.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -171,16 +131,13 @@ fn shell_declarations(attributes: &Map<String, Value>) -> String {
         }
         // Writing to a String cannot fail.
         let _ = match value {
-            Value::Array(items) => {
-                match items.iter().map(shell_value).collect::<Option<Vec<_>>>() {
-                    Some(items) => writeln!(text, "declare -a {name}=({})", joined(items.iter())),
-                    None => Ok(()),
-                }
-            }
+            Value::Array(items) => match items.iter().map(shell_value).collect::<Option<Vec<_>>>() {
+                Some(items) => writeln!(text, "declare -a {name}=({})", joined(items.iter())),
+                None => Ok(()),
+            },
             Value::Object(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, value)| Some(format!("[{}]={}", quote(key), shell_value(value)?)));
+                let entries =
+                    entries.iter().map(|(key, value)| Some(format!("[{}]={}", quote(key), shell_value(value)?)));
                 match entries.collect::<Option<Vec<_>>>() {
                     Some(entries) => {
                         writeln!(text, "declare -A {name}=({})", joined(entries.iter()))
@@ -207,9 +164,7 @@ fn joined<'s>(items: impl Iterator<Item = &'s String>) -> String {
 
 fn is_shell_name(name: &str) -> bool {
     let mut characters = name.chars();
-    characters
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
@@ -241,27 +196,18 @@ mod tests {
         let path = StorePath::from_base_name("7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-x").unwrap();
         Derivation {
             name: "x".into(),
-            outputs: BTreeMap::from([(
-                "out".to_owned(),
-                DerivationOutput::InputAddressed { path },
-            )]),
+            outputs: BTreeMap::from([("out".to_owned(), DerivationOutput::InputAddressed { path })]),
             input_drvs: BTreeMap::new(),
             input_srcs: BTreeSet::new(),
             system: "x86_64-linux".into(),
             builder: "/bin/sh".into(),
             args: Vec::new(),
-            env: env
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).into()))
-                .collect(),
+            env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
         }
     }
 
     fn build_files(env: &[(&str, &str)]) -> BuildFiles {
-        let host = HostPart {
-            cores: 3,
-            impure_variables: BTreeMap::new(),
-        };
+        let host = HostPart { cores: 3, impure_variables: BTreeMap::new() };
         BuildFiles::of(&derivation(env), &StoreDir::default(), &host).unwrap()
     }
 
@@ -294,10 +240,7 @@ mod tests {
              declare s='it'\\''s'\ndeclare t=1\ndeclare z=''\n"
         );
         let back: serde_json::Value = serde_json::from_slice(&build.files[".attrs.json"]).unwrap();
-        assert_eq!(
-            back["outputs"]["out"],
-            "/nix/store/7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-x"
-        );
+        assert_eq!(back["outputs"]["out"], "/nix/store/7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-x");
         assert_eq!(back["f"], 1.5);
     }
 }

@@ -65,20 +65,9 @@ pub enum BuildError {
 }
 
 fn failures_text(failures: &[BuildFailure], skipped: usize) -> String {
-    let names: Vec<String> = failures
-        .iter()
-        .map(|failure| format!("`{}`", failure.path))
-        .collect();
-    let what = if failures.len() == 1 {
-        "building"
-    } else {
-        "building each of"
-    };
-    let more = if skipped == 0 {
-        String::new()
-    } else {
-        format!(", and {skipped} more could not be tried")
-    };
+    let names: Vec<String> = failures.iter().map(|failure| format!("`{}`", failure.path)).collect();
+    let what = if failures.len() == 1 { "building" } else { "building each of" };
+    let more = if skipped == 0 { String::new() } else { format!(", and {skipped} more could not be tried") };
     format!("{what} {} failed{more}", names.join(", "))
 }
 
@@ -154,9 +143,7 @@ pub enum FailureReason {
         actual: String,
     },
     /// A flat fixed output must be one plain file.
-    #[error(
-        "output `{output}` must be a regular file that is not executable, because its hash is flat"
-    )]
+    #[error("output `{output}` must be a regular file that is not executable, because its hash is flat")]
     NotAFlatFile {
         /// The output.
         output: String,
@@ -213,11 +200,7 @@ pub enum FailureReason {
 }
 
 fn list(paths: &[StorePath]) -> String {
-    paths
-        .iter()
-        .map(|path| format!("`{path}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Gives an I/O error the action and the path it lacks.
@@ -227,10 +210,6 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for std::io::Result<T> {
     fn context(self, action: &'static str, path: &std::path::Path) -> Result<T, FailureReason> {
-        self.map_err(|source| FailureReason::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        })
+        self.map_err(|source| FailureReason::Io { action, path: path.to_owned(), source })
     }
 }

@@ -52,14 +52,8 @@ pub enum FetchError {
 impl FetchError {
     /// A failed transfer.
     #[must_use]
-    pub fn transfer(
-        url: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self::Transfer {
-            url: url.to_owned(),
-            source: source.into(),
-        }
+    pub fn transfer(url: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Transfer { url: url.to_owned(), source: source.into() }
     }
 }
 
@@ -106,27 +100,17 @@ impl Fetcher for DirectFetcher {
         progress: &dyn FetchProgress,
         cancellation: &Cancellation,
     ) -> Vec<Result<(), FetchError>> {
-        let total = requests
-            .iter()
-            .filter_map(|request| request.size_bytes)
-            .sum();
+        let total = requests.iter().filter_map(|request| request.size_bytes).sum();
         let mut received = 0;
         let mut results = Vec::with_capacity(requests.len());
         for (i, request) in requests.iter().enumerate() {
             let result = open(&request.url).and_then(|mut source| {
-                copy(
-                    &mut *source,
-                    &request.destination,
-                    cancellation,
-                    &mut |bytes| {
-                        received += bytes;
-                        progress.bytes(received, total);
-                    },
-                )
+                copy(&mut *source, &request.destination, cancellation, &mut |bytes| {
+                    received += bytes;
+                    progress.bytes(received, total);
+                })
                 .map_err(|error| match error.kind() {
-                    std::io::ErrorKind::Interrupted => FetchError::Cancelled {
-                        url: request.url.clone(),
-                    },
+                    std::io::ErrorKind::Interrupted => FetchError::Cancelled { url: request.url.clone() },
                     _ => FetchError::transfer(&request.url, error),
                 })
             });
@@ -146,14 +130,10 @@ pub(crate) fn open(url: &str) -> Result<Box<dyn Read>, FetchError> {
         return Ok(Box::new(file));
     }
     if url.starts_with("http://") || url.starts_with("https://") {
-        let response = ureq::get(url)
-            .call()
-            .map_err(|error| FetchError::transfer(url, error))?;
+        let response = ureq::get(url).call().map_err(|error| FetchError::transfer(url, error))?;
         return Ok(Box::new(response.into_body().into_reader()));
     }
-    Err(FetchError::UnknownScheme {
-        url: url.to_owned(),
-    })
+    Err(FetchError::UnknownScheme { url: url.to_owned() })
 }
 
 fn copy(

@@ -65,10 +65,7 @@ impl Run<'_> {
             };
             match self.begin_fetch(planned) {
                 Ok(Begun::Fetch(fetchurl, locks)) => {
-                    self.event(&BuildEvent::Started {
-                        task: Task::Fetch,
-                        path: &planned.drv,
-                    });
+                    self.event(&BuildEvent::Started { task: Task::Fetch, path: &planned.drv });
                     requests.push(fetchurl.request.clone());
                     begun.push((*i, Mutex::new(Some((fetchurl, locks)))));
                 }
@@ -84,43 +81,21 @@ impl Run<'_> {
             let Some((i, slot)) = begun.get(n) else {
                 return;
             };
-            let Some((fetchurl, locks)) =
-                slot.lock().unwrap_or_else(PoisonError::into_inner).take()
-            else {
+            let Some((fetchurl, locks)) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else {
                 return;
             };
-            let fetched = Fetched {
-                fetchurl,
-                locks,
-                result,
-            };
-            self.fetched
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(*i, fetched);
+            let fetched = Fetched { fetchurl, locks, result };
+            self.fetched.lock().unwrap_or_else(PoisonError::into_inner).insert(*i, fetched);
             self.queue.release(*i);
         };
-        let progress = Progress {
-            run: self,
-            hand_over: &hand_over,
-        };
-        let results = self
-            .builder
-            .tools
-            .fetcher
-            .fetch(&requests, &progress, &self.stop);
+        let progress = Progress { run: self, hand_over: &hand_over };
+        let results = self.builder.tools.fetcher.fetch(&requests, &progress, &self.stop);
         for (n, result) in results.into_iter().enumerate() {
             hand_over(n, result);
         }
         for (n, request) in requests.iter().enumerate() {
             // Not if the fetcher keeps its promise; a job without an end would leave the workers waiting for ever.
-            hand_over(
-                n,
-                Err(FetchError::transfer(
-                    &request.url,
-                    "the fetcher gave no result",
-                )),
-            );
+            hand_over(n, Err(FetchError::transfer(&request.url, "the fetcher gave no result")));
         }
     }
 
@@ -132,44 +107,20 @@ impl Run<'_> {
             return Ok(Begun::Present);
         }
         let fetchurl = Fetchurl::parse(&planned.derivation, self.scratch.fresh())?;
-        let Some(locks) = self
-            .builder
-            .store
-            .try_lock_paths(planned.outputs.values())?
-        else {
+        let Some(locks) = self.builder.store.try_lock_paths(planned.outputs.values())? else {
             return Ok(Begun::Locked);
         };
-        Ok(if self.all_present(planned.outputs.values())? {
-            Begun::Present
-        } else {
-            Begun::Fetch(fetchurl, locks)
-        })
+        Ok(if self.all_present(planned.outputs.values())? { Begun::Present } else { Begun::Fetch(fetchurl, locks) })
     }
 
-    pub(crate) fn finish_fetch(
-        &self,
-        i: usize,
-        planned: &PlannedBuild,
-    ) -> Result<Success, FailureReason> {
-        let fetched = self
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&i);
-        let Some(Fetched {
-            fetchurl,
-            locks,
-            result,
-        }) = fetched
-        else {
+    pub(crate) fn finish_fetch(&self, i: usize, planned: &PlannedBuild) -> Result<Success, FailureReason> {
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner).remove(&i);
+        let Some(Fetched { fetchurl, locks, result }) = fetched else {
             return Err(FailureReason::Cancelled);
         };
         result?;
         let tree = fetchurl.treat(self.scratch.fresh())?;
-        let outputs = planned
-            .outputs
-            .keys()
-            .map(|name| (name.clone(), (tree.clone(), References::None)));
+        let outputs = planned.outputs.keys().map(|name| (name.clone(), (tree.clone(), References::None)));
         self.register_outputs(planned, outputs.collect(), locks)?;
         Ok(Success::Made)
     }
@@ -188,10 +139,7 @@ struct Progress<'p> {
 
 impl FetchProgress for Progress<'_> {
     fn bytes(&self, received_bytes: u64, total_bytes: u64) {
-        self.run.event(&BuildEvent::Fetched {
-            received_bytes,
-            total_bytes,
-        });
+        self.run.event(&BuildEvent::Fetched { received_bytes, total_bytes });
         if self.run.builder.tools.cancellation.is_cancelled() {
             self.run.stop.cancel();
         }

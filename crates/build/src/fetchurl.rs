@@ -39,36 +39,19 @@ pub(crate) struct Fetchurl {
 }
 
 impl Fetchurl {
-    pub(crate) fn parse(
-        derivation: &Derivation,
-        destination: PathBuf,
-    ) -> Result<Self, FailureReason> {
-        let attributes = attributes_of(derivation).map_err(|_| FailureReason::Attribute {
-            name: "__json".to_owned(),
-            expected: "JSON",
-        })?;
+    pub(crate) fn parse(derivation: &Derivation, destination: PathBuf) -> Result<Self, FailureReason> {
+        let attributes = attributes_of(derivation)
+            .map_err(|_| FailureReason::Attribute { name: "__json".to_owned(), expected: "JSON" })?;
         let url = match (&attributes["url"], &attributes["urls"]) {
             (Value::String(url), _) if !url.is_empty() => url.clone(),
-            (_, Value::Array(urls)) => urls
-                .first()
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-            (_, Value::String(urls)) => urls
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            (_, Value::Array(urls)) => urls.first().and_then(Value::as_str).unwrap_or_default().to_owned(),
+            (_, Value::String(urls)) => urls.split_whitespace().next().unwrap_or_default().to_owned(),
             _ => String::new(),
         };
         if url.is_empty() {
-            return Err(FailureReason::Attribute {
-                name: "url".to_owned(),
-                expected: "a URL",
-            });
+            return Err(FailureReason::Attribute { name: "url".to_owned(), expected: "a URL" });
         }
-        let is_set =
-            |name: &str| matches!(&attributes[name], Value::Bool(true)) || attributes[name] == "1";
+        let is_set = |name: &str| matches!(&attributes[name], Value::Bool(true)) || attributes[name] == "1";
         let treatment = if is_set("unpack") {
             Treatment::Unpack
         } else if is_set("executable") {
@@ -84,13 +67,7 @@ impl Fetchurl {
             Value::String(text) => text.parse().ok(),
             other => other.as_u64(),
         };
-        let request = FetchRequest {
-            url,
-            name: derivation.name.clone(),
-            hash,
-            size_bytes,
-            destination,
-        };
+        let request = FetchRequest { url, name: derivation.name.clone(), hash, size_bytes, destination };
         Ok(Self { request, treatment })
     }
 
@@ -100,13 +77,11 @@ impl Fetchurl {
         match self.treatment {
             Treatment::Keep => {
                 // Mirrors' tools leave all kinds of modes.
-                std::fs::set_permissions(file, PermissionsExt::from_mode(0o644))
-                    .context("set the mode of", file)?;
+                std::fs::set_permissions(file, PermissionsExt::from_mode(0o644)).context("set the mode of", file)?;
                 Ok(file.clone())
             }
             Treatment::MakeExecutable => {
-                std::fs::set_permissions(file, PermissionsExt::from_mode(0o755))
-                    .context("set the mode of", file)?;
+                std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).context("set the mode of", file)?;
                 Ok(file.clone())
             }
             Treatment::Unpack => {
@@ -126,9 +101,7 @@ fn open_compressed(path: &Path) -> std::io::Result<Box<dyn Read>> {
     File::open(path)?.take(6).read_to_end(&mut start)?;
     let file = BufReader::new(File::open(path)?);
     if start.starts_with(b"\xfd7zXZ\0") {
-        return Ok(Box::new(BufReader::new(liblzma::bufread::XzDecoder::new(
-            file,
-        ))));
+        return Ok(Box::new(BufReader::new(liblzma::bufread::XzDecoder::new(file))));
     }
     if start.starts_with_str(b"\x28\xb5\x2f\xfd") {
         return Ok(Box::new(BufReader::new(zstd::Decoder::with_buffer(file)?)));

@@ -36,7 +36,6 @@ pub use observer::{BuildEvent, BuildObserver, Silent, Task};
 pub use plan::{BuildPlan, BuildTarget, OutputSelection, PlannedBuild, PlannedSubstitution};
 pub use schedule::BuildReport;
 pub use substitute::{
-    BinaryCache, CacheError, ExportReport, FileCache, HttpCache, Substituter, export_closure,
-    generate_key,
+    BinaryCache, CacheError, ExportReport, FileCache, HttpCache, Substituter, export_closure, generate_key,
 };
 pub use view::{MaterialisedView, ViewError, ViewProvider};

@@ -35,18 +35,9 @@ struct State {
 }
 
 impl<'o> BuildLog<'o> {
-    pub(crate) fn new(
-        logs: &std::path::Path,
-        drv_path: &'o StorePath,
-        observer: &'o dyn BuildObserver,
-    ) -> Self {
+    pub(crate) fn new(logs: &std::path::Path, drv_path: &'o StorePath, observer: &'o dyn BuildObserver) -> Self {
         let (start, rest) = drv_path.base_name().split_at(2);
-        Self {
-            drv_path,
-            observer,
-            path: logs.join(start).join(rest),
-            state: Mutex::default(),
-        }
+        Self { drv_path, observer, path: logs.join(start).join(rest), state: Mutex::default() }
     }
 
     /// Takes a line without its end.
@@ -86,10 +77,7 @@ impl<'o> BuildLog<'o> {
         }
         state.last_lines.push_back(shown.to_owned());
         drop(state);
-        self.observer.event(&BuildEvent::LogLine {
-            path: self.drv_path,
-            line: shown,
-        });
+        self.observer.event(&BuildEvent::LogLine { path: self.drv_path, line: shown });
     }
 
     fn write(&self, state: &mut State, line: &[u8]) -> std::io::Result<()> {

@@ -8,8 +8,7 @@ use std::path::Path;
 
 use nix_formats::nar::NarWriter;
 use nix_formats::{
-    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, HashAlgo, HashPart,
-    Hasher, StorePath,
+    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, HashAlgo, HashPart, Hasher, StorePath,
 };
 use store::{NarDigest, PathInfo};
 
@@ -54,33 +53,18 @@ impl FinishedOutput<'_> {
     }
 
     fn missing(&self) -> FailureReason {
-        FailureReason::MissingOutput {
-            output: self.name.to_owned(),
-        }
+        FailureReason::MissingOutput { output: self.name.to_owned() }
     }
 
     fn scan(&self) -> Result<(NarDigest, BTreeSet<StorePath>), FailureReason> {
         match self.references {
             References::None => Ok((store::digest_tree(self.tree)?, BTreeSet::new())),
-            References::Exactly(references) => {
-                Ok((store::digest_tree(self.tree)?, references.clone()))
-            }
+            References::Exactly(references) => Ok((store::digest_tree(self.tree)?, references.clone())),
             References::Scan => {
-                let by_part: BTreeMap<HashPart, &StorePath> = self
-                    .candidates
-                    .iter()
-                    .map(|path| (path.hash_part(), path))
-                    .collect();
+                let by_part: BTreeMap<HashPart, &StorePath> =
+                    self.candidates.iter().map(|path| (path.hash_part(), path)).collect();
                 let (nar, found) = store::scan_tree(self.tree, by_part.keys().copied())?;
-                Ok((
-                    nar,
-                    found
-                        .iter()
-                        .filter_map(|part| by_part.get(part))
-                        .copied()
-                        .cloned()
-                        .collect(),
-                ))
+                Ok((nar, found.iter().filter_map(|part| by_part.get(part)).copied().cloned().collect()))
             }
         }
     }
@@ -93,17 +77,12 @@ impl FinishedOutput<'_> {
             });
         }
         let actual = match address.method {
-            ContentAddressMethod::NixArchive if address.hash.algo() == HashAlgo::Sha256 => {
-                info.nar.hash
-            }
+            ContentAddressMethod::NixArchive if address.hash.algo() == HashAlgo::Sha256 => info.nar.hash,
             ContentAddressMethod::NixArchive => hash_nar(self.tree, address.hash.algo())?,
             _ => self.hash_flat(address.hash.algo())?,
         };
         if actual != address.hash {
-            return Err(FailureReason::HashMismatch {
-                expected: address.hash.to_sri(),
-                actual: actual.to_sri(),
-            });
+            return Err(FailureReason::HashMismatch { expected: address.hash.to_sri(), actual: actual.to_sri() });
         }
         Ok(())
     }
@@ -111,17 +90,12 @@ impl FinishedOutput<'_> {
     fn hash_flat(&self, algo: HashAlgo) -> Result<Hash, FailureReason> {
         let metadata = self.tree.symlink_metadata().context("examine", self.tree)?;
         if !metadata.is_file() || metadata.permissions().mode() & 0o111 != 0 {
-            return Err(FailureReason::NotAFlatFile {
-                output: self.name.to_owned(),
-            });
+            return Err(FailureReason::NotAFlatFile { output: self.name.to_owned() });
         }
         let mut hasher = BufWriter::with_capacity(64 * 1024, Hasher::new(algo));
         let mut file = File::open(self.tree).context("open", self.tree)?;
         std::io::copy(&mut file, &mut hasher).context("read", self.tree)?;
-        let hasher = hasher
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .context("hash", self.tree)?;
+        let hasher = hasher.into_inner().map_err(std::io::IntoInnerError::into_error).context("hash", self.tree)?;
         Ok(hasher.finish())
     }
 }
@@ -131,9 +105,5 @@ fn hash_nar(tree: &Path, algo: HashAlgo) -> Result<Hash, FailureReason> {
     let mut writer = NarWriter::new(sink).context("hash", tree)?;
     store::walk_tree(tree, &mut writer)?;
     let sink = writer.finish().context("hash", tree)?;
-    Ok(sink
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .context("hash", tree)?
-        .finish())
+    Ok(sink.into_inner().map_err(std::io::IntoInnerError::into_error).context("hash", tree)?.finish())
 }

@@ -35,10 +35,7 @@ impl BuildTarget {
     /// All outputs of a derivation.
     #[must_use]
     pub fn all(drv: StorePath) -> Self {
-        Self {
-            drv,
-            outputs: OutputSelection::All,
-        }
+        Self { drv, outputs: OutputSelection::All }
     }
 }
 
@@ -99,30 +96,12 @@ impl BuildPlan {
                 }
             }
         };
-        section(
-            "to build",
-            self.to_build.keys().map(ToString::to_string).collect(),
-        );
-        section(
-            "to fetch",
-            self.to_fetch
-                .values()
-                .map(|fetch| fetch.derivation.name.clone())
-                .collect(),
-        );
+        section("to build", self.to_build.keys().map(ToString::to_string).collect());
+        section("to fetch", self.to_fetch.values().map(|fetch| fetch.derivation.name.clone()).collect());
         let substitute = |(path, planned): (&StorePath, &PlannedSubstitution)| {
-            format!(
-                "{path} ({} bytes)",
-                planned
-                    .info
-                    .file_size_bytes
-                    .unwrap_or(planned.info.nar_size_bytes)
-            )
+            format!("{path} ({} bytes)", planned.info.file_size_bytes.unwrap_or(planned.info.nar_size_bytes))
         };
-        section(
-            "to copy from caches",
-            self.to_substitute.iter().map(substitute).collect(),
-        );
+        section("to copy from caches", self.to_substitute.iter().map(substitute).collect());
         text
     }
 }
@@ -133,21 +112,11 @@ pub(crate) fn plan_build(
     substituter: &Substituter<'_>,
     targets: &[BuildTarget],
 ) -> Result<BuildPlan, BuildError> {
-    let mut planner = Planner {
-        store,
-        substituter,
-        plan: BuildPlan::default(),
-        seen: BTreeSet::new(),
-    };
+    let mut planner = Planner { store, substituter, plan: BuildPlan::default(), seen: BTreeSet::new() };
     let mut frontier = Vec::new();
     for target in targets {
         let wanted = planner.wanted(target)?;
-        planner
-            .plan
-            .outputs
-            .entry(target.drv.clone())
-            .or_default()
-            .extend(wanted.outputs.clone());
+        planner.plan.outputs.entry(target.drv.clone()).or_default().extend(wanted.outputs.clone());
         frontier.push(wanted);
     }
     while !frontier.is_empty() {
@@ -162,18 +131,11 @@ pub(crate) fn plan_copy(
     substituter: &Substituter<'_>,
     paths: &BTreeSet<StorePath>,
 ) -> Result<BuildPlan, BuildError> {
-    let mut planner = Planner {
-        store,
-        substituter,
-        plan: BuildPlan::default(),
-        seen: BTreeSet::new(),
-    };
+    let mut planner = Planner { store, substituter, plan: BuildPlan::default(), seen: BTreeSet::new() };
     if planner.plan_substitutions(paths)? {
         return Ok(planner.plan);
     }
-    Err(BuildError::NotInCaches {
-        paths: paths.iter().cloned().collect(),
-    })
+    Err(BuildError::NotInCaches { paths: paths.iter().cloned().collect() })
 }
 
 struct Planner<'p> {
@@ -201,42 +163,25 @@ impl Planner<'_> {
             .into_iter()
             .map(|name| output_path(&target.drv, &derivation, &name).map(|path| (name, path)))
             .collect::<Result<_, _>>()?;
-        Ok(Wanted {
-            drv: target.drv.clone(),
-            derivation,
-            outputs,
-        })
+        Ok(Wanted { drv: target.drv.clone(), derivation, outputs })
     }
 
     /// Decides about one generation of derivations and returns the next: the inputs of those that must be built.
     fn advance(&mut self, frontier: Vec<Wanted>) -> Result<Vec<Wanted>, BuildError> {
-        let paths = frontier
-            .iter()
-            .flat_map(|wanted| wanted.outputs.values().chain([&wanted.drv]));
+        let paths = frontier.iter().flat_map(|wanted| wanted.outputs.values().chain([&wanted.drv]));
         self.store.add_temp_roots(paths)?;
-        let valid = self
-            .store
-            .valid_among(frontier.iter().flat_map(|wanted| wanted.outputs.values()))?;
+        let valid = self.store.valid_among(frontier.iter().flat_map(|wanted| wanted.outputs.values()))?;
         let mut undecided = Vec::new();
         for wanted in frontier {
-            let missing: BTreeSet<StorePath> = wanted
-                .outputs
-                .values()
-                .filter(|path| !valid.contains(*path))
-                .cloned()
-                .collect();
+            let missing: BTreeSet<StorePath> =
+                wanted.outputs.values().filter(|path| !valid.contains(*path)).cloned().collect();
             if !missing.is_empty() {
                 undecided.push((wanted, missing));
             }
         }
         self.plan.valid.extend(valid);
-        let ask = undecided
-            .iter()
-            .filter(|(wanted, _)| may_substitute(&wanted.derivation));
-        self.substituter.prefetch(
-            ask.flat_map(|(_, missing)| missing.iter().cloned())
-                .collect(),
-        );
+        let ask = undecided.iter().filter(|(wanted, _)| may_substitute(&wanted.derivation));
+        self.substituter.prefetch(ask.flat_map(|(_, missing)| missing.iter().cloned()).collect());
         let mut next = BTreeMap::new();
         for (wanted, missing) in undecided {
             if may_substitute(&wanted.derivation) && self.plan_substitutions(&missing)? {
@@ -245,12 +190,7 @@ impl Planner<'_> {
             self.plan_one_build(wanted, &mut next)?;
         }
         next.into_iter()
-            .map(|(drv, names)| {
-                self.wanted(&BuildTarget {
-                    drv,
-                    outputs: OutputSelection::Names(names),
-                })
-            })
+            .map(|(drv, names)| self.wanted(&BuildTarget { drv, outputs: OutputSelection::Names(names) }))
             .collect()
     }
 
@@ -259,9 +199,7 @@ impl Planner<'_> {
         wanted: Wanted,
         next: &mut BTreeMap<StorePath, BTreeSet<String>>,
     ) -> Result<(), BuildError> {
-        let Wanted {
-            drv, derivation, ..
-        } = wanted;
+        let Wanted { drv, derivation, .. } = wanted;
         if self.plan.to_build.contains_key(&drv) || self.plan.to_fetch.contains_key(&drv) {
             return Ok(());
         }
@@ -281,26 +219,12 @@ impl Planner<'_> {
         }
         self.store.add_temp_roots(outputs.values().chain(&inputs))?;
         for source in &derivation.input_srcs {
-            if !self.store.is_valid(source)?
-                && !self.plan_substitutions(&BTreeSet::from([source.clone()]))?
-            {
-                return Err(BuildError::MissingInput {
-                    drv,
-                    path: source.clone(),
-                });
+            if !self.store.is_valid(source)? && !self.plan_substitutions(&BTreeSet::from([source.clone()]))? {
+                return Err(BuildError::MissingInput { drv, path: source.clone() });
             }
         }
-        let planned = PlannedBuild {
-            drv: drv.clone(),
-            derivation,
-            outputs,
-            inputs,
-        };
-        let list = if is_fetchurl(&planned.derivation) {
-            &mut self.plan.to_fetch
-        } else {
-            &mut self.plan.to_build
-        };
+        let planned = PlannedBuild { drv: drv.clone(), derivation, outputs, inputs };
+        let list = if is_fetchurl(&planned.derivation) { &mut self.plan.to_fetch } else { &mut self.plan.to_build };
         list.insert(drv, planned);
         Ok(())
     }
@@ -312,20 +236,13 @@ impl Planner<'_> {
         while !level.is_empty() {
             self.store.add_temp_roots(&level)?;
             let valid = self.store.valid_among(&level)?;
-            level.retain(|path| {
-                !valid.contains(path) && !self.plan.to_substitute.contains_key(path)
-            });
+            level.retain(|path| !valid.contains(path) && !self.plan.to_substitute.contains_key(path));
             let mut next = BTreeSet::new();
             for path in &level {
                 let Some((cache, info)) = self.substituter.find(path)? else {
                     return Ok(false);
                 };
-                next.extend(
-                    info.references
-                        .iter()
-                        .filter(|reference| *reference != path)
-                        .cloned(),
-                );
+                next.extend(info.references.iter().filter(|reference| *reference != path).cloned());
                 found.insert(path.clone(), PlannedSubstitution { info, cache });
             }
             next.retain(|path| !found.contains_key(path));
@@ -337,20 +254,10 @@ impl Planner<'_> {
     }
 }
 
-fn output_path(
-    drv: &StorePath,
-    derivation: &Derivation,
-    name: &str,
-) -> Result<StorePath, BuildError> {
-    let no_output = || BuildError::NoOutput {
-        drv: drv.clone(),
-        output: name.to_owned(),
-    };
+fn output_path(drv: &StorePath, derivation: &Derivation, name: &str) -> Result<StorePath, BuildError> {
+    let no_output = || BuildError::NoOutput { drv: drv.clone(), output: name.to_owned() };
     let output = derivation.outputs.get(name).ok_or_else(no_output)?;
-    let unknown = || BuildError::UnknownOutputPath {
-        drv: drv.clone(),
-        output: name.to_owned(),
-    };
+    let unknown = || BuildError::UnknownOutputPath { drv: drv.clone(), output: name.to_owned() };
     output.path().cloned().ok_or_else(unknown)
 }
 

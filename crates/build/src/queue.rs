@@ -54,11 +54,7 @@ struct State {
 impl Queue {
     /// A queue of jobs given by what each waits for. Jobs in `held` are begun by the caller, who releases them with
     /// `release` or `finish`.
-    pub(crate) fn new(
-        waits_for: &[BTreeSet<usize>],
-        held: &BTreeSet<usize>,
-        after_failure: AfterFailure,
-    ) -> Self {
+    pub(crate) fn new(waits_for: &[BTreeSet<usize>], held: &BTreeSet<usize>, after_failure: AfterFailure) -> Self {
         let mut dependents = vec![Vec::new(); waits_for.len()];
         for (job, needed) in waits_for.iter().enumerate() {
             for other in needed {
@@ -79,11 +75,7 @@ impl Queue {
             stopped: false,
             finished: vec![false; waits_for.len()],
         };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            after_failure,
-        }
+        Self { state: Mutex::new(state), changed: Condvar::new(), after_failure }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -152,16 +144,9 @@ impl Queue {
 /// For each job, the length of the longest chain of jobs that wait for it.
 fn heights(waits_for: &[BTreeSet<usize>], dependents: &[Vec<usize>]) -> Vec<usize> {
     let mut height = vec![0; waits_for.len()];
-    let mut open: BTreeMap<usize, usize> = dependents
-        .iter()
-        .enumerate()
-        .map(|(job, dependents)| (job, dependents.len()))
-        .collect();
-    let mut queue: Vec<usize> = open
-        .iter()
-        .filter(|(_, count)| **count == 0)
-        .map(|(job, _)| *job)
-        .collect();
+    let mut open: BTreeMap<usize, usize> =
+        dependents.iter().enumerate().map(|(job, dependents)| (job, dependents.len())).collect();
+    let mut queue: Vec<usize> = open.iter().filter(|(_, count)| **count == 0).map(|(job, _)| *job).collect();
     while let Some(job) = queue.pop() {
         for needed in &waits_for[job] {
             height[*needed] = height[*needed].max(height[job] + 1);
@@ -183,20 +168,13 @@ mod tests {
     use super::{AfterFailure, Next, Outcome, Queue};
 
     fn graph(edges: &[&[usize]]) -> Vec<BTreeSet<usize>> {
-        edges
-            .iter()
-            .map(|needed| needed.iter().copied().collect())
-            .collect()
+        edges.iter().map(|needed| needed.iter().copied().collect()).collect()
     }
 
     #[test]
     fn jobs_wait_for_what_they_need_and_long_chains_go_first() {
         // 0 and 3 are free; 1 needs 0, 2 needs 1.
-        let queue = Queue::new(
-            &graph(&[&[], &[0], &[1], &[]]),
-            &BTreeSet::new(),
-            AfterFailure::Stop,
-        );
+        let queue = Queue::new(&graph(&[&[], &[0], &[1], &[]]), &BTreeSet::new(), AfterFailure::Stop);
         assert_eq!(queue.next(), Next::Job(0));
         assert_eq!(queue.next(), Next::Job(3));
         assert_eq!(queue.next(), Next::Idle);
@@ -212,11 +190,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_only_independent_jobs_go_on() {
-        let queue = Queue::new(
-            &graph(&[&[], &[0], &[]]),
-            &BTreeSet::new(),
-            AfterFailure::Continue,
-        );
+        let queue = Queue::new(&graph(&[&[], &[0], &[]]), &BTreeSet::new(), AfterFailure::Continue);
         assert_eq!(queue.next(), Next::Job(0));
         queue.finish(0, Outcome::Failed);
         assert_eq!(queue.next(), Next::Job(2));
@@ -231,11 +205,7 @@ mod tests {
 
     #[test]
     fn held_jobs_keep_the_workers_waiting() {
-        let queue = Queue::new(
-            &graph(&[&[], &[0]]),
-            &BTreeSet::from([0]),
-            AfterFailure::Stop,
-        );
+        let queue = Queue::new(&graph(&[&[], &[0]]), &BTreeSet::from([0]), AfterFailure::Stop);
         assert_eq!(queue.next(), Next::Idle);
         queue.release(0);
         assert_eq!(queue.next(), Next::Job(0));

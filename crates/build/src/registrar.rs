@@ -38,12 +38,7 @@ struct State {
 
 impl<'s> Registrar<'s> {
     pub(crate) fn new(store: &'s Store, observer: &'s dyn BuildObserver) -> Self {
-        Self {
-            store,
-            observer,
-            state: Mutex::default(),
-            committing: Mutex::new(()),
-        }
+        Self { store, observer, state: Mutex::default(), committing: Mutex::new(()) }
     }
 
     pub(crate) fn store(&self) -> &'s Store {
@@ -56,54 +51,35 @@ impl<'s> Registrar<'s> {
 
     /// Moves finished, canonical trees into the store and notes them for registration, all in the same transaction: the
     /// outputs of one derivation may refer to each other.
-    pub(crate) fn add(
-        &self,
-        paths: Vec<(PathInfo, PathBuf)>,
-        locks: PathLocks,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn add(&self, paths: Vec<(PathInfo, PathBuf)>, locks: PathLocks) -> Result<(), StoreError> {
         for (info, tree) in &paths {
             self.store.move_into_place(&info.path, tree)?;
         }
         let mut state = self.state();
         for (info, _) in paths {
-            state
-                .finished
-                .insert(info.path.clone(), info.references.clone());
+            state.finished.insert(info.path.clone(), info.references.clone());
             state.waiting.push(info);
         }
         state.locks.extend(locks);
         state.oldest.get_or_insert_with(Instant::now);
         let waiting = state.waiting.len();
         drop(state);
-        if waiting >= MAX_WAITING {
-            self.flush()
-        } else {
-            self.flush_if_old()
-        }
+        if waiting >= MAX_WAITING { self.flush() } else { self.flush_if_old() }
     }
 
     /// Registers what has waited too long.
     pub(crate) fn flush_if_old(&self) -> Result<(), StoreError> {
-        let is_old = self
-            .state()
-            .oldest
-            .is_some_and(|oldest| oldest.elapsed() > MAX_AGE);
+        let is_old = self.state().oldest.is_some_and(|oldest| oldest.elapsed() > MAX_AGE);
         if is_old { self.flush() } else { Ok(()) }
     }
 
     /// Registers everything finished so far.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        let _order = self
-            .committing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _order = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let (waiting, _locks) = {
             let mut state = self.state();
             state.oldest = None;
-            (
-                std::mem::take(&mut state.waiting),
-                std::mem::take(&mut state.locks),
-            )
+            (std::mem::take(&mut state.waiting), std::mem::take(&mut state.locks))
         };
         if waiting.is_empty() {
             return Ok(());
@@ -127,10 +103,7 @@ impl<'s> Registrar<'s> {
     }
 
     /// The paths and everything they refer to, registered or not.
-    pub(crate) fn closure(
-        &self,
-        roots: &BTreeSet<StorePath>,
-    ) -> Result<BTreeSet<StorePath>, StoreError> {
+    pub(crate) fn closure(&self, roots: &BTreeSet<StorePath>) -> Result<BTreeSet<StorePath>, StoreError> {
         let mut closure = BTreeSet::new();
         let mut queue: Vec<StorePath> = roots.iter().cloned().collect();
         while let Some(path) = queue.pop() {

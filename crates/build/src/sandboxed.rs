@@ -48,16 +48,10 @@ pub(crate) struct SandboxedBuild<'b> {
 impl SandboxedBuild<'_> {
     /// Runs the program; gives the outputs' trees by name, which need not exist. `slot` tells apart what runs at the
     /// same time.
-    pub(crate) fn run(
-        &self,
-        scratch: &Scratch,
-        slot: usize,
-    ) -> Result<Vec<(String, PathBuf)>, FailureReason> {
+    pub(crate) fn run(&self, scratch: &Scratch, slot: usize) -> Result<Vec<(String, PathBuf)>, FailureReason> {
         let (builder, planned) = (self.builder, self.planned);
-        let host = HostPart {
-            cores: builder.options.cores,
-            impure_variables: builder.options.impure_variables.clone(),
-        };
+        let host =
+            HostPart { cores: builder.options.cores, impure_variables: builder.options.impure_variables.clone() };
         let build = BuildFiles::of(&planned.derivation, builder.store.dir(), &host)?;
         let inputs = self.registrar.closure(&planned.inputs)?;
         let folders = Folders::create(scratch, &build, identity(slot))?;
@@ -70,9 +64,7 @@ impl SandboxedBuild<'_> {
             Exit::Code(status) => return Err(FailureReason::ExitStatus { status }),
             Exit::Signal(signal) => return Err(FailureReason::Signal { signal }),
         }
-        let tree = |(name, path): (&String, &StorePath)| {
-            (name.clone(), folders.store.join(path.base_name()))
-        };
+        let tree = |(name, path): (&String, &StorePath)| (name.clone(), folders.store.join(path.base_name()));
         Ok(planned.outputs.iter().map(tree).collect())
     }
 }
@@ -85,13 +77,7 @@ fn identity(slot: usize) -> Identity {
         && is_mapped("/proc/self/uid_map", uid)
         && is_mapped("/proc/self/gid_map", BUILD_GID)
     {
-        return Identity::Dedicated {
-            inside,
-            outside: Ids {
-                uid,
-                gid: BUILD_GID,
-            },
-        };
+        return Identity::Dedicated { inside, outside: Ids { uid, gid: BUILD_GID } };
     }
     Identity::Caller { inside }
 }
@@ -102,10 +88,7 @@ fn is_mapped(map: &str, id: u32) -> bool {
         return false;
     };
     text.lines().any(|line| {
-        let fields: Vec<u64> = line
-            .split_whitespace()
-            .filter_map(|field| field.parse().ok())
-            .collect();
+        let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
         matches!(fields[..], [first, _, count] if (first..first + count).contains(&u64::from(id)))
     })
 }
@@ -120,20 +103,11 @@ struct Folders {
 }
 
 impl Folders {
-    fn create(
-        scratch: &Scratch,
-        build: &BuildFiles,
-        identity: Identity,
-    ) -> Result<Self, FailureReason> {
-        let folders = Self {
-            build: scratch.fresh(),
-            store: scratch.fresh(),
-            identity,
-        };
+    fn create(scratch: &Scratch, build: &BuildFiles, identity: Identity) -> Result<Self, FailureReason> {
+        let folders = Self { build: scratch.fresh(), store: scratch.fresh(), identity };
         for folder in [&folders.build, &folders.store] {
             std::fs::create_dir(folder).context("create folder", folder)?;
-            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755))
-                .context("set the mode of", folder)?;
+            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).context("set the mode of", folder)?;
             folders.give(folder)?;
         }
         for (name, text) in &build.files {
@@ -148,8 +122,7 @@ impl Folders {
         match self.identity {
             Identity::Caller { .. } => Ok(()),
             Identity::Dedicated { outside, .. } => {
-                std::os::unix::fs::chown(path, Some(outside.uid), Some(outside.gid))
-                    .context("set the owner of", path)
+                std::os::unix::fs::chown(path, Some(outside.uid), Some(outside.gid)).context("set the owner of", path)
             }
         }
     }
@@ -161,10 +134,7 @@ fn find_view(
     planned: &PlannedBuild,
     inputs: &BTreeSet<StorePath>,
 ) -> Result<Option<MaterialisedView>, FailureReason> {
-    let malformed = || FailureReason::Attribute {
-        name: "view".to_owned(),
-        expected: "an output of `builtin:view`",
-    };
+    let malformed = || FailureReason::Attribute { name: "view".to_owned(), expected: "an output of `builtin:view`" };
     let attributes = attributes_of(&planned.derivation).map_err(|_| malformed())?;
     let Some(text) = attributes.get("view").and_then(serde_json::Value::as_str) else {
         return Ok(None);
@@ -177,10 +147,7 @@ fn find_view(
         return Ok(None);
     }
     let provider = builder.tools.views.ok_or_else(malformed)?;
-    provider
-        .materialise(&view)
-        .map(Some)
-        .map_err(|source| FailureReason::View { view, source })
+    provider.materialise(&view).map(Some).map_err(|source| FailureReason::View { view, source })
 }
 
 fn sandbox_plan(
@@ -192,39 +159,17 @@ fn sandbox_plan(
 ) -> SandboxPlan {
     let derivation = &planned.derivation;
     let is_fixed = derivation.fixed_output().is_some();
-    let network = if is_fixed {
-        Network::Allowed
-    } else {
-        Network::Isolated
-    };
+    let network = if is_fixed { Network::Allowed } else { Network::Isolated };
     let mut plan = sandbox::build_plan(command(planned, build), network);
     plan.identity = folders.identity;
-    let bind = |source: PathBuf, target: PathBuf, access| Entry::Bind {
-        source,
-        target,
-        access,
-    };
-    plan.entries.push(bind(
-        folders.build.clone(),
-        BUILD_DIR.into(),
-        Access::Writable,
-    ));
-    plan.entries.push(bind(
-        folders.store.clone(),
-        builder.store.dir().as_str().into(),
-        Access::Writable,
-    ));
+    let bind = |source: PathBuf, target: PathBuf, access| Entry::Bind { source, target, access };
+    plan.entries.push(bind(folders.build.clone(), BUILD_DIR.into(), Access::Writable));
+    plan.entries.push(bind(folders.store.clone(), builder.store.dir().as_str().into(), Access::Writable));
     for input in inputs {
-        let (source, target) = (
-            builder.store.physical(input),
-            builder.store.logical(input).into(),
-        );
+        let (source, target) = (builder.store.physical(input), builder.store.logical(input).into());
         // A link cannot be mounted; it says the same when it is made anew.
         plan.entries.push(match std::fs::read_link(&source) {
-            Ok(says) => Entry::Symlink {
-                path: target,
-                target: says,
-            },
+            Ok(says) => Entry::Symlink { path: target, target: says },
             Err(_) => bind(source, target, Access::ReadOnly),
         });
     }
@@ -235,23 +180,15 @@ fn sandbox_plan(
 }
 
 fn show_view(plan: &mut SandboxPlan, view: &MaterialisedView) {
-    plan.entries.push(Entry::Bind {
-        source: view.usr.clone(),
-        target: "/usr".into(),
-        access: Access::ReadOnly,
-    });
+    plan.entries.push(Entry::Bind { source: view.usr.clone(), target: "/usr".into(), access: Access::ReadOnly });
     for name in ["bin", "lib", "lib64", "sbin"] {
         let (path, target) = (Path::new("/").join(name), Path::new("usr").join(name));
         plan.entries.push(Entry::Symlink { path, target });
     }
     let present: BTreeSet<PathBuf> = plan.entries.iter().filter_map(place_of).collect();
     let Some(etc) = &view.etc else { return };
-    let mut names: Vec<_> = std::fs::read_dir(etc)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name())
-        .collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(etc).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
     names.sort();
     for name in names {
         let (source, target) = (etc.join(&name), Path::new("/etc").join(&name));
@@ -259,15 +196,8 @@ fn show_view(plan: &mut SandboxPlan, view: &MaterialisedView) {
             continue;
         }
         plan.entries.push(match std::fs::read_link(&source) {
-            Ok(says) => Entry::Symlink {
-                path: target,
-                target: says,
-            },
-            Err(_) => Entry::Bind {
-                source,
-                target,
-                access: Access::ReadOnly,
-            },
+            Ok(says) => Entry::Symlink { path: target, target: says },
+            Err(_) => Entry::Bind { source, target, access: Access::ReadOnly },
         });
     }
 }
@@ -275,9 +205,7 @@ fn show_view(plan: &mut SandboxPlan, view: &MaterialisedView) {
 fn place_of(entry: &Entry) -> Option<PathBuf> {
     match entry {
         Entry::Bind { target, .. } => Some(target.clone()),
-        Entry::File { path, .. } | Entry::Symlink { path, .. } | Entry::Directory { path, .. } => {
-            Some(path.clone())
-        }
+        Entry::File { path, .. } | Entry::Symlink { path, .. } | Entry::Directory { path, .. } => Some(path.clone()),
         Entry::Device { .. } | Entry::Tmpfs { .. } | Entry::Proc | Entry::PseudoTerminals => None,
     }
 }
@@ -286,24 +214,11 @@ fn command(planned: &PlannedBuild, build: &BuildFiles) -> Command {
     let derivation = &planned.derivation;
     let os = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
     let program = PathBuf::from(os(&derivation.builder));
-    let name = derivation
-        .builder
-        .rsplit_str("/")
-        .next()
-        .unwrap_or_default();
+    let name = derivation.builder.rsplit_str("/").next().unwrap_or_default();
     let mut arguments = vec![os(name)];
     arguments.extend(derivation.args.iter().map(|argument| os(argument)));
-    let environment = build
-        .variables
-        .iter()
-        .map(|(name, value)| (name.into(), os(value)))
-        .collect();
-    Command {
-        program,
-        arguments,
-        environment,
-        working_directory: BUILD_DIR.into(),
-    }
+    let environment = build.variables.iter().map(|(name, value)| (name.into(), os(value))).collect();
+    Command { program, arguments, environment, working_directory: BUILD_DIR.into() }
 }
 
 /// Runs the plan's program to its end, its output going to the log.

@@ -111,10 +111,7 @@ pub enum AccountsError {
 }
 
 fn list(collisions: &BTreeMap<u32, Vec<String>>) -> String {
-    collisions
-        .iter()
-        .map(|(id, names)| format!("\n  {id}: {}", names.join(", ")))
-        .collect()
+    collisions.iter().map(|(id, names)| format!("\n  {id}: {}", names.join(", "))).collect()
 }
 
 /// What the packages of a view say about accounts.
@@ -134,10 +131,7 @@ pub struct PackageAccounts {
 ///
 /// # Errors
 /// When names share a number, a primary group is missing, or a file of a package makes no sense.
-pub fn plan_accounts(
-    packages: &PackageAccounts,
-    declared: &DeclaredAccounts,
-) -> Result<Accounts, AccountsError> {
+pub fn plan_accounts(packages: &PackageAccounts, declared: &DeclaredAccounts) -> Result<Accounts, AccountsError> {
     let mut merger = Merger::default();
     merger.declared_groups(declared);
     merger.base_passwd(packages)?;
@@ -168,16 +162,9 @@ impl Merger {
     }
 
     fn base_passwd(&mut self, packages: &PackageAccounts) -> Result<(), AccountsError> {
-        let wrong = |file: &str, line: &str| AccountsError::Line {
-            file: file.to_owned(),
-            line: line.to_owned(),
-        };
+        let wrong = |file: &str, line: &str| AccountsError::Line { file: file.to_owned(), line: line.to_owned() };
         let mut names = BTreeMap::new();
-        for line in packages
-            .group_master
-            .lines()
-            .filter(|line| !line.is_empty())
-        {
+        for line in packages.group_master.lines().filter(|line| !line.is_empty()) {
             let fields: Vec<&str> = line.split(':').collect();
             let [name, _, gid, _] = fields[..] else {
                 return Err(wrong("group.master", line));
@@ -186,20 +173,14 @@ impl Merger {
             names.insert(gid, name.to_owned());
             self.group(name, Some(gid));
         }
-        for line in packages
-            .passwd_master
-            .lines()
-            .filter(|line| !line.is_empty())
-        {
+        for line in packages.passwd_master.lines().filter(|line| !line.is_empty()) {
             let fields: Vec<&str> = line.split(':').collect();
             let [name, _, uid, gid, gecos, home, shell] = fields[..] else {
                 return Err(wrong("passwd.master", line));
             };
             let uid = uid.parse().map_err(|_| wrong("passwd.master", line))?;
             let gid: u32 = gid.parse().map_err(|_| wrong("passwd.master", line))?;
-            let group = names
-                .get(&gid)
-                .ok_or_else(|| wrong("passwd.master", line))?;
+            let group = names.get(&gid).ok_or_else(|| wrong("passwd.master", line))?;
             self.users.insert(
                 name.to_owned(),
                 AccountUser {
@@ -264,15 +245,8 @@ impl Merger {
                 name: user.name.clone(),
                 uid: Some(uid),
                 group,
-                home: user
-                    .home
-                    .clone()
-                    .unwrap_or_else(|| "/nonexistent".to_owned()),
-                shell: Some(
-                    user.shell
-                        .clone()
-                        .unwrap_or_else(|| "/usr/sbin/nologin".to_owned()),
-                ),
+                home: user.home.clone().unwrap_or_else(|| "/nonexistent".to_owned()),
+                shell: Some(user.shell.clone().unwrap_or_else(|| "/usr/sbin/nologin".to_owned())),
                 description: user.description.clone().unwrap_or_default(),
                 system: true,
                 ..AccountUser::default()
@@ -301,26 +275,15 @@ impl Merger {
             let group = self
                 .groups
                 .get(&user.group)
-                .ok_or_else(|| AccountsError::NoSuchGroup {
-                    user: user.name.clone(),
-                    group: user.group.clone(),
-                })?;
+                .ok_or_else(|| AccountsError::NoSuchGroup { user: user.name.clone(), group: user.group.clone() })?;
             user.gid = group.gid;
         }
         for group in self.groups.values_mut() {
             group.members.sort();
             group.members.dedup();
         }
-        check(
-            "users",
-            "uid",
-            self.users.values().map(|user| (user.uid, &user.name)),
-        )?;
-        check(
-            "groups",
-            "gid",
-            self.groups.values().map(|group| (group.gid, &group.name)),
-        )?;
+        check("users", "uid", self.users.values().map(|user| (user.uid, &user.name)))?;
+        check("groups", "gid", self.groups.values().map(|group| (group.gid, &group.name)))?;
         let mut users: Vec<AccountUser> = self.users.into_values().collect();
         users.sort_by_key(|user| (user.uid.unwrap_or(u32::MAX), user.name.clone()));
         let mut groups: Vec<AccountGroup> = self.groups.into_values().collect();
@@ -341,15 +304,7 @@ fn check<'a>(
         }
     }
     by_id.retain(|_, names| names.len() > 1);
-    if by_id.is_empty() {
-        Ok(())
-    } else {
-        Err(AccountsError::Collision {
-            kind,
-            field,
-            collisions: by_id,
-        })
-    }
+    if by_id.is_empty() { Ok(()) } else { Err(AccountsError::Collision { kind, field, collisions: by_id }) }
 }
 
 #[cfg(test)]

@@ -38,15 +38,9 @@ pub fn builders() -> Vec<Box<dyn BuiltinBuilder>> {
 /// Where the store lies, as far as the inputs of this derivation tell.
 fn location(context: &BuiltinContext<'_>, input: &str) -> Result<StoreLocation, BuiltinError> {
     let logical = context.store_dir().as_str().to_owned();
-    let base = input
-        .strip_prefix(&logical)
-        .and_then(|path| path[1..].split('/').next())
-        .unwrap_or_default();
+    let base = input.strip_prefix(&logical).and_then(|path| path[1..].split('/').next()).unwrap_or_default();
     let physical = context.physical(&format!("{logical}/{base}"))?;
-    Ok(StoreLocation {
-        physical: physical.parent().map(PathBuf::from).unwrap_or_default(),
-        logical,
-    })
+    Ok(StoreLocation { physical: physical.parent().map(PathBuf::from).unwrap_or_default(), logical })
 }
 
 /// The packages of a view, with the effects of their scripts.
@@ -70,24 +64,14 @@ impl LoadedView {
         for package in &file.packages {
             packages.push(Package::load(&store, &package.path).map_err(BuiltinError::new)?);
         }
-        let overlays = overlays
-            .iter()
-            .map(|path| Overlay::load(&store, path))
-            .collect::<Result<_, _>>();
+        let overlays = overlays.iter().map(|path| Overlay::load(&store, path)).collect::<Result<_, _>>();
         let overlays = overlays.map_err(BuiltinError::new)?;
         let decisions = match decisions.or(file.decisions.as_deref()) {
-            Some(directory) => {
-                load_decisions(&store.physical(directory).map_err(BuiltinError::new)?)?
-            }
+            Some(directory) => load_decisions(&store.physical(directory).map_err(BuiltinError::new)?)?,
             None => Vec::new(),
         };
         let unhandled = apply(&mut packages, &decisions);
-        Ok(LoadedView {
-            store,
-            packages,
-            overlays,
-            unhandled,
-        })
+        Ok(LoadedView { store, packages, overlays, unhandled })
     }
 }
 
@@ -96,10 +80,7 @@ fn load_decisions(directory: &Path) -> Result<Vec<PackageDecisions>, BuiltinErro
     let mut paths = Vec::new();
     for entry in listing {
         let path = entry.map_err(io_error("list", directory))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
+        if path.extension().is_some_and(|extension| extension == "toml") {
             paths.push(path);
         }
     }
@@ -113,13 +94,6 @@ fn load_decisions(directory: &Path) -> Result<Vec<PackageDecisions>, BuiltinErro
     Ok(decisions)
 }
 
-fn io_error<'p>(
-    action: &'static str,
-    path: &'p Path,
-) -> impl FnOnce(std::io::Error) -> BuiltinError + use<'p> {
-    move |source| BuiltinError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+fn io_error<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> BuiltinError + use<'p> {
+    move |source| BuiltinError::Io { action, path: path.to_owned(), source }
 }

@@ -58,9 +58,7 @@ const FLAG_EFFECTIVE: u32 = 1;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum CapabilityError {
     /// No `=` or `+` between names and flags.
-    #[error(
-        "`{clause}` is no capability clause (names, then `=` or `+`, then flags of e, i and p)"
-    )]
+    #[error("`{clause}` is no capability clause (names, then `=` or `+`, then flags of e, i and p)")]
     Clause {
         /// The clause as written.
         clause: String,
@@ -80,9 +78,7 @@ pub enum CapabilityError {
 pub fn parse_capabilities(text: &str) -> Result<[u8; 20], CapabilityError> {
     let (mut permitted, mut inheritable, mut effective) = (0u64, 0u64, false);
     for clause in text.split_whitespace() {
-        let wrong = || CapabilityError::Clause {
-            clause: clause.to_owned(),
-        };
+        let wrong = || CapabilityError::Clause { clause: clause.to_owned() };
         let split = clause.find(['=', '+']).ok_or_else(wrong)?;
         let mut bits = 0u64;
         for name in clause[..split].split(',') {
@@ -120,9 +116,7 @@ fn capability_bits(name: &str) -> Result<u64, CapabilityError> {
         .strip_prefix("cap_")
         .and_then(|short| NAMES.iter().position(|known| *known == short))
         .map(|bit| 1 << bit)
-        .ok_or_else(|| CapabilityError::Name {
-            name: name.to_owned(),
-        })
+        .ok_or_else(|| CapabilityError::Name { name: name.to_owned() })
 }
 
 fn low(word: u64) -> u32 {
@@ -149,18 +143,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        assert_eq!(
-            parse_capabilities("cap_fly=ep"),
-            Err(CapabilityError::Name {
-                name: "cap_fly".into()
-            })
-        );
-        assert_eq!(
-            parse_capabilities("cap_kill"),
-            Err(CapabilityError::Clause {
-                clause: "cap_kill".into()
-            })
-        );
+        assert_eq!(parse_capabilities("cap_fly=ep"), Err(CapabilityError::Name { name: "cap_fly".into() }));
+        assert_eq!(parse_capabilities("cap_kill"), Err(CapabilityError::Clause { clause: "cap_kill".into() }));
     }
 
     /// Sets with the real `setcap` on a scratch file, as root of a user namespace, and reads back.
@@ -171,21 +155,14 @@ mod tests {
         std::fs::write(&file, "x").unwrap();
         let script = "PATH=$PATH:/usr/sbin:/sbin; setcap \"$0\" \"$1\" && \
                       getfattr -e hex --only-values -n security.capability \"$1\"";
-        for text in [
-            "cap_net_raw+ep",
-            "cap_dac_override,cap_bpf,cap_net_admin=ep",
-            "cap_chown,cap_sys_nice=ei",
-        ] {
+        for text in ["cap_net_raw+ep", "cap_dac_override,cap_bpf,cap_net_admin=ep", "cap_chown,cap_sys_nice=ei"] {
             let output = std::process::Command::new("unshare")
                 .args(["--map-root-user", "sh", "-c", script, text])
                 .arg(&file)
                 .output()
                 .expect("unshare is missing: install util-linux");
             let error = String::from_utf8_lossy(&output.stderr);
-            assert!(
-                output.status.success(),
-                "setcap (libcap2-bin) or getfattr (attr) failed: {error}"
-            );
+            assert!(output.status.success(), "setcap (libcap2-bin) or getfattr (attr) failed: {error}");
             assert_eq!(output.stdout, parse_capabilities(text).unwrap(), "{text}");
         }
     }

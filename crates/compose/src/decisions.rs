@@ -41,37 +41,22 @@ const CACHES: [(&str, &str); 22] = [
     ("gio-querymodules", "pkgs/caches/gio-modules.sh"),
     ("glib-compile-schemas", "pkgs/caches/glib-schemas.sh"),
     ("gtk-update-icon-cache", "pkgs/caches/icons.sh"),
-    (
-        "helpztags",
-        "vim-runtime ships its tags; add-ons' help is found without",
-    ),
+    ("helpztags", "vim-runtime ships its tags; add-ons' help is found without"),
     ("iconvconfig", "pkgs/caches/gconv.sh"),
     ("journalctl", "pkgs/caches/catalog.sh"),
     ("ldconfig", "pkgs/caches/ld-so.sh"),
     ("linux-run-hooks", "initrd and boot loader are Esker's"),
     ("linux-update-symlinks", "/boot is the boot loader's"),
     ("locale-gen", "pkgs/caches/locales.sh"),
-    (
-        "mandb",
-        "man finds pages without its index; man-db.service makes it",
-    ),
+    ("mandb", "man finds pages without its index; man-db.service makes it"),
     ("py3compile", "pkgs/caches/python-bytecode.sh"),
     ("systemd-hwdb", "pkgs/caches/hwdb.sh"),
     ("update-ca-certificates", "pkgs/caches/ca-certificates.sh"),
-    (
-        "update-catalog",
-        "SGML's catalog: no program of today reads it",
-    ),
+    ("update-catalog", "SGML's catalog: no program of today reads it"),
     ("update-initramfs", "initrds are Esker's"),
     ("update-mime-database", "pkgs/caches/mime.sh"),
-    (
-        "update-shells",
-        "the default /etc/shells is copied; further shells are declared",
-    ),
-    (
-        "update-xmlcatalog",
-        "XML tools fetch or are given the DTDs they want; catalogs only spare that",
-    ),
+    ("update-shells", "the default /etc/shells is copied; further shells are declared"),
+    ("update-xmlcatalog", "XML tools fetch or are given the DTDs they want; catalogs only spare that"),
 ];
 
 /// A file of decisions.
@@ -130,17 +115,8 @@ pub struct UnhandledScript {
 
 impl fmt::Display for UnhandledScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            package,
-            version,
-            script,
-            ..
-        } = self;
-        let what = if self.changed {
-            "changed since it was looked at"
-        } else {
-            "does what nobody has looked at"
-        };
+        let Self { package, version, script, .. } = self;
+        let what = if self.changed { "changed since it was looked at" } else { "does what nobody has looked at" };
         writeln!(f, "the {script} of package `{package}` {version} {what}:")?;
         for line in self.lines.iter().take(20) {
             writeln!(f, "    {line}")?;
@@ -148,10 +124,7 @@ impl fmt::Display for UnhandledScript {
         if self.lines.len() > 20 {
             writeln!(f, "    … and {} more lines", self.lines.len() - 20)?;
         }
-        write!(
-            f,
-            "hint: say what it amounts to in pkgs/maintainer-scripts/{package}.toml"
-        )
+        write!(f, "hint: say what it amounts to in pkgs/maintainer-scripts/{package}.toml")
     }
 }
 
@@ -160,10 +133,7 @@ impl fmt::Display for UnhandledScript {
 /// # Errors
 /// When it is not TOML of this form; the message has line and column.
 pub fn parse_decisions(file: &str, text: &str) -> Result<PackageDecisions, DecisionError> {
-    toml::from_str(text).map_err(|source| DecisionError {
-        file: file.to_owned(),
-        source: Box::new(source),
-    })
+    toml::from_str(text).map_err(|source| DecisionError { file: file.to_owned(), source: Box::new(source) })
 }
 
 /// Fills in the effects of every package: what its scripts are recognised to do, and what was decided about the rest.
@@ -188,18 +158,10 @@ pub fn apply(packages: &mut [Package], decisions: &[PackageDecisions]) -> Vec<Un
         if let Some(control) = &package.control {
             for name in control.scripts.keys() {
                 let mut meaning = read_script(package, control, name, &exists);
-                meaning
-                    .leftover
-                    .extend(meaning.effects.iter().filter_map(unmade_cache));
+                meaning.leftover.extend(meaning.effects.iter().filter_map(unmade_cache));
                 effects.extend(meaning.effects);
                 let decided = decisions_on(decisions, &package.name, name);
-                unhandled.extend(settle(
-                    package,
-                    name,
-                    &meaning.leftover,
-                    &decided,
-                    &mut effects,
-                ));
+                unhandled.extend(settle(package, name, &meaning.leftover, &decided, &mut effects));
             }
         }
         all_effects.push(effects);
@@ -214,10 +176,7 @@ pub fn apply(packages: &mut [Package], decisions: &[PackageDecisions]) -> Vec<Un
 fn unmade_cache(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Cache(cache) if !CACHES.iter().any(|(program, _)| *program == cache.name) => {
-            Some(format!(
-                "{} (makes a derived file that no cache derivation makes)",
-                cache.name
-            ))
+            Some(format!("{} (makes a derived file that no cache derivation makes)", cache.name))
         }
         _ => None,
     }
@@ -225,23 +184,12 @@ fn unmade_cache(effect: &Effect) -> Option<String> {
 
 fn shipped_paths(packages: &[Package]) -> HashSet<String> {
     let members = packages.iter().flat_map(|package| &package.members);
-    members
-        .map(|member| merged_path(&member.path).into_owned())
-        .collect()
+    members.map(|member| merged_path(&member.path).into_owned()).collect()
 }
 
-fn decisions_on<'d>(
-    decisions: &'d [PackageDecisions],
-    package: &str,
-    script: &str,
-) -> Vec<&'d Decision> {
-    let files = decisions
-        .iter()
-        .filter(|file| pattern_matches(&file.package, package));
-    files
-        .flat_map(|file| &file.script)
-        .filter(|decision| decision.name == script)
-        .collect()
+fn decisions_on<'d>(decisions: &'d [PackageDecisions], package: &str, script: &str) -> Vec<&'d Decision> {
+    let files = decisions.iter().filter(|file| pattern_matches(&file.package, package));
+    files.flat_map(|file| &file.script).filter(|decision| decision.name == script).collect()
 }
 
 /// Adds the decided actions and returns what no decision covers.
@@ -261,11 +209,7 @@ fn settle(
         }
         covered.extend(lines);
     }
-    let lines: Vec<String> = leftover
-        .iter()
-        .filter(|line| !covered.contains(&normalise(line)))
-        .cloned()
-        .collect();
+    let lines: Vec<String> = leftover.iter().filter(|line| !covered.contains(&normalise(line))).cloned().collect();
     (!lines.is_empty()).then(|| UnhandledScript {
         package: package.name.clone(),
         version: package.version.clone(),
@@ -309,10 +253,7 @@ mod tests {
     fn names_with_digits_are_no_versions() {
         assert_eq!(normalise("version=6.12.117+deb13-cloud-amd64"), "version=#");
         assert_eq!(normalise("\tlt  8.2110.0-2 "), "lt #");
-        assert_eq!(
-            normalise("python3.13 libc6 50 /usr/lib/x.so.8"),
-            "python3.13 libc6 50 /usr/lib/x.so.8"
-        );
+        assert_eq!(normalise("python3.13 libc6 50 /usr/lib/x.so.8"), "python3.13 libc6 50 /usr/lib/x.so.8");
     }
 
     #[test]
@@ -322,12 +263,6 @@ mod tests {
         let decisions = parse_decisions("p.toml", text).unwrap();
         assert_eq!(decisions.script[0].actions.len(), 2);
         let wrong = text.replace("copy", "move");
-        assert!(
-            parse_decisions("p.toml", &wrong)
-                .unwrap_err()
-                .source
-                .to_string()
-                .contains("unknown variant")
-        );
+        assert!(parse_decisions("p.toml", &wrong).unwrap_err().source.to_string().contains("unknown variant"));
     }
 }

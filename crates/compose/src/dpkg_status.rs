@@ -35,14 +35,8 @@ pub fn write_database(packages: &[Package], directory: &Path) -> io::Result<()> 
         };
         status.push_str(&status_paragraph(control));
         let base = info_base(package, control);
-        std::fs::write(
-            info.join(format!("{base}.list")),
-            file_list(&package.members),
-        )?;
-        for file in KEPT
-            .iter()
-            .filter(|file| control.files.iter().any(|kept| kept == *file))
-        {
+        std::fs::write(info.join(format!("{base}.list")), file_list(&package.members))?;
+        for file in KEPT.iter().filter(|file| control.files.iter().any(|kept| kept == *file)) {
             let target = format!("{}/DEBIAN/{file}", package.store_path);
             symlink(target, info.join(format!("{base}.{file}")))?;
         }

@@ -17,27 +17,13 @@ use crate::view::{AccountIds, EntryKind, ViewError, ViewPlan};
 const COPIED: [(&str, &str); 5] = [
     ("crontab", "cron reads only regular files"),
     ("cron.d/", "cron reads only regular files"),
-    (
-        "systemd/system/",
-        "a unit that is a link into the store counts as linked, and its aliases chain",
-    ),
+    ("systemd/system/", "a unit that is a link into the store counts as linked, and its aliases chain"),
     ("systemd/user/", "as for the system's units"),
-    (
-        ".updated",
-        "systemd looks at the file's own time, not at the target's",
-    ),
+    (".updated", "systemd looks at the file's own time, not at the target's"),
 ];
 
 /// Files that activation makes out of accounts.json and of the machine; what packages' scripts put there does not count.
-const ACTIVATIONS_OWN: [&str; 7] = [
-    "passwd",
-    "group",
-    "shadow",
-    "gshadow",
-    "subuid",
-    "subgid",
-    "machine-id",
-];
+const ACTIVATIONS_OWN: [&str; 7] = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid", "machine-id"];
 
 /// A declared file: attribute `entries` of `builtin:etc`, by path relative to /etc. One of `text`, `source` and `link`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -118,9 +104,7 @@ pub enum EtcError {
         path: String,
     },
     /// A file beneath a file.
-    #[error(
-        "`/etc/{path}` ({from}) lies beneath `/etc/{above}`, which {above_from} makes a file or link"
-    )]
+    #[error("`/etc/{path}` ({from}) lies beneath `/etc/{above}`, which {above_from} makes a file or link")]
     Beneath {
         /// The path.
         path: String,
@@ -148,11 +132,7 @@ pub fn plan_etc(
 ) -> Result<EtcPlan, EtcError> {
     let mut plan = package_defaults(view);
     for (path, content) in generated {
-        let item = Item {
-            content: content.clone(),
-            placement: placement_of(path, content),
-            from: "Esker".to_owned(),
-        };
+        let item = Item { content: content.clone(), placement: placement_of(path, content), from: "Esker".to_owned() };
         put(&mut plan, path, item)?;
     }
     plan.retain(|path, _| !ACTIVATIONS_OWN.contains(&path.as_str()));
@@ -172,60 +152,31 @@ pub fn plan_etc(
 fn package_defaults(view: &ViewPlan) -> EtcPlan {
     let mut plan = EtcPlan::new();
     for (path, entry) in view.beneath("etc") {
-        let own = Placement::Own {
-            mode: entry.mode,
-            uid: entry.uid,
-            gid: entry.gid,
-        };
+        let own = Placement::Own { mode: entry.mode, uid: entry.uid, gid: entry.gid };
         let (content, placement) = match &entry.kind {
             EntryKind::Directory => (Content::Directory, own),
             EntryKind::Symlink(target) => (Content::Link(target.clone()), Placement::Link),
             EntryKind::File(source) => {
                 let content = Content::Store(format!("{}/{}", source.store_path, source.path));
-                let usual = matches!(entry.mode, 0o644 | 0o755 | 0o444 | 0o555)
-                    && (entry.uid, entry.gid) == (0, 0);
-                (
-                    content,
-                    if usual && !must_copy(path) {
-                        Placement::Link
-                    } else {
-                        own
-                    },
-                )
+                let usual = matches!(entry.mode, 0o644 | 0o755 | 0o444 | 0o555) && (entry.uid, entry.gid) == (0, 0);
+                (content, if usual && !must_copy(path) { Placement::Link } else { own })
             }
         };
         let from = format!("package `{}`", view.layers[entry.layer].name);
-        plan.insert(
-            path.to_owned(),
-            Item {
-                content,
-                placement,
-                from,
-            },
-        );
+        plan.insert(path.to_owned(), Item { content, placement, from });
     }
     plan
 }
 
 fn must_copy(path: &str) -> bool {
-    COPIED
-        .iter()
-        .any(|(prefix, _)| path == *prefix || (prefix.ends_with('/') && path.starts_with(prefix)))
+    COPIED.iter().any(|(prefix, _)| path == *prefix || (prefix.ends_with('/') && path.starts_with(prefix)))
 }
 
 fn placement_of(path: &str, content: &Content) -> Placement {
     match content {
-        Content::Directory => Placement::Own {
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-        },
+        Content::Directory => Placement::Own { mode: 0o755, uid: 0, gid: 0 },
         Content::Link(_) => Placement::Link,
-        Content::Store(_) | Content::Text(_) if must_copy(path) => Placement::Own {
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-        },
+        Content::Store(_) | Content::Text(_) if must_copy(path) => Placement::Own { mode: 0o644, uid: 0, gid: 0 },
         Content::Store(_) | Content::Text(_) => Placement::Link,
     }
 }
@@ -236,9 +187,7 @@ fn declared_item(path: &str, spec: &EntrySpec, ids: &AccountIds) -> Result<Item,
         (None, Some(source), None) => Content::Store(source.clone()),
         (None, None, Some(link)) => Content::Link(link.clone()),
         _ => {
-            return Err(EtcError::Content {
-                path: path.to_owned(),
-            });
+            return Err(EtcError::Content { path: path.to_owned() });
         }
     };
     let placement = match &spec.mode {
@@ -249,11 +198,7 @@ fn declared_item(path: &str, spec: &EntrySpec, ids: &AccountIds) -> Result<Item,
         },
         _ => placement_of(path, &content),
     };
-    Ok(Item {
-        content,
-        placement,
-        from: "environment.etc".to_owned(),
-    })
+    Ok(Item { content, placement, from: "environment.etc".to_owned() })
 }
 
 /// NixOS writes numbers as `+0`.
@@ -263,22 +208,13 @@ fn account_name(name: Option<&str>) -> &str {
 
 fn check_path(path: &str) -> Result<(), EtcError> {
     let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if plain {
-        Ok(())
-    } else {
-        Err(EtcError::Path {
-            path: path.to_owned(),
-        })
-    }
+    if plain { Ok(()) } else { Err(EtcError::Path { path: path.to_owned() }) }
 }
 
 fn put(plan: &mut EtcPlan, path: &str, item: Item) -> Result<(), EtcError> {
     for (slash, _) in path.match_indices('/') {
         let above = &path[..slash];
-        if let Some(there) = plan
-            .get(above)
-            .filter(|there| there.content != Content::Directory)
-        {
+        if let Some(there) = plan.get(above).filter(|there| there.content != Content::Directory) {
             return Err(EtcError::Beneath {
                 path: path.to_owned(),
                 from: item.from,
@@ -300,18 +236,10 @@ fn remove(plan: &mut EtcPlan, path: &str) {
 }
 
 fn drop_implied_directories(plan: &mut EtcPlan) {
-    let parents: std::collections::BTreeSet<String> = plan
-        .keys()
-        .filter_map(|path| path.rfind('/').map(|slash| path[..slash].to_owned()))
-        .collect();
-    let usual = Placement::Own {
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-    };
-    plan.retain(|path, item| {
-        item.content != Content::Directory || item.placement != usual || !parents.contains(path)
-    });
+    let parents: std::collections::BTreeSet<String> =
+        plan.keys().filter_map(|path| path.rfind('/').map(|slash| path[..slash].to_owned())).collect();
+    let usual = Placement::Own { mode: 0o755, uid: 0, gid: 0 };
+    plan.retain(|path, item| item.content != Content::Directory || item.placement != usual || !parents.contains(path));
 }
 
 #[cfg(test)]

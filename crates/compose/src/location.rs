@@ -31,19 +31,9 @@ impl StoreLocation {
     /// # Errors
     /// When the path is not beneath the logical store directory.
     pub fn split<'p>(&self, path: &'p str) -> Result<(&'p str, &'p str), NotInStore> {
-        let wrong = || NotInStore {
-            path: path.to_owned(),
-            store: self.logical.clone(),
-        };
-        let inner = path
-            .strip_prefix(&self.logical)
-            .and_then(|p| p.strip_prefix('/'))
-            .ok_or_else(wrong)?;
-        let base = inner
-            .split('/')
-            .next()
-            .filter(|base| !base.is_empty())
-            .ok_or_else(wrong)?;
+        let wrong = || NotInStore { path: path.to_owned(), store: self.logical.clone() };
+        let inner = path.strip_prefix(&self.logical).and_then(|p| p.strip_prefix('/')).ok_or_else(wrong)?;
+        let base = inner.split('/').next().filter(|base| !base.is_empty()).ok_or_else(wrong)?;
         let end = path.len() - inner.len() + base.len();
         Ok((&path[..end], path[end..].trim_start_matches('/')))
     }
@@ -55,11 +45,7 @@ impl StoreLocation {
     pub fn physical(&self, path: &str) -> Result<PathBuf, NotInStore> {
         let (store_path, rest) = self.split(path)?;
         let base = self.physical.join(&store_path[self.logical.len() + 1..]);
-        Ok(if rest.is_empty() {
-            base
-        } else {
-            base.join(rest)
-        })
+        Ok(if rest.is_empty() { base } else { base.join(rest) })
     }
 }
 
@@ -76,18 +62,9 @@ mod tests {
 
     #[test]
     fn splits_and_maps_paths() {
-        let store = StoreLocation {
-            logical: "/nix/store".into(),
-            physical: "/data/nix/store".into(),
-        };
-        assert_eq!(
-            store.split("/nix/store/abc-x/etc/y"),
-            Ok(("/nix/store/abc-x", "etc/y"))
-        );
-        assert_eq!(
-            store.physical("/nix/store/abc-x"),
-            Ok("/data/nix/store/abc-x".into())
-        );
+        let store = StoreLocation { logical: "/nix/store".into(), physical: "/data/nix/store".into() };
+        assert_eq!(store.split("/nix/store/abc-x/etc/y"), Ok(("/nix/store/abc-x", "etc/y")));
+        assert_eq!(store.physical("/nix/store/abc-x"), Ok("/data/nix/store/abc-x".into()));
         assert!(store.split("/nix/store/").is_err());
         assert!(store.split("/etc/passwd").is_err());
         assert_eq!(store_path_name("/nix/store/abc-bash-5.2"), "bash-5.2");

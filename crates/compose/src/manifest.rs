@@ -40,10 +40,7 @@ const LETTERS: [(MemberKind, &str); 7] = [
 
 impl MemberKind {
     fn letter(self) -> &'static str {
-        LETTERS
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, letter)| letter)
+        LETTERS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, letter)| letter)
     }
 }
 
@@ -100,30 +97,16 @@ pub enum ManifestError {
 /// # Errors
 /// When a line has not ten fields, or one of them has no meaning.
 pub fn parse_manifest(text: &str) -> Result<Vec<Member>, ManifestError> {
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| parse_line(index + 1, line))
-        .collect()
+    text.lines().enumerate().map(|(index, line)| parse_line(index + 1, line)).collect()
 }
 
 fn parse_line(line: usize, text: &str) -> Result<Member, ManifestError> {
     let fields: Vec<&str> = text.split('\t').collect();
     let [kind, mode, uid, gid, user, group, size, mtime, path, link] = fields[..] else {
-        return Err(ManifestError::Fields {
-            line,
-            found: fields.len(),
-        });
+        return Err(ManifestError::Fields { line, found: fields.len() });
     };
-    let wrong = |what, text: &str| ManifestError::Field {
-        line,
-        what,
-        text: text.to_owned(),
-    };
-    let kind = LETTERS
-        .iter()
-        .find(|(_, letter)| *letter == kind)
-        .ok_or_else(|| wrong("member type", kind))?
-        .0;
+    let wrong = |what, text: &str| ManifestError::Field { line, what, text: text.to_owned() };
+    let kind = LETTERS.iter().find(|(_, letter)| *letter == kind).ok_or_else(|| wrong("member type", kind))?.0;
     Ok(Member {
         kind,
         mode: u32::from_str_radix(mode, 8).map_err(|_| wrong("octal mode", mode))?,
@@ -163,9 +146,7 @@ pub fn render_manifest(members: &[Member]) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('\t', "\\t")
-        .replace('\n', "\\n")
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n")
 }
 
 fn unescape(text: &str) -> String {
@@ -209,36 +190,20 @@ mod tests {
 
     #[test]
     fn every_kind_and_awkward_name_survives_a_round_trip() {
-        let members: Vec<Member> = LETTERS
-            .iter()
-            .map(|(kind, _)| member(*kind, "usr/a\tb\\n\nc", "x\\\ty"))
-            .collect();
+        let members: Vec<Member> = LETTERS.iter().map(|(kind, _)| member(*kind, "usr/a\tb\\n\nc", "x\\\ty")).collect();
         assert_eq!(parse_manifest(&render_manifest(&members)), Ok(members));
     }
 
     #[test]
     fn the_line_is_the_contract() {
         let text = render_manifest(&[member(MemberKind::Symlink, "usr/bin/x", "y")]);
-        assert_eq!(
-            text,
-            "l\t4755\t0\t110\troot\tmessagebus\t3\t1700000000\tusr/bin/x\ty\n"
-        );
+        assert_eq!(text, "l\t4755\t0\t110\troot\tmessagebus\t3\t1700000000\tusr/bin/x\ty\n");
     }
 
     #[test]
     fn a_short_line_is_named() {
-        assert_eq!(
-            parse_manifest("f\t0644\n"),
-            Err(ManifestError::Fields { line: 1, found: 2 })
-        );
+        assert_eq!(parse_manifest("f\t0644\n"), Err(ManifestError::Fields { line: 1, found: 2 }));
         let bad = "f\t0999\t0\t0\t\t\t0\t0\ta\t\n";
-        assert_eq!(
-            parse_manifest(bad),
-            Err(ManifestError::Field {
-                line: 1,
-                what: "octal mode",
-                text: "0999".into()
-            })
-        );
+        assert_eq!(parse_manifest(bad), Err(ManifestError::Field { line: 1, what: "octal mode", text: "0999".into() }));
     }
 }

@@ -156,11 +156,8 @@ impl Package {
             });
         }
         let manifest_path = debian.join("manifest");
-        let members =
-            parse_manifest(&read_text(&manifest_path)?).map_err(|source| LoadError::Manifest {
-                path: manifest_path,
-                source,
-            })?;
+        let members = parse_manifest(&read_text(&manifest_path)?)
+            .map_err(|source| LoadError::Manifest { path: manifest_path, source })?;
         let loaded = load_control(&debian)?;
         Ok(Package {
             name: loaded.name,
@@ -176,10 +173,7 @@ impl Package {
     ///
     /// # Errors
     /// As for [`Package::load`].
-    pub fn load_identity(
-        store: &StoreLocation,
-        store_path: &str,
-    ) -> Result<(String, String), LoadError> {
+    pub fn load_identity(store: &StoreLocation, store_path: &str) -> Result<(String, String), LoadError> {
         let (base, _) = store.split(store_path)?;
         let path = store.physical(base)?.join("DEBIAN/control");
         if !path.exists() {
@@ -187,10 +181,7 @@ impl Package {
         }
         let text = read_text(&path)?;
         let paragraph = parse_control(&path, &text)?;
-        Ok((
-            required(&path, &paragraph, "Package")?,
-            required(&path, &paragraph, "Version")?,
-        ))
+        Ok((required(&path, &paragraph, "Package")?, required(&path, &paragraph, "Version")?))
     }
 
     /// Whether this package declares that it takes over files of `other` in its version.
@@ -201,20 +192,13 @@ impl Package {
         };
         // The field was checked when the package was loaded.
         let groups = parse_relations(&control.replaces).unwrap_or_default();
-        groups
-            .iter()
-            .flatten()
-            .any(|relation| relation.name == other.name && relation.admits(&other.version))
+        groups.iter().flatten().any(|relation| relation.name == other.name && relation.admits(&other.version))
     }
 }
 
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.version.is_empty() {
-            write!(f, "{}", self.name)
-        } else {
-            write!(f, "{} {}", self.name, self.version)
-        }
+        if self.version.is_empty() { write!(f, "{}", self.name) } else { write!(f, "{} {}", self.name, self.version) }
     }
 }
 
@@ -243,28 +227,16 @@ fn load_control(debian: &Path) -> Result<LoadedControl, LoadError> {
     let path = debian.join("control");
     let text = read_text(&path)?;
     let paragraph = parse_control(&path, &text)?;
-    let (name, version) = (
-        required(&path, &paragraph, "Package")?,
-        required(&path, &paragraph, "Version")?,
-    );
+    let (name, version) = (required(&path, &paragraph, "Package")?, required(&path, &paragraph, "Version")?);
     let replaces = paragraph.get("Replaces").unwrap_or_default().to_owned();
-    parse_relations(&replaces).map_err(|source| LoadError::Relation {
-        path: path.clone(),
-        source,
-    })?;
-    let mut files = list(debian)?
-        .into_iter()
-        .map(|entry| entry.0)
-        .collect::<Vec<_>>();
+    parse_relations(&replaces).map_err(|source| LoadError::Relation { path: path.clone(), source })?;
+    let mut files = list(debian)?.into_iter().map(|entry| entry.0).collect::<Vec<_>>();
     files.retain(|file| file != "manifest");
     let mut scripts = BTreeMap::new();
     for script in SCRIPTS {
         if files.iter().any(|file| file == script) {
             let bytes = read_bytes(&debian.join(script))?;
-            scripts.insert(
-                script.to_owned(),
-                String::from_utf8_lossy(&bytes).into_owned(),
-            );
+            scripts.insert(script.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
         }
     }
     let conffiles = match files.iter().any(|file| file == "conffiles") {
@@ -275,49 +247,22 @@ fn load_control(debian: &Path) -> Result<LoadedControl, LoadError> {
         true => String::from_utf8_lossy(&read_bytes(&debian.join("templates"))?).into_owned(),
         false => String::new(),
     };
-    Ok(LoadedControl {
-        name,
-        version,
-        control: Control {
-            text,
-            conffiles,
-            files,
-            scripts,
-            templates,
-            replaces,
-        },
-    })
+    Ok(LoadedControl { name, version, control: Control { text, conffiles, files, scripts, templates, replaces } })
 }
 
 fn parse_control<'t>(path: &Path, text: &'t str) -> Result<Paragraph<'t>, LoadError> {
     let paragraph = paragraphs(text).next().transpose();
-    Ok(paragraph
-        .map_err(|source| LoadError::Control {
-            path: path.to_owned(),
-            source,
-        })?
-        .unwrap_or_default())
+    Ok(paragraph.map_err(|source| LoadError::Control { path: path.to_owned(), source })?.unwrap_or_default())
 }
 
-fn required(
-    path: &Path,
-    paragraph: &Paragraph<'_>,
-    field: &'static str,
-) -> Result<String, LoadError> {
+fn required(path: &Path, paragraph: &Paragraph<'_>, field: &'static str) -> Result<String, LoadError> {
     let value = paragraph.get(field).map(str::to_owned);
-    value.ok_or_else(|| LoadError::Field {
-        path: path.to_owned(),
-        field,
-    })
+    value.ok_or_else(|| LoadError::Field { path: path.to_owned(), field })
 }
 
 /// Paths of deb-conffiles(5); `remove-on-upgrade /path` names a file the package no longer ships.
 fn parse_conffiles(text: &str) -> Vec<String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with('/'))
-        .map(str::to_owned)
-        .collect()
+    text.lines().map(str::trim).filter(|line| line.starts_with('/')).map(str::to_owned).collect()
 }
 
 /// Lists a plain tree as members: owners and times are the store's (root, 1), modes are 0755 and 0644.
@@ -326,39 +271,20 @@ fn load_tree(root: &Path) -> Result<Vec<Member>, LoadError> {
     let mut pending = vec![(String::new(), root.to_owned())];
     while let Some((prefix, directory)) = pending.pop() {
         for (name, path, metadata) in list(&directory)? {
-            let relative = if prefix.is_empty() {
-                name
-            } else {
-                format!("{prefix}/{name}")
-            };
-            let failed = |source| LoadError::Read {
-                path: path.clone(),
-                source,
-            };
+            let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let failed = |source| LoadError::Read { path: path.clone(), source };
             let (kind, mode, link) = if metadata.is_dir() {
                 pending.push((relative.clone(), path.clone()));
                 (MemberKind::Directory, 0o755, String::new())
             } else if metadata.is_symlink() {
                 let target = std::fs::read_link(&path).map_err(failed)?;
                 let target = target.into_os_string().into_string();
-                (
-                    MemberKind::Symlink,
-                    0o777,
-                    target.map_err(|_| LoadError::Name { path: path.clone() })?,
-                )
+                (MemberKind::Symlink, 0o777, target.map_err(|_| LoadError::Name { path: path.clone() })?)
             } else {
                 let executable = metadata.permissions().mode() & 0o100 != 0;
-                (
-                    MemberKind::File,
-                    if executable { 0o755 } else { 0o644 },
-                    String::new(),
-                )
+                (MemberKind::File, if executable { 0o755 } else { 0o644 }, String::new())
             };
-            let size_bytes = if kind == MemberKind::File {
-                metadata.len()
-            } else {
-                0
-            };
+            let size_bytes = if kind == MemberKind::File { metadata.len() } else { 0 };
             members.push(Member {
                 kind,
                 mode,
@@ -379,18 +305,12 @@ fn load_tree(root: &Path) -> Result<Vec<Member>, LoadError> {
 
 /// Names, paths and metadata of a directory's entries, sorted by name.
 fn list(directory: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>, LoadError> {
-    let failed = |source| LoadError::Read {
-        path: directory.to_owned(),
-        source,
-    };
+    let failed = |source| LoadError::Read { path: directory.to_owned(), source };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
-        let name = entry
-            .file_name()
-            .into_string()
-            .map_err(|_| LoadError::Name { path: path.clone() })?;
+        let name = entry.file_name().into_string().map_err(|_| LoadError::Name { path: path.clone() })?;
         let metadata = entry.metadata().map_err(failed)?;
         entries.push((name, path, metadata));
     }
@@ -399,15 +319,9 @@ fn list(directory: &Path) -> Result<Vec<(String, PathBuf, std::fs::Metadata)>, L
 }
 
 fn read_text(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }

@@ -6,13 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stack names with the profile fields they take, as in /usr/share/pam/common-NAME.
-const STACKS: [&str; 5] = [
-    "auth",
-    "account",
-    "password",
-    "session",
-    "session-noninteractive",
-];
+const STACKS: [&str; 5] = ["auth", "account", "password", "session", "session-noninteractive"];
 
 const PRIMARY: &str = "# here are the per-package modules (the \"Primary\" block)";
 const FALLBACK: &str = "# here's the fallback if no module succeeds";
@@ -49,22 +43,12 @@ pub fn compose_stacks(
     for (name, text) in profiles.iter().chain(&selection.profiles) {
         all.insert(name, parse_profile(text));
     }
-    let mut enabled: Vec<(&str, &Profile)> = all
-        .iter()
-        .filter(|(name, profile)| takes_part(name, profile, selection))
-        .map(|(n, p)| (*n, p))
-        .collect();
+    let mut enabled: Vec<(&str, &Profile)> =
+        all.iter().filter(|(name, profile)| takes_part(name, profile, selection)).map(|(n, p)| (*n, p)).collect();
     // Highest priority first; between equals the later name, as pam-auth-update sorts them.
     enabled.sort_by(|(a, pa), (b, pb)| priority(pb).cmp(&priority(pa)).then_with(|| b.cmp(a)));
-    let stack = |name: &str| {
-        templates
-            .get(name)
-            .map(|template| fill_template(template, name, &enabled))
-    };
-    STACKS
-        .iter()
-        .filter_map(|name| stack(name).map(|text| (format!("common-{name}"), text)))
-        .collect()
+    let stack = |name: &str| templates.get(name).map(|template| fill_template(template, name, &enabled));
+    STACKS.iter().filter_map(|name| stack(name).map(|text| (format!("common-{name}"), text))).collect()
 }
 
 fn takes_part(name: &str, profile: &Profile, selection: &PamSelection) -> bool {
@@ -74,19 +58,14 @@ fn takes_part(name: &str, profile: &Profile, selection: &PamSelection) -> bool {
 }
 
 fn priority(profile: &Profile) -> i64 {
-    profile
-        .get("Priority")
-        .and_then(|value| value.trim().parse().ok())
-        .unwrap_or(0)
+    profile.get("Priority").and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }
 
 fn parse_profile(text: &str) -> Profile {
     let mut profile = Profile::new();
     let mut field = String::new();
     for line in text.lines() {
-        let header = line
-            .split_once(':')
-            .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace));
+        let header = line.split_once(':').filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace));
         match header {
             Some((name, value)) if value.is_empty() || value.starts_with(char::is_whitespace) => {
                 field = name.strip_suffix("-Final").unwrap_or(name).to_owned();
@@ -118,21 +97,15 @@ fn block_lines<'a>(stack: &str, block: &str, enabled: &[(&str, &'a Profile)]) ->
     let mut lines = Vec::new();
     let mut position = 0;
     for (_, profile) in enabled {
-        let interactive_only = profile
-            .get("Session-Interactive-Only")
-            .is_some_and(|value| value == "yes");
+        let interactive_only = profile.get("Session-Interactive-Only").is_some_and(|value| value == "yes");
         if stack == "session-noninteractive" && interactive_only {
             continue;
         }
         if profile.get(&format!("{field}-Type")).map(String::as_str) != Some(block) {
             continue;
         }
-        let initial = profile
-            .get(&format!("{field}-Initial"))
-            .filter(|text| position == 0 && !text.is_empty());
-        let text = initial
-            .or_else(|| profile.get(field))
-            .map_or("", String::as_str);
+        let initial = profile.get(&format!("{field}-Initial")).filter(|text| position == 0 && !text.is_empty());
+        let text = initial.or_else(|| profile.get(field)).map_or("", String::as_str);
         lines.extend(text.lines().filter(|line| !line.is_empty()));
         position += 1;
     }
@@ -175,8 +148,7 @@ fn fill_template(template: &str, stack: &str, enabled: &[(&str, &Profile)]) -> S
 fn push_lines(text: &mut String, kind: &str, lines: &[&str], first_jump: usize) {
     for (index, line) in lines.iter().enumerate() {
         let (control_and_module, options) = split_module_line(line);
-        let control_and_module =
-            control_and_module.replace("end", &first_jump.saturating_sub(index).to_string());
+        let control_and_module = control_and_module.replace("end", &first_jump.saturating_sub(index).to_string());
         let options = options.split_whitespace().collect::<Vec<_>>().join(" ");
         text.push_str(&format!("{kind}\t{control_and_module} {options}\n"));
     }
@@ -191,9 +163,7 @@ fn split_module_line(line: &str) -> (&str, &str) {
     };
     let rest = &line[control_end..];
     let module_start = control_end + (rest.len() - rest.trim_start().len());
-    let module_end = line[module_start..]
-        .find(char::is_whitespace)
-        .map_or(line.len(), |at| module_start + at);
+    let module_end = line[module_start..].find(char::is_whitespace).map_or(line.len(), |at| module_start + at);
     (&line[..module_end], &line[module_end..])
 }
 

@@ -5,8 +5,8 @@
 use deb_formats::maintainer_script::{self, Action, Script, ScriptKind, Step};
 
 use crate::effect::{
-    Alternative, Cache, Capabilities, Copy, Directory, Diversion, Effect, Group, Link, Membership,
-    NameService, Permissions, Remove, Slave, Unit, UnitScope, User, WrittenFile,
+    Alternative, Cache, Capabilities, Copy, Directory, Diversion, Effect, Group, Link, Membership, NameService,
+    Permissions, Remove, Slave, Unit, UnitScope, User, WrittenFile,
 };
 use crate::package::{Control, Package};
 
@@ -39,42 +39,25 @@ pub fn read_script(
         exists,
     });
     ScriptMeaning {
-        effects: meaning
-            .steps
-            .iter()
-            .filter_map(|step| effect_of(step, kind))
-            .collect(),
+        effects: meaning.steps.iter().filter_map(|step| effect_of(step, kind)).collect(),
         leftover: meaning.leftover.into_iter().map(|left| left.text).collect(),
     }
 }
 
 fn effect_of(step: &Step, kind: ScriptKind) -> Option<Effect> {
     Some(match &step.action {
-        Action::EnableUnit { unit, scope } => Effect::Enable(Unit {
-            unit: unit.clone(),
-            scope: scope_of(*scope),
-        }),
+        Action::EnableUnit { unit, scope } => Effect::Enable(Unit { unit: unit.clone(), scope: scope_of(*scope) }),
         Action::Alternative(alternative) => Effect::Alternative(alternative_of(alternative)),
-        Action::Diversion { from, to } => Effect::Diversion(Diversion {
-            from: from.clone(),
-            to: to.clone(),
-        }),
-        Action::Permissions {
-            path,
-            mode,
-            user,
-            group,
-            recursive: _,
-        } => Effect::Permissions(Permissions {
+        Action::Diversion { from, to } => Effect::Diversion(Diversion { from: from.clone(), to: to.clone() }),
+        Action::Permissions { path, mode, user, group, recursive: _ } => Effect::Permissions(Permissions {
             path: path.clone(),
             mode: mode.clone(),
             user: user.clone(),
             group: group.clone(),
         }),
-        Action::Capabilities { path, capabilities } => Effect::Capabilities(Capabilities {
-            path: path.clone(),
-            capabilities: capabilities.clone(),
-        }),
+        Action::Capabilities { path, capabilities } => {
+            Effect::Capabilities(Capabilities { path: path.clone(), capabilities: capabilities.clone() })
+        }
         Action::User(user) => Effect::User(User {
             name: user.name.clone(),
             uid: user.uid,
@@ -83,55 +66,31 @@ fn effect_of(step: &Step, kind: ScriptKind) -> Option<Effect> {
             shell: user.shell.clone(),
             description: user.description.clone(),
         }),
-        Action::Group(group) => Effect::Group(Group {
-            name: group.name.clone(),
-            gid: group.gid,
-        }),
-        Action::Membership { user, group } => Effect::Membership(Membership {
-            user: user.clone(),
-            group: group.clone(),
-        }),
-        Action::Directory {
-            path,
-            mode,
-            user,
-            group,
-        } => Effect::Directory(Directory {
+        Action::Group(group) => Effect::Group(Group { name: group.name.clone(), gid: group.gid }),
+        Action::Membership { user, group } => {
+            Effect::Membership(Membership { user: user.clone(), group: group.clone() })
+        }
+        Action::Directory { path, mode, user, group } => Effect::Directory(Directory {
             path: path.clone(),
             mode: mode.clone(),
             user: user.clone(),
             group: group.clone(),
         }),
-        Action::Copy { from, to, mode } => Effect::Copy(Copy {
-            from: from.clone(),
-            to: to.clone(),
-            mode: mode.clone(),
-        }),
-        Action::File { path, text } => Effect::File(WrittenFile {
-            path: path.clone(),
-            text: text.clone(),
-            mode: None,
-        }),
-        Action::Link { path, target } => Effect::Link(Link {
-            path: path.clone(),
-            target: target.clone(),
-        }),
+        Action::Copy { from, to, mode } => {
+            Effect::Copy(Copy { from: from.clone(), to: to.clone(), mode: mode.clone() })
+        }
+        Action::File { path, text } => Effect::File(WrittenFile { path: path.clone(), text: text.clone(), mode: None }),
+        Action::Link { path, target } => Effect::Link(Link { path: path.clone(), target: target.clone() }),
         // What preinst removes, unpacking may bring back; and conditions ask for what older versions left.
         Action::Remove { path } if kind == ScriptKind::PostInst && !step.conditional => {
             Effect::Remove(Remove { path: path.clone() })
         }
-        Action::NameService {
-            database,
-            service,
-            position,
-        } => Effect::NameService(NameService {
+        Action::NameService { database, service, position } => Effect::NameService(NameService {
             database: database.clone(),
             service: service.clone(),
             position: position.clone(),
         }),
-        Action::Cache { program } => Effect::Cache(Cache {
-            name: program.clone(),
-        }),
+        Action::Cache { program } => Effect::Cache(Cache { name: program.clone() }),
         // systemd starts what is enabled, applies tmpfiles.d at boot, and accounts read sysusers.d by themselves; PAM's
         // stacks are always made; a trigger's work is a cache's; init scripts give way to units.
         Action::Remove { .. }

@@ -11,9 +11,7 @@ use crate::package::{Overlay, Package};
 use crate::view::{AccountIds, change_mode, merged_path};
 
 /// Top-level directories that belong to the view, to the kernel, or to activation.
-const NOT_OURS: [&str; 11] = [
-    "usr", "etc", "boot", "proc", "sys", "dev", "tmp", "nix", "DEBIAN", "root", "home",
-];
+const NOT_OURS: [&str; 11] = ["usr", "etc", "boot", "proc", "sys", "dev", "tmp", "nix", "DEBIAN", "root", "home"];
 
 /// Paths that systemd's own tmpfiles.d makes as links or with other modes.
 const SYSTEMS_OWN: [&str; 5] = ["var", "var/run", "var/lock", "var/tmp", "run"];
@@ -40,11 +38,7 @@ pub fn package_lines(packages: &[Package], overlays: &[Overlay], ids: &AccountId
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     let mut verbatim = Vec::new();
     for package in packages {
-        for member in package
-            .members
-            .iter()
-            .filter(|member| package.control.is_some() && is_ours(&member.path))
-        {
+        for member in package.members.iter().filter(|member| package.control.is_some() && is_ours(&member.path)) {
             let path = format!("/{}", member.path);
             let owner = changed(
                 member_owner(member, ids),
@@ -65,23 +59,15 @@ pub fn package_lines(packages: &[Package], overlays: &[Overlay], ids: &AccountId
         }
     }
     for overlay in overlays {
-        for member in overlay
-            .members
-            .iter()
-            .filter(|member| member.kind == MemberKind::File)
-        {
+        for member in overlay.members.iter().filter(|member| member.kind == MemberKind::File) {
             if member.path.starts_with("var/") {
                 let path = format!("/{}", member.path);
                 // Replaces what an earlier generation's line linked.
-                lines.insert(
-                    path.clone(),
-                    format!("L+ {} - - - - {}{path}", quote(&path), overlay.store_path),
-                );
+                lines.insert(path.clone(), format!("L+ {} - - - - {}{path}", quote(&path), overlay.store_path));
             }
         }
     }
-    let mut text =
-        String::from("# What the packages of this system ship or make in /var and elsewhere.\n");
+    let mut text = String::from("# What the packages of this system ship or make in /var and elsewhere.\n");
     for line in lines.into_values().chain(verbatim) {
         text.push_str(&line);
         text.push('\n');
@@ -92,8 +78,7 @@ pub fn package_lines(packages: &[Package], overlays: &[Overlay], ids: &AccountId
 /// Whether a path (without leading slash) is one that tmpfiles.d has to make.
 fn is_ours(path: &str) -> bool {
     let top = path.split('/').next().unwrap_or_default();
-    let elsewhere =
-        NOT_OURS.contains(&top) || merged_path(top) != top || SYSTEMS_OWN.contains(&path);
+    let elsewhere = NOT_OURS.contains(&top) || merged_path(top) != top || SYSTEMS_OWN.contains(&path);
     !elsewhere && !path.starts_with(DPKG)
 }
 
@@ -101,35 +86,18 @@ fn permissions_by_path(packages: &[Package]) -> Changes<'_> {
     let mut changes = Changes::new();
     for effect in packages.iter().flat_map(|package| &package.effects) {
         if let Effect::Permissions(permissions) = effect {
-            changes
-                .entry(permissions.path.trim_end_matches('/'))
-                .or_default()
-                .push(permissions);
+            changes.entry(permissions.path.trim_end_matches('/')).or_default().push(permissions);
         }
     }
     changes
 }
 
-fn changed(
-    mut owner: Owner,
-    directory: bool,
-    changes: Option<&Vec<&Permissions>>,
-    ids: &AccountIds,
-) -> Owner {
+fn changed(mut owner: Owner, directory: bool, changes: Option<&Vec<&Permissions>>, ids: &AccountIds) -> Owner {
     for change in changes.into_iter().flatten() {
-        let mode = change
-            .mode
-            .as_deref()
-            .and_then(|text| change_mode(owner.mode, text, directory));
+        let mode = change.mode.as_deref().and_then(|text| change_mode(owner.mode, text, directory));
         owner.mode = mode.unwrap_or(owner.mode);
-        owner.user = change
-            .user
-            .as_deref()
-            .map_or(owner.user, |name| ids.user(name));
-        owner.group = change
-            .group
-            .as_deref()
-            .map_or(owner.group, |name| ids.group(name));
+        owner.user = change.user.as_deref().map_or(owner.user, |name| ids.user(name));
+        owner.group = change.group.as_deref().map_or(owner.group, |name| ids.group(name));
     }
     owner
 }
@@ -137,16 +105,8 @@ fn changed(
 fn member_owner(member: &Member, ids: &AccountIds) -> Owner {
     Owner {
         mode: member.mode,
-        user: if member.user.is_empty() {
-            member.uid
-        } else {
-            ids.user(&member.user)
-        },
-        group: if member.group.is_empty() {
-            member.gid
-        } else {
-            ids.group(&member.group)
-        },
+        user: if member.user.is_empty() { member.uid } else { ids.user(&member.user) },
+        group: if member.group.is_empty() { member.gid } else { ids.group(&member.group) },
     }
 }
 
@@ -157,97 +117,50 @@ fn member_line(package: &Package, member: &Member, path: &str, owner: Owner) -> 
         MemberKind::Directory => format!("d {place} {mode:04o} {user} {group} -"),
         MemberKind::Symlink => format!("L {place} - - - - {}", quote_argument(&member.link)),
         MemberKind::File | MemberKind::HardLink => {
-            format!(
-                "C {place} {mode:04o} {user} {group} - {}{path}",
-                package.store_path
-            )
+            format!("C {place} {mode:04o} {user} {group} - {}{path}", package.store_path)
         }
         _ => return None,
     })
 }
 
 /// The line of something a script makes outside of /usr and /etc.
-fn effect_line(
-    effect: &Effect,
-    changes: &Changes<'_>,
-    ids: &AccountIds,
-) -> Option<(String, String)> {
+fn effect_line(effect: &Effect, changes: &Changes<'_>, ids: &AccountIds) -> Option<(String, String)> {
     let owner = |path: &str, mode: Option<&str>, usual: u32, directory: bool| {
-        let mode = mode
-            .and_then(|text| change_mode(usual, text, directory))
-            .unwrap_or(usual);
-        changed(
-            Owner {
-                mode,
-                user: 0,
-                group: 0,
-            },
-            directory,
-            changes.get(path.trim_end_matches('/')),
-            ids,
-        )
+        let mode = mode.and_then(|text| change_mode(usual, text, directory)).unwrap_or(usual);
+        changed(Owner { mode, user: 0, group: 0 }, directory, changes.get(path.trim_end_matches('/')), ids)
     };
     let (path, line) = match effect {
         Effect::Directory(d) => {
             let mut own = owner(&d.path, d.mode.as_deref(), 0o755, true);
             own.user = d.user.as_deref().map_or(own.user, |name| ids.user(name));
             own.group = d.group.as_deref().map_or(own.group, |name| ids.group(name));
-            (
-                &d.path,
-                format!(
-                    "d {} {:04o} {} {} -",
-                    quote(&d.path),
-                    own.mode,
-                    own.user,
-                    own.group
-                ),
-            )
+            (&d.path, format!("d {} {:04o} {} {} -", quote(&d.path), own.mode, own.user, own.group))
         }
-        Effect::Link(l) => (
-            &l.path,
-            format!("L {} - - - - {}", quote(&l.path), quote_argument(&l.target)),
-        ),
+        Effect::Link(l) => (&l.path, format!("L {} - - - - {}", quote(&l.path), quote_argument(&l.target))),
         Effect::Copy(c) => {
             let own = owner(&c.to, c.mode.as_deref(), 0o644, false);
             let (place, from) = (quote(&c.to), quote_argument(&c.from));
-            (
-                &c.to,
-                format!(
-                    "C {place} {:04o} {} {} - {from}",
-                    own.mode, own.user, own.group
-                ),
-            )
+            (&c.to, format!("C {place} {:04o} {} {} - {from}", own.mode, own.user, own.group))
         }
         Effect::File(f) => {
             let own = owner(&f.path, f.mode.as_deref(), 0o644, false);
             let text = f.text.replace('\\', "\\\\").replace('\n', "\\n");
-            let line = format!(
-                "f {} {:04o} {} {} - {}",
-                quote(&f.path),
-                own.mode,
-                own.user,
-                own.group,
-                quote_argument(&text)
-            );
+            let line =
+                format!("f {} {:04o} {} {} - {}", quote(&f.path), own.mode, own.user, own.group, quote_argument(&text));
             (&f.path, line.trim_end().to_owned())
         }
         _ => return None,
     };
     let relative = path.trim_start_matches('/').trim_end_matches('/');
     // What scripts make in /run, services make again at each start.
-    let ours =
-        (is_ours(relative) && !relative.starts_with("run/")) || relative.starts_with("root/");
+    let ours = (is_ours(relative) && !relative.starts_with("run/")) || relative.starts_with("root/");
     ours.then(|| (format!("/{relative}"), line))
 }
 
 /// A path as tmpfiles.d takes it: `%` begins a specifier, blanks need quotes.
 fn quote(path: &str) -> String {
     let path = path.replace('%', "%%");
-    if path.contains(char::is_whitespace) {
-        format!("\"{path}\"")
-    } else {
-        path
-    }
+    if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
 }
 
 /// An argument runs to the end of the line; only `%` is special.

@@ -18,14 +18,8 @@ use crate::package::Package;
 /// Units that are on in every system, with the reason. All of systemd's own; everything else systemd needs is linked
 /// statically in its package (`/usr/lib/systemd/system/*.wants`).
 pub const BASE_UNITS: [(&str, &str); 3] = [
-    (
-        "getty@tty1.service",
-        "the console's login prompt; systemd's postinst enables it",
-    ),
-    (
-        "remote-fs.target",
-        "the point that mounts of networks order themselves by; systemd's postinst enables it",
-    ),
+    ("getty@tty1.service", "the console's login prompt; systemd's postinst enables it"),
+    ("remote-fs.target", "the point that mounts of networks order themselves by; systemd's postinst enables it"),
     (
         "systemd-pstore.service",
         "keeps what a crashed kernel left; systemd's postinst enables it, and it waits for a condition",
@@ -62,46 +56,21 @@ pub struct Enablement {
 
 /// The names whose text [`plan_enablement`] needs may be those of any unit of the view.
 #[must_use]
-pub fn plan_enablement(
-    selection: &UnitSelection,
-    packages: &[Package],
-    files: &UnitFiles,
-) -> Enablement {
+pub fn plan_enablement(selection: &UnitSelection, packages: &[Package], files: &UnitFiles) -> Enablement {
     let mut plan = Enablement::default();
     let mut wanted: BTreeSet<(UnitScope, &str)> = BTreeSet::new();
-    wanted.extend(
-        BASE_UNITS
-            .iter()
-            .map(|(unit, _)| (UnitScope::System, *unit)),
-    );
-    wanted.extend(
-        selection
-            .enabled
-            .iter()
-            .map(|unit| (UnitScope::System, unit.as_str())),
-    );
-    for package in packages
-        .iter()
-        .filter(|package| selection.systemd_packages.contains(&package.name))
-    {
+    wanted.extend(BASE_UNITS.iter().map(|(unit, _)| (UnitScope::System, *unit)));
+    wanted.extend(selection.enabled.iter().map(|unit| (UnitScope::System, unit.as_str())));
+    for package in packages.iter().filter(|package| selection.systemd_packages.contains(&package.name)) {
         wanted.extend(package.effects.iter().filter_map(|effect| match effect {
             Effect::Enable(unit) => Some((unit.scope, unit.unit.as_str())),
             _ => None,
         }));
     }
-    let off = |unit: &str| {
-        selection
-            .disabled
-            .iter()
-            .chain(&selection.masked)
-            .any(|name| name == unit)
-    };
+    let off = |unit: &str| selection.disabled.iter().chain(&selection.masked).any(|name| name == unit);
     let mut done = BTreeSet::new();
-    let mut pending: Vec<(UnitScope, String)> = wanted
-        .into_iter()
-        .filter(|(_, unit)| !off(unit))
-        .map(|(scope, unit)| (scope, unit.to_owned()))
-        .collect();
+    let mut pending: Vec<(UnitScope, String)> =
+        wanted.into_iter().filter(|(_, unit)| !off(unit)).map(|(scope, unit)| (scope, unit.to_owned())).collect();
     while let Some((scope, unit)) = pending.pop() {
         if !done.insert((scope, unit.clone())) {
             continue;
@@ -113,14 +82,10 @@ pub fn plan_enablement(
         }
     }
     for unit in &selection.masked {
-        plan.links
-            .insert(format!("systemd/system/{unit}"), "/dev/null".to_owned());
+        plan.links.insert(format!("systemd/system/{unit}"), "/dev/null".to_owned());
     }
     if let Some(target) = &selection.default_target {
-        plan.links.insert(
-            "systemd/system/default.target".to_owned(),
-            unit_path(UnitScope::System, target),
-        );
+        plan.links.insert("systemd/system/default.target".to_owned(), unit_path(UnitScope::System, target));
     }
     plan.warnings.sort();
     plan
@@ -129,50 +94,32 @@ pub fn plan_enablement(
 /// Adds the links of one unit and returns the units its `Also=` names.
 fn enable(plan: &mut Enablement, scope: UnitScope, unit: &str, files: &UnitFiles) -> Vec<String> {
     let file_name = template_of(unit);
-    let text = files
-        .get(&(scope, unit.to_owned()))
-        .map(|text| (unit, text));
-    let found = text.or_else(|| {
-        files
-            .get(&(scope, file_name.clone()))
-            .map(|text| (file_name.as_str(), text))
-    });
+    let text = files.get(&(scope, unit.to_owned())).map(|text| (unit, text));
+    let found = text.or_else(|| files.get(&(scope, file_name.clone())).map(|text| (file_name.as_str(), text)));
     let Some((file, text)) = found else {
-        plan.warnings.push(format!(
-            "unit `{unit}` is to be enabled, but no package of the view has it"
-        ));
+        plan.warnings.push(format!("unit `{unit}` is to be enabled, but no package of the view has it"));
         return Vec::new();
     };
     let install = parse_install(text);
     if install == InstallSection::default() {
-        plan.warnings.push(format!(
-            "unit `{unit}` is to be enabled, but it has no [Install] section"
-        ));
+        plan.warnings.push(format!("unit `{unit}` is to be enabled, but it has no [Install] section"));
         return Vec::new();
     }
     let instance = match install.instantiate(unit) {
         Some(instance) => instance,
         None => {
-            plan.warnings.push(format!(
-                "unit `{unit}` is a template without DefaultInstance=; enable an instance of it"
-            ));
+            plan.warnings
+                .push(format!("unit `{unit}` is a template without DefaultInstance=; enable an instance of it"));
             return install.also;
         }
     };
     let root = scope_directory(scope);
     let target = unit_path(scope, file);
-    let folders = [
-        ("wants", &install.wanted_by),
-        ("requires", &install.required_by),
-        ("upholds", &install.upheld_by),
-    ];
+    let folders = [("wants", &install.wanted_by), ("requires", &install.required_by), ("upholds", &install.upheld_by)];
     for (folder, by) in folders {
         for other in by {
             let other = expand(other, &instance);
-            plan.links.insert(
-                format!("{root}/{other}.{folder}/{instance}"),
-                target.clone(),
-            );
+            plan.links.insert(format!("{root}/{other}.{folder}/{instance}"), target.clone());
         }
     }
     for alias in &install.alias {
@@ -207,11 +154,7 @@ fn template_of(unit: &str) -> String {
 fn expand(text: &str, unit: &str) -> String {
     let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
     let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-    let replaced = text
-        .replace("%i", instance)
-        .replace("%I", instance)
-        .replace("%p", prefix)
-        .replace("%n", unit);
+    let replaced = text.replace("%i", instance).replace("%I", instance).replace("%p", prefix).replace("%n", unit);
     replaced.replace("%%", "%")
 }
 

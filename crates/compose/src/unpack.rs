@@ -58,26 +58,14 @@ pub fn unpack_deb(package: impl Read, destination: &Path) -> Result<usize, Unpac
     make_directories(&control_dir)?;
     let mut reader = DebReader::new(package);
     for member in reader.control()? {
-        write_file(
-            &control_dir.join(&member.name),
-            member.mode,
-            &mut member.content.as_slice(),
-        )?;
+        write_file(&control_dir.join(&member.name), member.mode, &mut member.content.as_slice())?;
     }
-    let mut unpacker = Unpacker {
-        destination,
-        members: Vec::new(),
-        symlinks: BTreeSet::new(),
-    };
+    let mut unpacker = Unpacker { destination, members: Vec::new(), symlinks: BTreeSet::new() };
     reader.data(|member, content| unpacker.member(member, content))?;
     let mut members = unpacker.members;
     members.sort_by(|a, b| a.path.cmp(&b.path));
     link_programs(destination, &members)?;
-    write_file(
-        &control_dir.join("manifest"),
-        0o644,
-        &mut render_manifest(&members).as_bytes(),
-    )?;
+    write_file(&control_dir.join("manifest"), 0o644, &mut render_manifest(&members).as_bytes())?;
     Ok(members.len())
 }
 
@@ -91,14 +79,8 @@ impl Unpacker<'_> {
     fn member(&mut self, member: deb::Member, content: &mut dyn Read) -> Result<(), UnpackError> {
         self.check_place(&member.path)?;
         let path = self.destination.join(&member.path);
-        let failed = |source| UnpackError::Write {
-            path: path.clone(),
-            source,
-        };
-        if let Some(parent) = path
-            .parent()
-            .filter(|_| member.kind != deb::MemberKind::Directory)
-        {
+        let failed = |source| UnpackError::Write { path: path.clone(), source };
+        if let Some(parent) = path.parent().filter(|_| member.kind != deb::MemberKind::Directory) {
             make_directories(parent)?;
         }
         match &member.kind {
@@ -112,9 +94,7 @@ impl Unpacker<'_> {
                 std::fs::hard_link(self.destination.join(first), &path).map_err(failed)?;
             }
             // A store path cannot hold these; the manifest still tells of them.
-            deb::MemberKind::CharacterDevice(..)
-            | deb::MemberKind::BlockDevice(..)
-            | deb::MemberKind::Fifo => {}
+            deb::MemberKind::CharacterDevice(..) | deb::MemberKind::BlockDevice(..) | deb::MemberKind::Fifo => {}
         }
         if !member.path.is_empty() {
             self.members.push(manifest_member(member));
@@ -124,19 +104,11 @@ impl Unpacker<'_> {
 
     fn check_place(&self, path: &str) -> Result<(), UnpackError> {
         if path == "DEBIAN" || path.starts_with("DEBIAN/") {
-            return Err(UnpackError::Reserved {
-                path: path.to_owned(),
-            });
+            return Err(UnpackError::Reserved { path: path.to_owned() });
         }
-        let above = path
-            .match_indices('/')
-            .map(|(slash, _)| &path[..slash])
-            .find(|dir| self.symlinks.contains(*dir));
+        let above = path.match_indices('/').map(|(slash, _)| &path[..slash]).find(|dir| self.symlinks.contains(*dir));
         match above {
-            Some(link) => Err(UnpackError::BeneathLink {
-                path: path.to_owned(),
-                link: link.to_owned(),
-            }),
+            Some(link) => Err(UnpackError::BeneathLink { path: path.to_owned(), link: link.to_owned() }),
             None => Ok(()),
         }
     }
@@ -149,9 +121,7 @@ fn manifest_member(member: deb::Member) -> Member {
         Kind::Directory => (MemberKind::Directory, String::new()),
         Kind::Symlink(target) => (MemberKind::Symlink, target),
         Kind::HardLink(first) => (MemberKind::HardLink, first),
-        Kind::CharacterDevice(major, minor) => {
-            (MemberKind::CharacterDevice, format!("{major}:{minor}"))
-        }
+        Kind::CharacterDevice(major, minor) => (MemberKind::CharacterDevice, format!("{major}:{minor}")),
         Kind::BlockDevice(major, minor) => (MemberKind::BlockDevice, format!("{major}:{minor}")),
         Kind::Fifo => (MemberKind::Fifo, String::new()),
     };
@@ -176,14 +146,8 @@ fn link_programs(destination: &Path, members: &[Member]) -> Result<(), UnpackErr
             continue;
         }
         for folder in ["bin", "sbin"] {
-            let program = member
-                .path
-                .strip_prefix("usr/")
-                .and_then(|path| path.strip_prefix(folder));
-            let Some(name) = program
-                .and_then(|path| path.strip_prefix('/'))
-                .filter(|name| !name.contains('/'))
-            else {
+            let program = member.path.strip_prefix("usr/").and_then(|path| path.strip_prefix(folder));
+            let Some(name) = program.and_then(|path| path.strip_prefix('/')).filter(|name| !name.contains('/')) else {
                 continue;
             };
             let link = destination.join(folder).join(name);
@@ -191,37 +155,22 @@ fn link_programs(destination: &Path, members: &[Member]) -> Result<(), UnpackErr
                 continue;
             }
             make_directories(&destination.join(folder))?;
-            symlink(format!("/usr/{folder}/{name}"), &link).map_err(|source| {
-                UnpackError::Write {
-                    path: link.clone(),
-                    source,
-                }
-            })?;
+            symlink(format!("/usr/{folder}/{name}"), &link)
+                .map_err(|source| UnpackError::Write { path: link.clone(), source })?;
         }
     }
     Ok(())
 }
 
 fn make_directories(path: &Path) -> Result<(), UnpackError> {
-    std::fs::create_dir_all(path).map_err(|source| UnpackError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::create_dir_all(path).map_err(|source| UnpackError::Write { path: path.to_owned(), source })
 }
 
 /// Writes a file that must not exist. Only the owner's executable bit of `mode` counts, as in a NAR.
 fn write_file(path: &Path, mode: u32, content: &mut dyn Read) -> Result<(), UnpackError> {
-    let failed = |source| UnpackError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| UnpackError::Write { path: path.to_owned(), source };
     let mode = if mode & 0o100 != 0 { 0o755 } else { 0o644 };
-    let file: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(failed)?;
+    let file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     let mut writer = BufWriter::with_capacity(64 * 1024, file);
     io::copy(content, &mut writer).map_err(failed)?;
     writer.flush().map_err(failed)

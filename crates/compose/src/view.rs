@@ -115,9 +115,7 @@ pub enum ViewError {
         path: String,
     },
     /// An alternative was chosen that no package offers.
-    #[error(
-        "`{path}` was chosen for the alternative `{name}`, but the candidates are: {candidates}"
-    )]
+    #[error("`{path}` was chosen for the alternative `{name}`, but the candidates are: {candidates}")]
     NoSuchAlternative {
         /// The group's name.
         name: String,
@@ -174,11 +172,7 @@ impl ViewPlan {
                 }
                 _ => {}
             }
-            let next = if at.is_empty() {
-                component
-            } else {
-                format!("{at}/{component}")
-            };
+            let next = if at.is_empty() { component } else { format!("{at}/{component}") };
             let next = merged_path(&next).into_owned();
             let entry = self.entries.get(&next)?;
             if let EntryKind::Symlink(target) = &entry.kind {

@@ -16,21 +16,14 @@ fn every_decision_is_readable_and_has_a_reason() {
             continue;
         }
         let name = path.file_name().unwrap().to_str().unwrap();
-        let decisions = parse_decisions(name, &std::fs::read_to_string(&path).unwrap())
-            .unwrap_or_else(|error| {
-                panic!("{error}: {}", error.source);
-            });
+        let decisions = parse_decisions(name, &std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| {
+            panic!("{error}: {}", error.source);
+        });
         assert!(!decisions.script.is_empty(), "{name}");
         for decision in &decisions.script {
-            assert!(
-                ["preinst", "postinst"].contains(&decision.name.as_str()),
-                "{name}"
-            );
+            assert!(["preinst", "postinst"].contains(&decision.name.as_str()), "{name}");
             assert!(decision.reason.trim().len() > 20, "{name}");
-            assert!(
-                !decision.lines.is_empty() || !decision.actions.is_empty(),
-                "{name}"
-            );
+            assert!(!decision.lines.is_empty() || !decision.actions.is_empty(), "{name}");
         }
         seen += 1;
     }

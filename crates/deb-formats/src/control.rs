@@ -27,10 +27,7 @@ impl<'a> Paragraph<'a> {
     /// The value of a field, by case-insensitive name, without surrounding blanks. Continuation lines are included with
     /// their line breaks and leading blanks. The first field of that name wins.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.fields
-            .iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|&(_, value)| value)
+        self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|&(_, value)| value)
     }
 
     /// All fields, in the order of the text.
@@ -41,11 +38,7 @@ impl<'a> Paragraph<'a> {
 
 /// Iterates over the paragraphs of `text`. After an error the iteration ends.
 pub fn paragraphs(text: &str) -> Paragraphs<'_> {
-    Paragraphs {
-        text,
-        offset: 0,
-        line: 0,
-    }
+    Paragraphs { text, offset: 0, line: 0 }
 }
 
 /// The paragraphs of a text; made by [`paragraphs`].
@@ -82,8 +75,7 @@ impl<'a> Iterator for Paragraphs<'a> {
         // Where the value of the field being read starts and ends.
         let mut value: Option<(&'a str, usize, usize)> = None;
         let text = self.text;
-        let finish = |value: &mut Option<(&'a str, usize, usize)>,
-                      fields: &mut Vec<(&'a str, &'a str)>| {
+        let finish = |value: &mut Option<(&'a str, usize, usize)>, fields: &mut Vec<(&'a str, &'a str)>| {
             if let Some((name, start, end)) = value.take() {
                 fields.push((name, text[start..end].trim()));
             }
@@ -108,10 +100,7 @@ impl<'a> Iterator for Paragraphs<'a> {
                 continue;
             }
             self.offset = self.text.len();
-            return Some(Err(ControlError {
-                line: self.line,
-                text: line.to_owned(),
-            }));
+            return Some(Err(ControlError { line: self.line, text: line.to_owned() }));
         }
         finish(&mut value, &mut fields);
         (!fields.is_empty()).then_some(Ok(Paragraph { fields }))
@@ -151,31 +140,14 @@ mod tests {
 
     #[test]
     fn skips_comments() {
-        assert_eq!(
-            parse("# about a\nPackage: a\n# inside\nVersion: 1\n")[0]
-                .fields()
-                .len(),
-            2
-        );
+        assert_eq!(parse("# about a\nPackage: a\n# inside\nVersion: 1\n")[0].fields().len(), 2);
     }
 
     #[test]
     fn names_the_line_that_is_no_field() {
         let errors: Vec<_> = paragraphs("Package: a\nrubbish\n\nPackage: b\n").collect();
-        assert_eq!(
-            errors,
-            [Err(ControlError {
-                line: 2,
-                text: "rubbish".to_owned()
-            })]
-        );
+        assert_eq!(errors, [Err(ControlError { line: 2, text: "rubbish".to_owned() })]);
         let leading = paragraphs(" continued\n").next();
-        assert_eq!(
-            leading,
-            Some(Err(ControlError {
-                line: 1,
-                text: " continued".to_owned()
-            }))
-        );
+        assert_eq!(leading, Some(Err(ControlError { line: 1, text: " continued".to_owned() })));
     }
 }

@@ -36,9 +36,7 @@ pub enum DebError {
         version: String,
     },
     /// A member compressed in an unknown way.
-    #[error(
-        "`{member}` is compressed in a way that is not supported (xz, zstd, gzip and none are)"
-    )]
+    #[error("`{member}` is compressed in a way that is not supported (xz, zstd, gzip and none are)")]
     Compression {
         /// The ar member's name.
         member: String,
@@ -116,24 +114,18 @@ pub struct DebReader<R: Read> {
 impl<R: Read> DebReader<R> {
     /// Starts reading a package; nothing is read yet.
     pub fn new(reader: R) -> Self {
-        Self {
-            archive: ar::Archive::new(reader),
-        }
+        Self { archive: ar::Archive::new(reader) }
     }
 
     /// Reads the control archive, sorted by name. Errors when the stream is no binary package of format 2.
     pub fn control(&mut self) -> Result<Vec<ControlMember>, DebError> {
         let version = self.with_member("debian-binary", |_, content| {
             let mut text = String::new();
-            content
-                .read_to_string(&mut text)
-                .map_err(read_error("debian-binary"))?;
+            content.read_to_string(&mut text).map_err(read_error("debian-binary"))?;
             Ok(text)
         })?;
         if !version.starts_with("2.") {
-            return Err(DebError::FormatVersion {
-                version: version.trim_end().to_owned(),
-            });
+            return Err(DebError::FormatVersion { version: version.trim_end().to_owned() });
         }
         let mut members = self.with_member("control.tar", |name, content| {
             let mut members = Vec::new();
@@ -141,11 +133,7 @@ impl<R: Read> DebReader<R> {
                 if member.kind == MemberKind::File {
                     let mut bytes = Vec::new();
                     content.read_to_end(&mut bytes).map_err(read_error(name))?;
-                    members.push(ControlMember {
-                        name: member.path,
-                        mode: member.mode,
-                        content: bytes,
-                    });
+                    members.push(ControlMember { name: member.path, mode: member.mode, content: bytes });
                 }
                 Ok::<_, DebError>(())
             })?;
@@ -162,9 +150,7 @@ impl<R: Read> DebReader<R> {
         mut self,
         mut visit: impl FnMut(Member, &mut dyn Read) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.with_member("data.tar", |name, content| {
-            walk_tar(name, content, &mut visit)
-        })
+        self.with_member("data.tar", |name, content| walk_tar(name, content, &mut visit))
     }
 
     /// Reads the next ar member, whose name without the compression's suffix must be `expected`. Members whose name starts
@@ -176,50 +162,30 @@ impl<R: Read> DebReader<R> {
     ) -> Result<T, E> {
         while let Some(entry) = self.archive.next_entry() {
             let mut entry = entry.map_err(read_error(expected))?;
-            let name = String::from_utf8_lossy(entry.header().identifier())
-                .trim_end_matches('/')
-                .to_owned();
+            let name = String::from_utf8_lossy(entry.header().identifier()).trim_end_matches('/').to_owned();
             if name.starts_with('_') {
                 continue;
             }
-            if name != expected
-                && name
-                    .strip_prefix(expected)
-                    .is_none_or(|rest| !rest.starts_with('.'))
-            {
-                return Err(DebError::Structure {
-                    expected,
-                    found: format!("`{name}`"),
-                }
-                .into());
+            if name != expected && name.strip_prefix(expected).is_none_or(|rest| !rest.starts_with('.')) {
+                return Err(DebError::Structure { expected, found: format!("`{name}`") }.into());
             }
             let compression = name.strip_prefix(expected).unwrap_or("");
             let mut decoder = decompress(compression, &mut entry, &name)?;
             return read(&name, &mut *decoder);
         }
-        Err(DebError::Structure {
-            expected,
-            found: "the end of the file".to_owned(),
-        }
-        .into())
+        Err(DebError::Structure { expected, found: "the end of the file".to_owned() }.into())
     }
 }
 
 /// Picks the decoder by the member's suffix.
-fn decompress<'a>(
-    suffix: &str,
-    reader: &'a mut dyn Read,
-    member: &str,
-) -> Result<Box<dyn Read + 'a>, DebError> {
+fn decompress<'a>(suffix: &str, reader: &'a mut dyn Read, member: &str) -> Result<Box<dyn Read + 'a>, DebError> {
     Ok(match suffix {
         "" => Box::new(reader),
         ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(reader)),
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(reader)),
         ".zst" => Box::new(zstd::stream::read::Decoder::new(reader).map_err(read_error(member))?),
         _ => {
-            return Err(DebError::Compression {
-                member: member.to_owned(),
-            });
+            return Err(DebError::Compression { member: member.to_owned() });
         }
     })
 }
@@ -240,22 +206,14 @@ fn walk_tar<E: From<DebError>>(
     Ok(())
 }
 
-fn read_member<R: Read>(
-    archive_name: &str,
-    entry: &mut tar::Entry<'_, R>,
-) -> Result<Member, DebError> {
+fn read_member<R: Read>(archive_name: &str, entry: &mut tar::Entry<'_, R>) -> Result<Member, DebError> {
     let raw_path = entry.path_bytes().into_owned();
     let path = package_relative(&raw_path)?;
     let kind = member_kind(archive_name, entry, &path)?;
     let header = entry.header();
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let mut member = Member {
-        size: if kind == MemberKind::File {
-            entry.size()
-        } else {
-            0
-        },
+        size: if kind == MemberKind::File { entry.size() } else { 0 },
         path,
         kind,
         mode: header.mode().map_err(read_error(archive_name))? & 0o7777,
@@ -269,14 +227,8 @@ fn read_member<R: Read>(
     if let Some(extensions) = entry.pax_extensions().map_err(read_error(archive_name))? {
         for extension in extensions {
             let extension = extension.map_err(read_error(archive_name))?;
-            if let Some(name) = extension
-                .key()
-                .ok()
-                .and_then(|key| key.strip_prefix("SCHILY.xattr."))
-            {
-                member
-                    .xattrs
-                    .push((name.to_owned(), extension.value_bytes().to_vec()));
+            if let Some(name) = extension.key().ok().and_then(|key| key.strip_prefix("SCHILY.xattr.")) {
+                member.xattrs.push((name.to_owned(), extension.value_bytes().to_vec()));
             }
         }
     }
@@ -284,31 +236,16 @@ fn read_member<R: Read>(
     Ok(member)
 }
 
-fn member_kind<R: Read>(
-    archive_name: &str,
-    entry: &tar::Entry<'_, R>,
-    path: &str,
-) -> Result<MemberKind, DebError> {
+fn member_kind<R: Read>(archive_name: &str, entry: &tar::Entry<'_, R>, path: &str) -> Result<MemberKind, DebError> {
     use tar::EntryType;
     let header = entry.header();
     let link = || -> Result<Vec<u8>, DebError> {
         let target = entry.link_name_bytes();
-        Ok(target
-            .ok_or(DebError::Member {
-                path: path.to_owned(),
-                problem: "a link without a target",
-            })?
-            .into_owned())
+        Ok(target.ok_or(DebError::Member { path: path.to_owned(), problem: "a link without a target" })?.into_owned())
     };
     let device = || -> Result<(u32, u32), DebError> {
-        let major = header
-            .device_major()
-            .map_err(read_error(archive_name))?
-            .unwrap_or(0);
-        let minor = header
-            .device_minor()
-            .map_err(read_error(archive_name))?
-            .unwrap_or(0);
+        let major = header.device_major().map_err(read_error(archive_name))?.unwrap_or(0);
+        let minor = header.device_minor().map_err(read_error(archive_name))?.unwrap_or(0);
         Ok((major, minor))
     };
     Ok(match header.entry_type() {
@@ -316,16 +253,11 @@ fn member_kind<R: Read>(
         EntryType::Directory => MemberKind::Directory,
         EntryType::Symlink => MemberKind::Symlink(utf8(link()?)?),
         EntryType::Link => MemberKind::HardLink(package_relative(&link()?)?),
-        EntryType::Char => {
-            device().map(|(major, minor)| MemberKind::CharacterDevice(major, minor))?
-        }
+        EntryType::Char => device().map(|(major, minor)| MemberKind::CharacterDevice(major, minor))?,
         EntryType::Block => device().map(|(major, minor)| MemberKind::BlockDevice(major, minor))?,
         EntryType::Fifo => MemberKind::Fifo,
         _ => {
-            return Err(DebError::Member {
-                path: path.to_owned(),
-                problem: "whose type no package may have",
-            });
+            return Err(DebError::Member { path: path.to_owned(), problem: "whose type no package may have" });
         }
     })
 }
@@ -337,17 +269,11 @@ fn package_relative(raw: &[u8]) -> Result<String, DebError> {
     for (position, component) in name.split('/').enumerate() {
         match component {
             "" if position == 0 && !name.is_empty() => {
-                return Err(DebError::Member {
-                    path: name,
-                    problem: "an absolute path",
-                });
+                return Err(DebError::Member { path: name, problem: "an absolute path" });
             }
             "" | "." => {}
             ".." => {
-                return Err(DebError::Member {
-                    path: name,
-                    problem: "a path that leaves the package",
-                });
+                return Err(DebError::Member { path: name, problem: "a path that leaves the package" });
             }
             component => {
                 if !path.is_empty() {
@@ -368,10 +294,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, DebError> {
 }
 
 fn read_error(member: &str) -> impl Fn(io::Error) -> DebError + '_ {
-    move |source| DebError::Read {
-        member: member.to_owned(),
-        source,
-    }
+    move |source| DebError::Read { member: member.to_owned(), source }
 }
 
 #[cfg(test)]

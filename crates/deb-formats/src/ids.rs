@@ -29,9 +29,7 @@ pub fn group_id(name: &str) -> u32 {
 /// One id for a user and the group of the same name: Debian's static one (the user's where both exist and differ, as with
 /// `man` and `games`), else 900-999 from a table of well-known names, else 101-899 from a stable hash of the name.
 pub fn system_id(name: &str) -> u32 {
-    lookup(STATIC_USERS, name)
-        .or_else(|| lookup(STATIC_GROUPS, name))
-        .unwrap_or_else(|| dynamic_id(name))
+    lookup(STATIC_USERS, name).or_else(|| lookup(STATIC_GROUPS, name)).unwrap_or_else(|| dynamic_id(name))
 }
 
 /// The primary group's id of one of Debian's static users, when it differs from the user's own id.
@@ -42,8 +40,7 @@ pub fn static_primary_group(user: &str) -> Option<u32> {
 /// Whether a user or group of that name is on every Debian system (base-passwd makes it). Names that only have a number
 /// reserved for them do not count.
 pub fn is_static(name: &str) -> bool {
-    let below_reserved =
-        |table| lookup(table, name).is_some_and(|id| !(60_000..65_000).contains(&id));
+    let below_reserved = |table| lookup(table, name).is_some_and(|id| !(60_000..65_000).contains(&id));
     below_reserved(STATIC_USERS) || below_reserved(STATIC_GROUPS)
 }
 
@@ -66,19 +63,13 @@ fn dynamic_id(name: &str) -> u32 {
         return (900..1000).nth(position).unwrap_or(999);
     }
     let digest = Sha256::digest(name.as_bytes());
-    let number = digest
-        .iter()
-        .take(8)
-        .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let number = digest.iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
     let slot = number % u64::from(HASHED_IDS);
     FIRST_HASHED + u32::try_from(slot).unwrap_or(0)
 }
 
 fn lookup(table: &[(&str, u32)], name: &str) -> Option<u32> {
-    table
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|&(_, id)| id)
+    table.iter().find(|(known, _)| *known == name).map(|&(_, id)| id)
 }
 
 /// Users of base-passwd's `passwd.master` and of its registry of 60000-64999.
@@ -108,14 +99,8 @@ const STATIC_GROUPS: &[(&str, u32)] = &[
 ];
 
 /// Static users whose primary group has another number.
-const STATIC_PRIMARY_GROUPS: &[(&str, u32)] = &[
-    ("sync", 65534),
-    ("games", 60),
-    ("man", 12),
-    ("_apt", 65534),
-    ("nobody", 65534),
-    ("alias", 65534),
-];
+const STATIC_PRIMARY_GROUPS: &[(&str, u32)] =
+    &[("sync", 65534), ("games", 60), ("man", 12), ("_apt", 65534), ("nobody", 65534), ("alias", 65534)];
 
 /// Names that Debian numbers at installation and that many systems have. A name's place is its id less 900: append, never
 /// insert, remove or reorder. At most 100.
@@ -141,49 +126,23 @@ mod tests {
     #[test]
     fn debians_static_ids_are_kept() {
         assert_eq!((user_id("www-data"), group_id("www-data")), (33, 33));
-        assert_eq!(
-            (user_id("man"), group_id("man"), system_id("man")),
-            (6, 12, 6)
-        );
+        assert_eq!((user_id("man"), group_id("man"), system_id("man")), (6, 12, 6));
         assert_eq!((user_id("_apt"), group_id("shadow")), (42, 42));
-        assert_eq!(
-            (system_id("nobody"), system_id("nogroup"), system_id("sudo")),
-            (65534, 65534, 27)
-        );
+        assert_eq!((system_id("nobody"), system_id("nogroup"), system_id("sudo")), (65534, 65534, 27));
     }
 
     #[test]
     fn ids_of_released_systems_never_change() {
-        assert_eq!(
-            (
-                system_id("messagebus"),
-                system_id("sshd"),
-                system_id("nm-openvpn")
-            ),
-            (908, 918, 999)
-        );
-        assert_eq!(
-            (system_id("example-daemon"), system_id("another")),
-            (183, 559)
-        );
+        assert_eq!((system_id("messagebus"), system_id("sshd"), system_id("nm-openvpn")), (908, 918, 999));
+        assert_eq!((system_id("example-daemon"), system_id("another")), (183, 559));
     }
 
     #[test]
     fn the_table_has_room_and_no_name_twice() {
         assert!(WELL_KNOWN.len() <= 100);
-        assert_eq!(
-            WELL_KNOWN.iter().collect::<BTreeSet<_>>().len(),
-            WELL_KNOWN.len()
-        );
-        assert!(WELL_KNOWN.iter().all(|name| {
-            lookup(STATIC_USERS, name)
-                .or(lookup(STATIC_GROUPS, name))
-                .is_none()
-        }));
-        assert_eq!(
-            collisions(WELL_KNOWN.iter().copied(), system_id),
-            BTreeMap::new()
-        );
+        assert_eq!(WELL_KNOWN.iter().collect::<BTreeSet<_>>().len(), WELL_KNOWN.len());
+        assert!(WELL_KNOWN.iter().all(|name| { lookup(STATIC_USERS, name).or(lookup(STATIC_GROUPS, name)).is_none() }));
+        assert_eq!(collisions(WELL_KNOWN.iter().copied(), system_id), BTreeMap::new());
     }
 
     #[test]
@@ -198,15 +157,8 @@ mod tests {
     fn collisions_name_everyone_involved() {
         let names: Vec<String> = (0..2000).map(|number| format!("user{number}")).collect();
         let wanted = system_id("user0");
-        let twin = names
-            .iter()
-            .skip(1)
-            .find(|name| system_id(name) == wanted)
-            .unwrap();
+        let twin = names.iter().skip(1).find(|name| system_id(name) == wanted).unwrap();
         let found = collisions(["user0", twin, "root", "user0"], system_id);
-        assert_eq!(
-            found,
-            BTreeMap::from([(wanted, BTreeSet::from(["user0", twin.as_str()]))])
-        );
+        assert_eq!(found, BTreeMap::from([(wanted, BTreeSet::from(["user0", twin.as_str()]))]));
     }
 }

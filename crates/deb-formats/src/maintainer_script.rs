@@ -106,21 +106,10 @@ pub fn read_script(script: &Script<'_>) -> Meaning {
     if matches!(script.kind, ScriptKind::PreRm | ScriptKind::PostRm) {
         return Meaning::default();
     }
-    let interpreter = script
-        .text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("#!"))
-        .unwrap_or("/bin/sh");
-    let is_shell = interpreter
-        .split_ascii_whitespace()
-        .next()
-        .is_some_and(|program| program.ends_with("sh"));
+    let interpreter = script.text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or("/bin/sh");
+    let is_shell = interpreter.split_ascii_whitespace().next().is_some_and(|program| program.ends_with("sh"));
     if !is_shell {
-        return Meaning {
-            steps: Vec::new(),
-            leftover: code_lines(script.text),
-        };
+        return Meaning { steps: Vec::new(), leftover: code_lines(script.text) };
     }
     let (rest, steps) = debhelper::translate(script.text);
     match shell::parse(&rest) {
@@ -129,10 +118,7 @@ pub fn read_script(script: &Script<'_>) -> Meaning {
             meaning.steps.splice(0..0, steps);
             meaning
         }
-        Err(_) => Meaning {
-            steps,
-            leftover: code_lines(&rest),
-        },
+        Err(_) => Meaning { steps, leftover: code_lines(&rest) },
     }
 }
 
@@ -143,21 +129,14 @@ pub fn check_syntax(text: &str) -> Result<(), SyntaxError> {
 
 /// SHA-256 of a script in hexadecimal, by which decisions about it are kept.
 pub fn script_hash(text: &[u8]) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All lines but empty ones and comments.
 fn code_lines(text: &str) -> Vec<Leftover> {
-    let lines = text.lines().enumerate().map(|(position, line)| Leftover {
-        line: position + 1,
-        text: line.trim().to_owned(),
-    });
-    lines
-        .filter(|line| !line.text.is_empty() && !line.text.starts_with('#'))
-        .collect()
+    let lines =
+        text.lines().enumerate().map(|(position, line)| Leftover { line: position + 1, text: line.trim().to_owned() });
+    lines.filter(|line| !line.text.is_empty() && !line.text.starts_with('#')).collect()
 }
 
 #[cfg(test)]

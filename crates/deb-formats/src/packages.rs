@@ -96,16 +96,8 @@ pub struct PackageEntry<'a> {
 impl<'a> PackageEntry<'a> {
     fn from_paragraph(paragraph: &Paragraph<'a>) -> Result<Self, PackagesError> {
         let name = paragraph.get("Package").unwrap_or("");
-        let missing = |field| PackagesError::Field {
-            package: name.to_owned(),
-            field,
-        };
-        let required = |field| {
-            paragraph
-                .get(field)
-                .filter(|value| !value.is_empty())
-                .ok_or(missing(field))
-        };
+        let missing = |field| PackagesError::Field { package: name.to_owned(), field };
+        let required = |field| paragraph.get(field).filter(|value| !value.is_empty()).ok_or(missing(field));
         let optional = |field| paragraph.get(field).unwrap_or("");
         let number = |field, text: &str| text.parse::<u64>().map_err(|_| missing(field));
         let sha256 = required("SHA256")?;
@@ -116,19 +108,14 @@ impl<'a> PackageEntry<'a> {
             name: required("Package")?,
             version: required("Version")?,
             architecture: required("Architecture")?,
-            source: paragraph
-                .get("Source")
-                .and_then(|source| source.split_ascii_whitespace().next())
-                .unwrap_or(name),
+            source: paragraph.get("Source").and_then(|source| source.split_ascii_whitespace().next()).unwrap_or(name),
             priority: Priority::parse(optional("Priority")),
             essential: optional("Essential") == "yes",
             section: optional("Section"),
             summary: optional("Description").lines().next().unwrap_or(""),
             filename: required("Filename")?,
             size: number("Size", required("Size")?)?,
-            installed_size_kib: paragraph
-                .get("Installed-Size")
-                .map_or(Ok(0), |text| number("Installed-Size", text))?,
+            installed_size_kib: paragraph.get("Installed-Size").map_or(Ok(0), |text| number("Installed-Size", text))?,
             sha256,
             pre_depends: optional("Pre-Depends"),
             depends: optional("Depends"),
@@ -158,28 +145,15 @@ mod tests {
             Depends: libc6 (>= 2), a | b\nDescription: short\nFilename: pool/x.deb\nSize: 12\nSHA256: {HASH}\n"
         );
         let entries: Vec<_> = parse_packages(&text).collect::<Result<_, _>>().unwrap();
-        let [entry] = &entries[..] else {
-            panic!("{entries:?}")
-        };
-        assert_eq!(
-            (entry.source, entry.priority, entry.essential, entry.size),
-            ("x", Priority::Required, true, 12)
-        );
-        assert_eq!(
-            (entry.depends, entry.provides, entry.summary),
-            ("libc6 (>= 2), a | b", "", "short")
-        );
+        let [entry] = &entries[..] else { panic!("{entries:?}") };
+        assert_eq!((entry.source, entry.priority, entry.essential, entry.size), ("x", Priority::Required, true, 12));
+        assert_eq!((entry.depends, entry.provides, entry.summary), ("libc6 (>= 2), a | b", "", "short"));
     }
 
     #[test]
     fn names_the_package_and_the_field() {
-        let error = parse_packages("Package: a\nVersion: 1\nArchitecture: all\nSHA256: 12\n")
-            .next()
-            .unwrap()
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the Packages index has no valid `SHA256` for package `a`"
-        );
+        let error =
+            parse_packages("Package: a\nVersion: 1\nArchitecture: all\nSHA256: 12\n").next().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the Packages index has no valid `SHA256` for package `a`");
     }
 }

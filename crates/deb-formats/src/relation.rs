@@ -78,8 +78,7 @@ pub struct Relation<'a> {
 impl Relation<'_> {
     /// Whether a package of this name with `version` satisfies the relation.
     pub fn admits(&self, version: &str) -> bool {
-        self.version
-            .is_none_or(|(operator, wanted)| operator.admits(version, wanted))
+        self.version.is_none_or(|(operator, wanted)| operator.admits(version, wanted))
     }
 
     /// Whether a `Provides` with this version (`None`: a `Provides` without one) satisfies the relation. Debian Policy 7.5:
@@ -109,24 +108,14 @@ impl fmt::Display for Relation<'_> {
 /// Reads a relation field: groups that must all hold, each of alternatives in order of preference. Empty for an empty text.
 /// Errors name the alternative that is malformed.
 pub fn parse_relations(text: &str) -> Result<Vec<Vec<Relation<'_>>>, RelationError> {
-    let groups = text
-        .split(',')
-        .map(str::trim)
-        .filter(|group| !group.is_empty());
-    groups
-        .map(|group| group.split('|').map(parse_relation).collect())
-        .collect()
+    let groups = text.split(',').map(str::trim).filter(|group| !group.is_empty());
+    groups.map(|group| group.split('|').map(parse_relation).collect()).collect()
 }
 
 /// Reads one alternative. Errors when it is malformed.
 pub fn parse_relation(text: &str) -> Result<Relation<'_>, RelationError> {
     let text = text.trim();
-    let fail = |problem| {
-        Err(RelationError {
-            text: text.to_owned(),
-            problem,
-        })
-    };
+    let fail = |problem| Err(RelationError { text: text.to_owned(), problem });
     let (package, version) = match text.split_once('(') {
         Some((package, rest)) => match rest.strip_suffix(')') {
             Some(version) => (package.trim_end(), Some(version.trim())),
@@ -139,10 +128,7 @@ pub fn parse_relation(text: &str) -> Result<Relation<'_>, RelationError> {
         None => (package, None),
     };
     let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
     };
     if !is_word(name) || !qualifier.is_none_or(is_word) {
         return fail("the package's name has characters that no name has");
@@ -154,11 +140,7 @@ pub fn parse_relation(text: &str) -> Result<Relation<'_>, RelationError> {
             None => return fail("the version needs one of `<< <= = >= >>` before it"),
         },
     };
-    Ok(Relation {
-        name,
-        qualifier,
-        version,
-    })
+    Ok(Relation { name, qualifier, version })
 }
 
 fn parse_version(text: &str) -> Option<(VersionOperator, &str)> {
@@ -172,11 +154,10 @@ fn parse_version(text: &str) -> Option<(VersionOperator, &str)> {
         ("<", VersionOperator::EarlierOrEqual),
         (">", VersionOperator::LaterOrEqual),
     ];
-    let (operator, version) = operators
-        .iter()
-        .find_map(|&(sign, operator)| Some((operator, text.strip_prefix(sign)?.trim())))?;
-    let valid = !version.is_empty()
-        && !version.contains(|letter: char| letter.is_whitespace() || "<>=()".contains(letter));
+    let (operator, version) =
+        operators.iter().find_map(|&(sign, operator)| Some((operator, text.strip_prefix(sign)?.trim())))?;
+    let valid =
+        !version.is_empty() && !version.contains(|letter: char| letter.is_whitespace() || "<>=()".contains(letter));
     valid.then_some((operator, version))
 }
 
@@ -188,10 +169,8 @@ mod tests {
     fn reads_groups_of_alternatives() {
         let text = "libc6 (>= 2.38), default-mta | mail-transport-agent, python3:any (<< 3.14),\n perl:native";
         let groups = parse_relations(text).unwrap();
-        let shown: Vec<Vec<String>> = groups
-            .iter()
-            .map(|group| group.iter().map(ToString::to_string).collect())
-            .collect();
+        let shown: Vec<Vec<String>> =
+            groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect();
         assert_eq!(
             shown,
             [
@@ -208,11 +187,7 @@ mod tests {
 
     #[test]
     fn spaces_inside_a_relation_do_not_matter() {
-        let expected = Relation {
-            name: "a",
-            qualifier: None,
-            version: Some((VersionOperator::LaterOrEqual, "1:2")),
-        };
+        let expected = Relation { name: "a", qualifier: None, version: Some((VersionOperator::LaterOrEqual, "1:2")) };
         for text in ["a(>=1:2)", "a ( >= 1:2 )", " a  (>=1:2) ", "a (> 1:2)"] {
             assert_eq!(parse_relation(text), Ok(expected), "{text}");
         }
@@ -220,17 +195,7 @@ mod tests {
 
     #[test]
     fn names_what_is_malformed() {
-        for text in [
-            "a (>= 1",
-            "a (1)",
-            "a (>= )",
-            "a b",
-            "a [amd64]",
-            "a <!nocheck>",
-            "a:",
-            "|",
-            "a (>= 1) x",
-        ] {
+        for text in ["a (>= 1", "a (1)", "a (>= )", "a b", "a [amd64]", "a <!nocheck>", "a:", "|", "a (>= 1) x"] {
             assert!(parse_relations(text).is_err(), "{text}");
         }
         let error = parse_relations("a, b (1.0)").unwrap_err();
@@ -252,11 +217,7 @@ mod tests {
     fn a_versioned_relation_needs_a_versioned_provides() {
         let wanted = parse_relation("a (>= 2)").unwrap();
         assert_eq!(
-            (
-                wanted.admits_provided(None),
-                wanted.admits_provided(Some("1")),
-                wanted.admits_provided(Some("2"))
-            ),
+            (wanted.admits_provided(None), wanted.admits_provided(Some("1")), wanted.admits_provided(Some("2"))),
             (false, false, true)
         );
         assert!(parse_relation("a").unwrap().admits_provided(None));

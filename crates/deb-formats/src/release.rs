@@ -71,30 +71,18 @@ impl Release {
         let paragraph = paragraphs(text).next().transpose()?.unwrap_or_default();
         let field = |field| paragraph.get(field).ok_or(ReleaseError::Missing { field });
         let date = |field: &'static str, text: &str| {
-            ReleaseDate::parse(text).ok_or_else(|| ReleaseError::Date {
-                field,
-                text: text.to_owned(),
-            })
+            ReleaseDate::parse(text).ok_or_else(|| ReleaseError::Date { field, text: text.to_owned() })
         };
         let mut files = BTreeMap::new();
-        for line in field("SHA256")?
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-        {
-            let (path, file) = parse_file(line).ok_or_else(|| ReleaseError::File {
-                line: line.to_owned(),
-            })?;
+        for line in field("SHA256")?.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (path, file) = parse_file(line).ok_or_else(|| ReleaseError::File { line: line.to_owned() })?;
             files.insert(path, file);
         }
         Ok(Self {
             codename: field("Codename")?.to_owned(),
             version: paragraph.get("Version").map(str::to_owned),
             date: date("Date", field("Date")?)?,
-            valid_until: paragraph
-                .get("Valid-Until")
-                .map(|text| date("Valid-Until", text))
-                .transpose()?,
+            valid_until: paragraph.get("Valid-Until").map(|text| date("Valid-Until", text)).transpose()?,
             acquire_by_hash: paragraph.get("Acquire-By-Hash") == Some("yes"),
             files,
         })
@@ -104,18 +92,8 @@ impl Release {
 fn parse_file(line: &str) -> Option<(String, ReleaseFile)> {
     let mut words = line.split_ascii_whitespace();
     let (sha256, size, path) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
-    let valid = sha256.len() == 64
-        && sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && words.next().is_none();
-    valid.then(|| {
-        (
-            path.to_owned(),
-            ReleaseFile {
-                size,
-                sha256: sha256.to_ascii_lowercase(),
-            },
-        )
-    })
+    let valid = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) && words.next().is_none();
+    valid.then(|| (path.to_owned(), ReleaseFile { size, sha256: sha256.to_ascii_lowercase() }))
 }
 
 /// A date of a `Release` file: its text, and the instant it means.
@@ -133,35 +111,20 @@ impl ReleaseDate {
         let [day, month, year, time, "UTC" | "GMT" | "+0000"] = words[..] else {
             return None;
         };
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let month = MONTHS.iter().position(|&name| name == month)? as u64;
         let (day, year): (u64, u64) = (day.parse().ok()?, year.parse().ok()?);
-        let clock: Vec<u64> = time
-            .split(':')
-            .map(|part| part.parse().ok())
-            .collect::<Option<_>>()?;
+        let clock: Vec<u64> = time.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
         let [hour, minute, second] = clock[..] else {
             return None;
         };
-        if !(1970..10_000).contains(&year)
-            || !(1..=31).contains(&day)
-            || hour > 23
-            || minute > 59
-            || second > 60
-        {
+        if !(1970..10_000).contains(&year) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let unix_seconds =
-            ((days_before_year(year) + days_before_month(year, month) + day - 1) * 24 + hour)
-                * 3600
-                + minute * 60
-                + second;
-        Some(Self {
-            text: text.to_owned(),
-            unix_seconds,
-        })
+        let unix_seconds = ((days_before_year(year) + days_before_month(year, month) + day - 1) * 24 + hour) * 3600
+            + minute * 60
+            + second;
+        Some(Self { text: text.to_owned(), unix_seconds })
     }
 
     /// The date as the Release file spells it.
@@ -202,33 +165,20 @@ mod tests {
     fn reads_hashes_and_dates() {
         let release = Release::parse(RELEASE).unwrap();
         assert_eq!(
-            (
-                release.codename.as_str(),
-                release.acquire_by_hash,
-                release.version
-            ),
+            (release.codename.as_str(), release.acquire_by_hash, release.version),
             ("trixie-security", true, None)
         );
         assert_eq!(release.files["main/binary-amd64/Packages"].size, 0);
         assert_eq!(release.files.len(), 1);
-        assert_eq!(
-            release.valid_until.unwrap().unix_seconds() - release.date.unix_seconds(),
-            7 * 24 * 3600
-        );
+        assert_eq!(release.valid_until.unwrap().unix_seconds() - release.date.unix_seconds(), 7 * 24 * 3600);
     }
 
     #[test]
     fn names_what_is_missing_or_malformed() {
         let error = |text: &str| Release::parse(text).unwrap_err().to_string();
         assert_eq!(error(""), "the Release file has no field `SHA256`");
-        assert_eq!(
-            error(&RELEASE.replace("Codename", "Suite")),
-            "the Release file has no field `Codename`"
-        );
-        assert_eq!(
-            error("SHA256:\n abc 0 x\n"),
-            "the Release file lists `abc 0 x`, which is not `hash size path`"
-        );
+        assert_eq!(error(&RELEASE.replace("Codename", "Suite")), "the Release file has no field `Codename`");
+        assert_eq!(error("SHA256:\n abc 0 x\n"), "the Release file lists `abc 0 x`, which is not `hash size path`");
         assert_eq!(
             error(&RELEASE.replace("Date: Sat, 12 Sep 2026 07:55:41 UTC", "Date: yesterday")),
             "the Release file's `Date` is `yesterday`, which is not a date in UTC"
@@ -246,20 +196,10 @@ mod tests {
             "Sat, 12 Sep 2026 07:55:41 UTC",
             "Tue, 31 Dec 2000 01:02:03 UTC",
         ] {
-            let output = Command::new("date")
-                .args(["-u", "+%s", "-d", text.split_once(", ").unwrap().1])
-                .output()
-                .unwrap();
-            let expected: u64 = String::from_utf8(output.stdout)
-                .unwrap()
-                .trim()
-                .parse()
-                .unwrap();
-            assert_eq!(
-                ReleaseDate::parse(text).unwrap().unix_seconds(),
-                expected,
-                "{text}"
-            );
+            let output =
+                Command::new("date").args(["-u", "+%s", "-d", text.split_once(", ").unwrap().1]).output().unwrap();
+            let expected: u64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+            assert_eq!(ReleaseDate::parse(text).unwrap().unix_seconds(), expected, "{text}");
         }
         for text in [
             "",

@@ -25,17 +25,9 @@ impl Version {
     /// Checks and keeps a version number. Errors when it is empty, has an epoch that is no number, or a character that
     /// deb-version(7) does not allow.
     pub fn parse(text: &str) -> Result<Self, VersionError> {
-        let fail = |problem| {
-            Err(VersionError {
-                text: text.to_owned(),
-                problem,
-            })
-        };
+        let fail = |problem| Err(VersionError { text: text.to_owned(), problem });
         let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
-        if epoch.is_empty()
-            || !epoch.bytes().all(|byte| byte.is_ascii_digit())
-            || epoch.parse::<i32>().is_err()
-        {
+        if epoch.is_empty() || !epoch.bytes().all(|byte| byte.is_ascii_digit()) || epoch.parse::<i32>().is_err() {
             return fail("the epoch is not a number");
         }
         let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, "0"));
@@ -43,10 +35,7 @@ impl Version {
             return fail("the upstream version or the revision is empty");
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".+~".contains(&byte);
-        if !upstream
-            .bytes()
-            .all(|byte| allowed(byte) || byte == b'-' || byte == b':')
-            || !revision.bytes().all(allowed)
+        if !upstream.bytes().all(|byte| allowed(byte) || byte == b'-' || byte == b':') || !revision.bytes().all(allowed)
         {
             return fail("only letters, digits and `.+~-:` may stand in it");
         }
@@ -111,8 +100,7 @@ fn compare_parts(mut left: &[u8], mut right: &[u8]) -> Ordering {
         let (right_text, right_rest) = split_while(right, |byte| !byte.is_ascii_digit());
         let (left_number, left_rest) = split_while(left_rest, |byte| byte.is_ascii_digit());
         let (right_number, right_rest) = split_while(right_rest, |byte| byte.is_ascii_digit());
-        let order = compare_texts(left_text, right_text)
-            .then_with(|| compare_numbers(left_number, right_number));
+        let order = compare_texts(left_text, right_text).then_with(|| compare_numbers(left_number, right_number));
         if order != Ordering::Equal {
             return order;
         }
@@ -122,18 +110,12 @@ fn compare_parts(mut left: &[u8], mut right: &[u8]) -> Ordering {
 }
 
 fn split_while(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    bytes.split_at(
-        bytes
-            .iter()
-            .position(|&byte| !wanted(byte))
-            .unwrap_or(bytes.len()),
-    )
+    bytes.split_at(bytes.iter().position(|&byte| !wanted(byte)).unwrap_or(bytes.len()))
 }
 
 fn compare_texts(left: &[u8], right: &[u8]) -> Ordering {
     let length = left.len().max(right.len());
-    let weight_at =
-        |text: &[u8], position: usize| text.get(position).map_or(0, |&byte| weight(byte));
+    let weight_at = |text: &[u8], position: usize| text.get(position).map_or(0, |&byte| weight(byte));
     (0..length)
         .map(|position| weight_at(left, position).cmp(&weight_at(right, position)))
         .find(|order| order.is_ne())
@@ -213,10 +195,7 @@ mod tests {
         }
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            Command::new("dpkg").arg("--version").output().is_ok(),
-            "`dpkg` is needed by this test"
-        );
+        assert!(Command::new("dpkg").arg("--version").output().is_ok(), "`dpkg` is needed by this test");
         text.lines()
             .map(|line| match line {
                 "lt" => Ordering::Less,
@@ -243,18 +222,7 @@ mod tests {
 
     #[test]
     fn rejects_what_is_no_version() {
-        for text in [
-            "",
-            "a:1",
-            ":1",
-            "1:",
-            "1-",
-            "-1",
-            "1_0",
-            "1 0",
-            "1.0-1/2",
-            "99999999999:1",
-        ] {
+        for text in ["", "a:1", ":1", "1:", "1-", "-1", "1_0", "1 0", "1.0-1/2", "99999999999:1"] {
             assert!(Version::parse(text).is_err(), "{text}");
         }
         assert_eq!(
@@ -265,10 +233,7 @@ mod tests {
 
     #[test]
     fn equal_spellings_are_equal_versions() {
-        assert_eq!(
-            Version::parse("0:1.00-0").unwrap(),
-            Version::parse("1.0").unwrap()
-        );
+        assert_eq!(Version::parse("0:1.00-0").unwrap(), Version::parse("1.0").unwrap());
         assert!(Version::parse("1.0~rc1").unwrap() < Version::parse("1.0").unwrap());
     }
 }

@@ -13,11 +13,7 @@ const fn tables() -> [[u32; 256]; 8] {
         let mut register = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            register = if register & 1 == 1 {
-                (register >> 1) ^ 0x82f6_3b78
-            } else {
-                register >> 1
-            };
+            register = if register & 1 == 1 { (register >> 1) ^ 0x82f6_3b78 } else { register >> 1 };
             bit += 1;
         }
         tables[0][byte as usize] = register;
@@ -45,12 +41,8 @@ pub(crate) fn crc32c(state: u32, bytes: &[u8]) -> u32 {
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
         let low = state.to_le_bytes();
-        state = (0..4).fold(0, |mixed, i| {
-            mixed ^ TABLES[7 - i][usize::from(low[i] ^ chunk[i])]
-        });
-        state = (4..8).fold(state, |mixed, i| {
-            mixed ^ TABLES[7 - i][usize::from(chunk[i])]
-        });
+        state = (0..4).fold(0, |mixed, i| mixed ^ TABLES[7 - i][usize::from(low[i] ^ chunk[i])]);
+        state = (4..8).fold(state, |mixed, i| mixed ^ TABLES[7 - i][usize::from(chunk[i])]);
     }
     for &byte in chunks.remainder() {
         let [low, ..] = state.to_le_bytes();

@@ -74,32 +74,18 @@ impl Archive {
     /// again with the same mode.
     pub fn insert(&mut self, path: &str, mode: u32, content: Content) -> Result<(), CpioError> {
         let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-        if parts
-            .iter()
-            .any(|part| matches!(part.as_str(), "" | "." | "..") || part.contains('\0'))
-        {
-            return Err(CpioError::InvalidPath {
-                path: path.to_owned(),
-            });
+        if parts.iter().any(|part| matches!(part.as_str(), "" | "." | "..") || part.contains('\0')) {
+            return Err(CpioError::InvalidPath { path: path.to_owned() });
         }
-        let conflict = || CpioError::Conflict {
-            path: path.to_owned(),
-        };
+        let conflict = || CpioError::Conflict { path: path.to_owned() };
         for depth in 1..parts.len() {
-            let parent = self
-                .entries
-                .entry(parts[..depth].to_vec())
-                .or_insert((0o755, Content::Directory));
+            let parent = self.entries.entry(parts[..depth].to_vec()).or_insert((0o755, Content::Directory));
             if parent.1 != Content::Directory {
                 return Err(conflict());
             }
         }
         match self.entries.get(&parts) {
-            Some(present)
-                if *present != (mode, Content::Directory) || content != Content::Directory =>
-            {
-                Err(conflict())
-            }
+            Some(present) if *present != (mode, Content::Directory) || content != Content::Directory => Err(conflict()),
             _ => {
                 self.entries.insert(parts, (mode, content));
                 Ok(())
@@ -117,15 +103,10 @@ impl Archive {
             let (kind, data, device) = match content {
                 Content::Directory => (newc::ModeFileType::Directory, &b""[..], (0, 0)),
                 Content::File(data) => (newc::ModeFileType::Regular, data.as_slice(), (0, 0)),
-                Content::Symlink(target) => {
-                    (newc::ModeFileType::Symlink, target.as_bytes(), (0, 0))
-                }
-                Content::CharacterDevice { major, minor } => {
-                    (newc::ModeFileType::Char, &b""[..], (*major, *minor))
-                }
+                Content::Symlink(target) => (newc::ModeFileType::Symlink, target.as_bytes(), (0, 0)),
+                Content::CharacterDevice { major, minor } => (newc::ModeFileType::Char, &b""[..], (*major, *minor)),
             };
-            let length = u32::try_from(data.len())
-                .map_err(|_| CpioError::TooLarge { path: path.clone() })?;
+            let length = u32::try_from(data.len()).map_err(|_| CpioError::TooLarge { path: path.clone() })?;
             inode += 1;
             let header = newc::Builder::new(&path)
                 .ino(inode)
@@ -153,9 +134,7 @@ mod tests {
     #[test]
     fn parents_come_first_and_by_themselves() {
         let mut archive = Archive::new();
-        archive
-            .insert("etc/esker/initrd.json", 0o644, file("{}"))
-            .unwrap();
+        archive.insert("etc/esker/initrd.json", 0o644, file("{}")).unwrap();
         archive.insert("etc-file", 0o644, file("")).unwrap();
         let mut bytes = Vec::new();
         archive.write_to(&mut bytes).unwrap();
@@ -169,44 +148,20 @@ mod tests {
             }
             rest = reader.finish().unwrap();
         }
-        assert_eq!(
-            names,
-            [
-                "etc",
-                "etc/esker",
-                "etc/esker/initrd.json",
-                "etc-file",
-                "TRAILER!!!"
-            ]
-        );
+        assert_eq!(names, ["etc", "etc/esker", "etc/esker/initrd.json", "etc-file", "TRAILER!!!"]);
     }
 
     #[test]
     fn conflicts_and_malformed_paths_are_refused() {
         let mut archive = Archive::new();
         archive.insert("a", 0o644, file("")).unwrap();
-        assert!(matches!(
-            archive.insert("a", 0o644, file("")),
-            Err(CpioError::Conflict { .. })
-        ));
-        assert!(matches!(
-            archive.insert("a/b", 0o644, file("")),
-            Err(CpioError::Conflict { .. })
-        ));
+        assert!(matches!(archive.insert("a", 0o644, file("")), Err(CpioError::Conflict { .. })));
+        assert!(matches!(archive.insert("a/b", 0o644, file("")), Err(CpioError::Conflict { .. })));
         archive.insert("d", 0o755, Content::Directory).unwrap();
         archive.insert("d", 0o755, Content::Directory).unwrap();
-        assert!(matches!(
-            archive.insert("d", 0o700, Content::Directory),
-            Err(CpioError::Conflict { .. })
-        ));
+        assert!(matches!(archive.insert("d", 0o700, Content::Directory), Err(CpioError::Conflict { .. })));
         for path in ["", "/a", "a//b", "../a"] {
-            assert!(
-                matches!(
-                    archive.insert(path, 0, file("")),
-                    Err(CpioError::InvalidPath { .. })
-                ),
-                "{path}"
-            );
+            assert!(matches!(archive.insert(path, 0, file("")), Err(CpioError::InvalidPath { .. })), "{path}");
         }
     }
 }

@@ -25,13 +25,11 @@ const BACK_SECTORS: u64 = 33;
 const NAME_UNITS: usize = 36;
 
 /// The type of an EFI system partition.
-pub const TYPE_ESP: Guid = Guid([
-    0xc1, 0x2a, 0x73, 0x28, 0xf8, 0x1f, 0x11, 0xd2, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
-]);
+pub const TYPE_ESP: Guid =
+    Guid([0xc1, 0x2a, 0x73, 0x28, 0xf8, 0x1f, 0x11, 0xd2, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b]);
 /// The type of a partition with Linux data of no particular meaning.
-pub const TYPE_LINUX: Guid = Guid([
-    0x0f, 0xc6, 0x3d, 0xaf, 0x84, 0x83, 0x47, 0x72, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4,
-]);
+pub const TYPE_LINUX: Guid =
+    Guid([0x0f, 0xc6, 0x3d, 0xaf, 0x84, 0x83, 0x47, 0x72, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4]);
 
 /// A sector's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,20 +124,12 @@ impl DiskLayout {
     pub fn write_to(&self, device: &mut impl Device) -> Result<(), GptError> {
         self.check()?;
         let protected = u32::try_from(self.sectors - 1).unwrap_or(u32::MAX);
-        ProtectiveMBR::with_lb_size(protected)
-            .overwrite_lba0(device)
-            .map_err(GptError::Mbr)?;
+        ProtectiveMBR::with_lb_size(protected).overwrite_lba0(device).map_err(GptError::Mbr)?;
         let partitions: BTreeMap<u32, _> = (1..).zip(self.partitions.iter().map(encode)).collect();
-        let config = GptConfig::new()
-            .writable(true)
-            .logical_block_size(LogicalBlockSize::Lb512);
+        let config = GptConfig::new().writable(true).logical_block_size(LogicalBlockSize::Lb512);
         let guid = Some(Uuid::from_bytes(self.guid.0));
-        let mut table = config
-            .create_from_device(device, guid)
-            .map_err(GptError::Table)?;
-        table
-            .update_partitions(partitions)
-            .map_err(GptError::Table)?;
+        let mut table = config.create_from_device(device, guid).map_err(GptError::Table)?;
+        table.update_partitions(partitions).map_err(GptError::Table)?;
         table.write().map_err(GptError::Table)?;
         Ok(())
     }
@@ -168,39 +158,24 @@ impl DiskLayout {
 
     fn check(&self) -> Result<(), GptError> {
         if self.partitions.len() > 128 {
-            return Err(GptError::TooManyPartitions {
-                count: self.partitions.len(),
-            });
+            return Err(GptError::TooManyPartitions { count: self.partitions.len() });
         }
         let usable = FRONT_SECTORS..=self.sectors.saturating_sub(BACK_SECTORS);
         for partition in &self.partitions {
             let end = partition.first.0.saturating_add(partition.sectors);
-            if partition.sectors == 0
-                || !usable.contains(&partition.first.0)
-                || !usable.contains(&end)
-            {
+            if partition.sectors == 0 || !usable.contains(&partition.first.0) || !usable.contains(&end) {
                 let (name, first) = (partition.name.clone(), partition.first.0);
-                return Err(GptError::OutOfRange {
-                    name,
-                    first,
-                    end,
-                    sectors: self.sectors,
-                });
+                return Err(GptError::OutOfRange { name, first, end, sectors: self.sectors });
             }
             if partition.name.encode_utf16().count() > NAME_UNITS {
-                return Err(GptError::NameTooLong {
-                    name: partition.name.clone(),
-                });
+                return Err(GptError::NameTooLong { name: partition.name.clone() });
             }
         }
         let mut sorted: Vec<&Partition> = self.partitions.iter().collect();
         sorted.sort_by_key(|partition| partition.first);
         for pair in sorted.windows(2) {
             if pair[0].first.0 + pair[0].sectors > pair[1].first.0 {
-                return Err(GptError::Overlap {
-                    first: pair[0].name.clone(),
-                    second: pair[1].name.clone(),
-                });
+                return Err(GptError::Overlap { first: pair[0].name.clone(), second: pair[1].name.clone() });
             }
         }
         Ok(())
@@ -209,10 +184,7 @@ impl DiskLayout {
 
 fn encode(partition: &Partition) -> gpt::partition::Partition {
     gpt::partition::Partition {
-        part_type_guid: Type {
-            guid: Uuid::from_bytes(partition.type_guid.0),
-            os: OperatingSystem::None,
-        },
+        part_type_guid: Type { guid: Uuid::from_bytes(partition.type_guid.0), os: OperatingSystem::None },
         part_guid: Uuid::from_bytes(partition.guid.0),
         first_lba: partition.first.0,
         last_lba: partition.first.0 + partition.sectors - 1,
@@ -230,29 +202,16 @@ mod tests {
 
     fn partition(name: &str, first: u64, sectors: u64) -> Partition {
         let guid = Guid([u8::try_from(first % 251).unwrap(); 16]);
-        Partition {
-            type_guid: TYPE_LINUX,
-            guid,
-            first: Lba(first),
-            sectors,
-            name: name.to_owned(),
-        }
+        Partition { type_guid: TYPE_LINUX, guid, first: Lba(first), sectors, name: name.to_owned() }
     }
 
     fn layout(partitions: Vec<Partition>) -> DiskLayout {
-        DiskLayout {
-            guid: Guid([1; 16]),
-            sectors: 20_000,
-            partitions,
-        }
+        DiskLayout { guid: Guid([1; 16]), sectors: 20_000, partitions }
     }
 
     #[test]
     fn what_is_written_can_be_read() {
-        let mut written = layout(vec![
-            partition("ESP", 2048, 4096),
-            partition("esker-nix", 6144, 20_000 - 33 - 6144),
-        ]);
+        let mut written = layout(vec![partition("ESP", 2048, 4096), partition("esker-nix", 6144, 20_000 - 33 - 6144)]);
         written.partitions[0].type_guid = TYPE_ESP;
         let mut device = Cursor::new(vec![0; 20_000 * 512]);
         written.write_to(&mut device).unwrap();
@@ -263,22 +222,12 @@ mod tests {
     fn plans_that_do_not_fit_are_refused() {
         let mut device = Cursor::new(vec![0; 20_000 * 512]);
         let mut refuse = |partitions| layout(partitions).write_to(&mut device).unwrap_err();
-        for bad in [
-            partition("p", 33, 10),
-            partition("p", 2048, 0),
-            partition("p", 2048, 20_000 - 33 - 2047),
-        ] {
+        for bad in [partition("p", 33, 10), partition("p", 2048, 0), partition("p", 2048, 20_000 - 33 - 2047)] {
             assert!(matches!(refuse(vec![bad]), GptError::OutOfRange { .. }));
         }
         let overlapping = vec![partition("b", 3000, 10), partition("a", 2048, 953)];
         assert!(matches!(refuse(overlapping), GptError::Overlap { first, .. } if first == "a"));
-        assert!(matches!(
-            refuse(vec![partition(&"n".repeat(37), 2048, 1)]),
-            GptError::NameTooLong { .. }
-        ));
-        assert!(
-            device.into_inner().iter().all(|byte| *byte == 0),
-            "a refused plan must not touch the disk"
-        );
+        assert!(matches!(refuse(vec![partition(&"n".repeat(37), 2048, 1)]), GptError::NameTooLong { .. }));
+        assert!(device.into_inner().iter().all(|byte| *byte == 0), "a refused plan must not touch the disk");
     }
 }

@@ -53,9 +53,7 @@ impl FromStr for Guid {
     type Err = GuidError;
 
     fn from_str(text: &str) -> Result<Self, GuidError> {
-        let error = || GuidError {
-            text: text.to_owned(),
-        };
+        let error = || GuidError { text: text.to_owned() };
         let groups: Vec<&str> = text.split('-').collect();
         if groups.iter().map(|group| group.len()).ne([8, 4, 4, 4, 12]) {
             return Err(error());
@@ -79,22 +77,12 @@ mod tests {
         let guid: Guid = text.parse().unwrap();
         assert_eq!(guid.0[..4], [0xc1, 0x2a, 0x73, 0x28]);
         assert_eq!(guid.to_string(), text);
-        assert_eq!(
-            "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
-                .parse::<Guid>()
-                .unwrap(),
-            guid
-        );
+        assert_eq!("C12A7328-F81F-11D2-BA4B-00A0C93EC93B".parse::<Guid>().unwrap(), guid);
     }
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            "c12a7328f81f11d2ba4b00a0c93ec93b",
-            "+12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-            "x-y-z-a-b",
-        ] {
+        for text in ["", "c12a7328f81f11d2ba4b00a0c93ec93b", "+12a7328-f81f-11d2-ba4b-00a0c93ec93b", "x-y-z-a-b"] {
             assert!(text.parse::<Guid>().is_err(), "{text}");
         }
     }

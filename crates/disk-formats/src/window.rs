@@ -19,12 +19,7 @@ impl<D: Seek> Window<D> {
     /// Errors when `inner` cannot seek there.
     pub fn new(mut inner: D, start_bytes: u64, length_bytes: u64) -> io::Result<Self> {
         inner.seek(SeekFrom::Start(start_bytes))?;
-        Ok(Window {
-            inner,
-            start_bytes,
-            length_bytes,
-            position: 0,
-        })
+        Ok(Window { inner, start_bytes, length_bytes, position: 0 })
     }
 
     /// Gives back what is behind the window.
@@ -34,8 +29,7 @@ impl<D: Seek> Window<D> {
 
     /// How many of `wanted` bytes lie between the position and the window's end.
     fn available(&self, wanted: usize) -> usize {
-        usize::try_from(self.length_bytes.saturating_sub(self.position))
-            .map_or(wanted, |rest| rest.min(wanted))
+        usize::try_from(self.length_bytes.saturating_sub(self.position)).map_or(wanted, |rest| rest.min(wanted))
     }
 }
 
@@ -52,10 +46,7 @@ impl<D: Write + Seek> Write for Window<D> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let limit = self.available(buffer.len());
         if limit == 0 && !buffer.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::StorageFull,
-                "the partition ends here",
-            ));
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the partition ends here"));
         }
         let count = self.inner.write(&buffer[..limit])?;
         self.position += count as u64;
@@ -74,11 +65,9 @@ impl<D: Seek> Seek for Window<D> {
             SeekFrom::End(offset) => self.length_bytes.checked_add_signed(offset),
             SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
         };
-        let target = target
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
+        let target = target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
         // The inner position is always right, so that no read or write needs a seek of its own.
-        self.inner
-            .seek(SeekFrom::Start(self.start_bytes.saturating_add(target)))?;
+        self.inner.seek(SeekFrom::Start(self.start_bytes.saturating_add(target)))?;
         self.position = target;
         Ok(target)
     }

@@ -41,12 +41,7 @@ fn layout() -> DiskLayout {
 /// A disk with a table and an ESP with a few files, one of them many clusters long.
 fn disk(directory: &Path) -> PathBuf {
     let path = directory.join("disk.img");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .unwrap();
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
     file.set_len(SECTORS * 512).unwrap();
     layout().write_to(&mut file).unwrap();
     let mut esp = Window::new(&mut file, 2048 * 512, ESP_SECTORS * 512).unwrap();
@@ -54,15 +49,9 @@ fn disk(directory: &Path) -> PathBuf {
     fat::with_filesystem(&mut esp, |filesystem| -> Result<(), fat::FatError> {
         let root = filesystem.root_dir();
         root.create_dir("EFI").unwrap().create_dir("BOOT").unwrap();
-        root.create_file("EFI/BOOT/BOOTX64.EFI")
-            .unwrap()
-            .write_all(&vec![7; 3_000_000])
-            .unwrap();
+        root.create_file("EFI/BOOT/BOOTX64.EFI").unwrap().write_all(&vec![7; 3_000_000]).unwrap();
         root.create_dir("loader").unwrap();
-        root.create_file("loader/loader.conf")
-            .unwrap()
-            .write_all(b"timeout 5\n")
-            .unwrap();
+        root.create_file("loader/loader.conf").unwrap().write_all(b"timeout 5\n").unwrap();
         Ok(())
     })
     .unwrap();
@@ -76,20 +65,11 @@ fn sgdisk_finds_no_problem() {
     let verdict = run("sgdisk", &["-v", text(&path)]);
     assert!(verdict.contains("No problems found"), "{verdict}");
     let esp = run("sgdisk", &["-i", "1", text(&path)]);
-    assert!(
-        esp.contains("C12A7328-F81F-11D2-BA4B-00A0C93EC93B"),
-        "{esp}"
-    );
-    assert!(
-        esp.contains("Partition unique GUID: E5E5E5E5-E5E5-E5E5-E5E5-E5E5E5E5E5E5"),
-        "{esp}"
-    );
+    assert!(esp.contains("C12A7328-F81F-11D2-BA4B-00A0C93EC93B"), "{esp}");
+    assert!(esp.contains("Partition unique GUID: E5E5E5E5-E5E5-E5E5-E5E5-E5E5E5E5E5E5"), "{esp}");
     let nix = run("sgdisk", &["-i", "2", text(&path)]);
     assert!(nix.contains("Partition name: 'esker-nix'"), "{nix}");
-    assert!(
-        nix.contains("0FC63DAF-8483-4772-8E79-3D69D8477DE4"),
-        "{nix}"
-    );
+    assert!(nix.contains("0FC63DAF-8483-4772-8E79-3D69D8477DE4"), "{nix}");
     assert!(run("sgdisk", &["-p", text(&path)]).contains("D1D1D1D1-D1D1-D1D1-D1D1-D1D1D1D1D1D1"));
 }
 
@@ -104,22 +84,14 @@ fn fsck_and_mtools_accept_the_esp() {
     fs::write(&esp, &bytes[from..from + length]).unwrap();
     let verdict = run("fsck.vfat", &["-n", "-v", text(&esp)]);
     assert!(
-        verdict.contains("32 bit")
-            || verdict.contains("4 bytes per FAT32")
-            || verdict.contains("FAT32"),
+        verdict.contains("32 bit") || verdict.contains("4 bytes per FAT32") || verdict.contains("FAT32"),
         "{verdict}"
     );
-    assert_eq!(
-        run("mtype", &["-i", text(&esp), "::loader/loader.conf"]),
-        "timeout 5\n"
-    );
+    assert_eq!(run("mtype", &["-i", text(&esp), "::loader/loader.conf"]), "timeout 5\n");
     let listing = run("mdir", &["-i", text(&esp), "::EFI/BOOT"]);
     assert!(listing.contains("3000000 1980-01-01"), "{listing}");
     let volume = run("mdir", &["-i", text(&esp), "::"]);
-    assert!(
-        volume.contains("Volume Serial Number is 1234-ABCD"),
-        "{volume}"
-    );
+    assert!(volume.contains("Volume Serial Number is 1234-ABCD"), "{volume}");
     assert!(volume.contains("Volume in drive : is ESP"), "{volume}");
     assert!(!verdict.contains("Free cluster summary"), "{verdict}");
 }
@@ -149,37 +121,19 @@ fn disks_are_reproducible() {
 fn an_esp_too_small_for_fat32_is_refused() {
     let mut volume = std::io::Cursor::new(vec![0; 1 << 20]);
     let error = fat::format(&mut volume, 1, "ESP").unwrap_err();
-    assert!(matches!(
-        error,
-        fat::FatError::TooSmall {
-            length_bytes: 1_048_576
-        }
-    ));
+    assert!(matches!(error, fat::FatError::TooSmall { length_bytes: 1_048_576 }));
 }
 
 #[test]
 fn cpio_unpacks_what_was_packed() {
     let directory = TempDir::new().unwrap();
     let mut archive = Archive::new();
-    archive
-        .insert("init", 0o755, Content::File(b"\x7fELF".to_vec()))
-        .unwrap();
-    archive
-        .insert(
-            "lib/modules/ext4.ko.xz",
-            0o644,
-            Content::File(vec![1; 4097]),
-        )
-        .unwrap();
-    archive
-        .insert("lib64", 0o777, Content::Symlink("lib".to_owned()))
-        .unwrap();
+    archive.insert("init", 0o755, Content::File(b"\x7fELF".to_vec())).unwrap();
+    archive.insert("lib/modules/ext4.ko.xz", 0o644, Content::File(vec![1; 4097])).unwrap();
+    archive.insert("lib64", 0o777, Content::Symlink("lib".to_owned())).unwrap();
     let path = directory.path().join("initrd.cpio");
     archive.write_to(&mut File::create(&path).unwrap()).unwrap();
-    let listing = run(
-        "sh",
-        &["-c", "cpio -itv --quiet < \"$1\"", "sh", text(&path)],
-    );
+    let listing = run("sh", &["-c", "cpio -itv --quiet < \"$1\"", "sh", text(&path)]);
     for fact in [
         "-rwxr-xr-x   1 root     root            4 Jan  1  1970 init",
         "drwxr-xr-x   1 root     root            0 Jan  1  1970 lib/modules",

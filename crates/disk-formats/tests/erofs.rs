@@ -13,30 +13,15 @@ use tempfile::TempDir;
 use tools::run;
 
 /// `security.capability` of revision 2, `cap_net_raw+ep`.
-const CAP_NET_RAW: [u8; 20] = [
-    1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-];
+const CAP_NET_RAW: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 fn entry(mode: u16, content: Content) -> Entry {
-    Entry {
-        metadata: Metadata {
-            mode,
-            mtime: 1,
-            ..Metadata::default()
-        },
-        content,
-    }
+    Entry { metadata: Metadata { mode, mtime: 1, ..Metadata::default() }, content }
 }
 
 fn file(size_bytes: u64, redirect: &str) -> Entry {
     let redirect = (!redirect.is_empty()).then(|| redirect.as_bytes().to_vec());
-    entry(
-        0o644,
-        Content::File {
-            size_bytes,
-            redirect,
-        },
-    )
+    entry(0o644, Content::File { size_bytes, redirect })
 }
 
 /// A little of everything the format holds.
@@ -47,15 +32,8 @@ fn sample() -> Tree {
     add(
         "bin/sudo",
         Entry {
-            metadata: Metadata {
-                mode: 0o4755,
-                mtime: 1_700_000_000,
-                ..Metadata::default()
-            },
-            content: Content::File {
-                size_bytes: 5,
-                redirect: Some(b"/pkg/usr/bin/sudo".to_vec()),
-            },
+            metadata: Metadata { mode: 0o4755, mtime: 1_700_000_000, ..Metadata::default() },
+            content: Content::File { size_bytes: 5, redirect: Some(b"/pkg/usr/bin/sudo".to_vec()) },
         },
     );
     add(
@@ -68,72 +46,26 @@ fn sample() -> Tree {
                 mtime: 1,
                 xattrs: BTreeMap::from([(b"security.capability".to_vec(), CAP_NET_RAW.to_vec())]),
             },
-            content: Content::File {
-                size_bytes: 6,
-                redirect: Some(b"/pkg/usr/bin/ping".to_vec()),
-            },
+            content: Content::File { size_bytes: 6, redirect: Some(b"/pkg/usr/bin/ping".to_vec()) },
         },
     );
     add("bin/!first", file(0, ""));
-    add(
-        "bin/ping4",
-        entry(
-            0o777,
-            Content::Symlink {
-                target: b"ping".to_vec(),
-            },
-        ),
-    );
-    add(
-        "bin/sudoedit",
-        entry(
-            0,
-            Content::HardLink {
-                target: b"bin/sudo".to_vec(),
-            },
-        ),
-    );
+    add("bin/ping4", entry(0o777, Content::Symlink { target: b"ping".to_vec() }));
+    add("bin/sudoedit", entry(0, Content::HardLink { target: b"bin/sudo".to_vec() }));
     add("share/huge", file(5 << 40, "/pkg/usr/share/huge"));
-    add(
-        "share/long-target",
-        entry(
-            0o777,
-            Content::Symlink {
-                target: vec![b't'; 4000],
-            },
-        ),
-    );
-    add(
-        "dev/null",
-        entry(0o666, Content::CharacterDevice { major: 1, minor: 3 }),
-    );
-    add(
-        "dev/nvme",
-        entry(
-            0o660,
-            Content::BlockDevice {
-                major: 259,
-                minor: 1_000,
-            },
-        ),
-    );
+    add("share/long-target", entry(0o777, Content::Symlink { target: vec![b't'; 4000] }));
+    add("dev/null", entry(0o666, Content::CharacterDevice { major: 1, minor: 3 }));
+    add("dev/nvme", entry(0o660, Content::BlockDevice { major: 259, minor: 1_000 }));
     add("dev/fifo", entry(0o600, Content::Fifo));
     for number in 0..3_000 {
-        add(
-            &format!("share/doc/package-{number:04}-{}", "n".repeat(number % 90)),
-            file(number as u64, "/pkg/usr/doc"),
-        );
+        add(&format!("share/doc/package-{number:04}-{}", "n".repeat(number % 90)), file(number as u64, "/pkg/usr/doc"));
     }
     tree
 }
 
 fn image_of(tree: &Tree) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let options = Options {
-        uuid: [7; 16],
-        label: b"usr".to_vec(),
-        build_time: 1,
-    };
+    let options = Options { uuid: [7; 16], label: b"usr".to_vec(), build_time: 1 };
     let length = tree.write_to(&options, &mut bytes).unwrap();
     assert_eq!(length, bytes.len() as u64);
     bytes
@@ -148,9 +80,7 @@ fn write_sample(directory: &Path) -> PathBuf {
 /// The lines in which `fsck.erofs` names errors; its exit status alone is 0 even for a superblock it cannot read.
 fn fsck_complaints(image: &Path) -> String {
     let text = run("fsck.erofs", &[image.to_str().unwrap()]);
-    text.lines()
-        .filter(|line| line.contains("<E>") || line.contains("corrupt"))
-        .collect()
+    text.lines().filter(|line| line.contains("<E>") || line.contains("corrupt")).collect()
 }
 
 #[test]
@@ -175,10 +105,7 @@ fn dump_shows_the_superblock() {
     let directory = TempDir::new().unwrap();
     let image = write_sample(directory.path());
     let text = run("dump.erofs", &["-s", image.to_str().unwrap()]);
-    assert!(
-        text.contains("07070707-0707-0707-0707-070707070707"),
-        "{text}"
-    );
+    assert!(text.contains("07070707-0707-0707-0707-070707070707"), "{text}");
     // Root, bin, share, share/doc, dev; 3 devices; 2 symlinks; 3 files in bin; huge; 3000 documents.
     assert!(text.contains("3014"), "{text}");
     assert!(text.contains("sb_csum"), "{text}");
@@ -186,11 +113,7 @@ fn dump_shows_the_superblock() {
 
 #[test]
 fn the_same_tree_gives_the_same_bytes_whatever_the_order_of_insertion() {
-    let entries = [
-        ("z", file(1, "/z")),
-        ("a/b", file(2, "/b")),
-        ("a/a", file(3, "/a")),
-    ];
+    let entries = [("z", file(1, "/z")), ("a/b", file(2, "/b")), ("a/a", file(3, "/a"))];
     let mut forward = Tree::new();
     let mut backward = Tree::new();
     for (path, entry) in &entries {
@@ -206,32 +129,16 @@ fn the_same_tree_gives_the_same_bytes_whatever_the_order_of_insertion() {
 #[test]
 fn redirects_are_plain_text() {
     let image = image_of(&sample());
-    assert!(
-        image
-            .windows(17)
-            .any(|window| window == b"/pkg/usr/bin/sudo")
-    );
+    assert!(image.windows(17).any(|window| window == b"/pkg/usr/bin/sudo"));
 }
 
 #[test]
 fn a_hard_link_to_nothing_is_refused() {
     for target in [&b"absent"[..], b"dir", b"link"] {
         let mut tree = Tree::new();
-        tree.insert(b"dir", entry(0o755, Content::Directory))
-            .unwrap();
-        tree.insert(
-            b"link",
-            entry(
-                0,
-                Content::HardLink {
-                    target: target.to_vec(),
-                },
-            ),
-        )
-        .unwrap();
-        let error = tree
-            .write_to(&Options::default(), &mut Vec::new())
-            .unwrap_err();
+        tree.insert(b"dir", entry(0o755, Content::Directory)).unwrap();
+        tree.insert(b"link", entry(0, Content::HardLink { target: target.to_vec() })).unwrap();
+        let error = tree.write_to(&Options::default(), &mut Vec::new()).unwrap_err();
         assert!(matches!(error, ErofsError::DanglingHardLink { path, .. } if path == "link"));
     }
 }
@@ -250,14 +157,8 @@ fn forty_thousand_files_are_quick() {
     let mut tree = Tree::new();
     for number in 0..40_000_u64 {
         let path = format!("share/package-{:03}/file-{number}", number / 64);
-        tree.insert(
-            path.as_bytes(),
-            file(
-                number,
-                &format!("/0123456789abcdfghijklmnpqrsvwxyz-name/usr/{path}"),
-            ),
-        )
-        .unwrap();
+        tree.insert(path.as_bytes(), file(number, &format!("/0123456789abcdfghijklmnpqrsvwxyz-name/usr/{path}")))
+            .unwrap();
     }
     let start = std::time::Instant::now();
     let length = image_of(&tree).len();
@@ -289,18 +190,7 @@ fn the_kernel_shows_what_was_put_in() {
         stat -c '%n %a %s' usr/bin/sudo
     "#;
     let work = directory.path().to_str().unwrap();
-    let text = run(
-        "unshare",
-        &[
-            "-m",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            work,
-            image.to_str().unwrap(),
-        ],
-    );
+    let text = run("unshare", &["-m", "sh", "-c", script, "sh", work, image.to_str().unwrap()]);
     for fact in [
         "meta directory 755 0:0",
         "meta/bin/!first regular empty file 644 0:0 0 1 1 ",

@@ -13,18 +13,8 @@ use disk_formats::ext4::{Content, Ext4Error, Layout, Metadata, NodeId, Options, 
 use tempfile::TempDir;
 use tools::{output_of, run, text};
 
-const DIRECTORY: Metadata = Metadata {
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    mtime: 1,
-};
-const FILE: Metadata = Metadata {
-    mode: 0o444,
-    uid: 0,
-    gid: 0,
-    mtime: 1,
-};
+const DIRECTORY: Metadata = Metadata { mode: 0o755, uid: 0, gid: 0, mtime: 1 };
+const FILE: Metadata = Metadata { mode: 0o444, uid: 0, gid: 0, mtime: 1 };
 
 /// A tree and what its files hold.
 struct Sample {
@@ -34,43 +24,23 @@ struct Sample {
 
 impl Sample {
     fn new() -> Self {
-        Sample {
-            tree: Tree::new(DIRECTORY),
-            contents: BTreeMap::new(),
-        }
+        Sample { tree: Tree::new(DIRECTORY), contents: BTreeMap::new() }
     }
 
     fn directory(&mut self, parent: NodeId, name: &str) -> NodeId {
-        self.tree
-            .add(parent, name.as_bytes(), DIRECTORY, Content::Directory)
-            .unwrap()
+        self.tree.add(parent, name.as_bytes(), DIRECTORY, Content::Directory).unwrap()
     }
 
-    fn file(
-        &mut self,
-        parent: NodeId,
-        name: &str,
-        metadata: Metadata,
-        contents: Vec<u8>,
-    ) -> NodeId {
-        let content = Content::File {
-            size_bytes: contents.len() as u64,
-        };
-        let node = self
-            .tree
-            .add(parent, name.as_bytes(), metadata, content)
-            .unwrap();
+    fn file(&mut self, parent: NodeId, name: &str, metadata: Metadata, contents: Vec<u8>) -> NodeId {
+        let content = Content::File { size_bytes: contents.len() as u64 };
+        let node = self.tree.add(parent, name.as_bytes(), metadata, content).unwrap();
         self.contents.insert(node, contents);
         node
     }
 
     fn symlink(&mut self, parent: NodeId, name: &str, target: &str) {
-        let content = Content::Symlink {
-            target: target.as_bytes().to_vec(),
-        };
-        self.tree
-            .add(parent, name.as_bytes(), DIRECTORY, content)
-            .unwrap();
+        let content = Content::Symlink { target: target.as_bytes().to_vec() };
+        self.tree.add(parent, name.as_bytes(), DIRECTORY, content).unwrap();
     }
 
     /// A little of everything.
@@ -80,17 +50,9 @@ impl Sample {
         let store = sample.directory(root, "store");
         let package = sample.directory(store, "0123456789abcdfghijklmnpqrsvwxyz-hello-2.12");
         let bin = sample.directory(package, "bin");
-        let owned = Metadata {
-            mode: 0o4751,
-            uid: 70_000,
-            gid: 100_000,
-            mtime: 1_700_000_000,
-        };
+        let owned = Metadata { mode: 0o4751, uid: 70_000, gid: 100_000, mtime: 1_700_000_000 };
         let hello = sample.file(bin, "hello", owned, b"hello\n".to_vec());
-        sample
-            .tree
-            .link(bin, "hello-again".as_bytes(), hello)
-            .unwrap();
+        sample.tree.link(bin, "hello-again".as_bytes(), hello).unwrap();
         sample.file(bin, "empty", FILE, Vec::new());
         sample.symlink(bin, "short", "hello");
         sample.symlink(bin, "sixty", &"t".repeat(60));
@@ -98,36 +60,17 @@ impl Sample {
         let many = sample.directory(store, "many");
         for number in 0..2_000_usize {
             let contents = number.to_string().into_bytes();
-            sample.file(
-                many,
-                &format!("{number:04}-{}", "n".repeat(number % 100)),
-                FILE,
-                contents,
-            );
+            sample.file(many, &format!("{number:04}-{}", "n".repeat(number % 100)), FILE, contents);
         }
-        sample.file(
-            store,
-            "large",
-            FILE,
-            (0..600_000_u32).flat_map(u32::to_le_bytes).collect(),
-        );
+        sample.file(store, "large", FILE, (0..600_000_u32).flat_map(u32::to_le_bytes).collect());
         sample
     }
 
     /// Writes the volume and returns how many bytes stay free.
     fn write(self, path: &Path, size_bytes: u64) -> Result<u64, Ext4Error> {
-        let options = Options {
-            size_bytes,
-            uuid: [0x5a; 16],
-            label: b"esker-nix".to_vec(),
-            time: 1,
-        };
+        let options = Options { size_bytes, uuid: [0x5a; 16], label: b"esker-nix".to_vec(), time: 1 };
         let layout = Layout::plan(self.tree, options)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .unwrap();
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path).unwrap();
         file.set_len(size_bytes).unwrap();
         layout.write_metadata(&mut file)?;
         for place in layout.files() {
@@ -196,15 +139,7 @@ fn debugfs_shows_what_was_put_in() {
     let path = volume(&directory, Sample::of_everything(), 200);
     let bin = "/store/0123456789abcdfghijklmnpqrsvwxyz-hello-2.12/bin";
     let stat = debugfs(&path, &format!("stat {bin}/hello"));
-    for fact in [
-        "Mode:  04751",
-        "User: 70000",
-        "Group: 100000",
-        "Size: 6",
-        "Links: 2",
-        "2023",
-        "crtime",
-    ] {
+    for fact in ["Mode:  04751", "User: 70000", "Group: 100000", "Size: 6", "Links: 2", "2023", "crtime"] {
         assert!(stat.contains(fact), "{fact:?} is missing in\n{stat}");
     }
     assert!(debugfs(&path, &format!("cat {bin}/hello-again")).contains("hello\n"));
@@ -226,22 +161,13 @@ fn the_superblock_says_what_was_asked_for() {
     let free_bytes = sample.write(&path, 300 << 20).unwrap();
     let text = run("dumpe2fs", &[text(&path)]);
     let field = |name: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(name))
-            .unwrap_or_else(|| panic!("no {name} in\n{text}"));
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in\n{text}"));
         line[name.len()..].trim().to_owned()
     };
     assert_eq!(field("Filesystem volume name:"), "esker-nix");
-    assert_eq!(
-        field("Filesystem UUID:"),
-        "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a"
-    );
+    assert_eq!(field("Filesystem UUID:"), "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a");
     assert_eq!(field("Filesystem state:"), "clean");
-    assert_eq!(
-        field("Free blocks:").parse::<u64>().unwrap() * 4096,
-        free_bytes
-    );
+    assert_eq!(field("Free blocks:").parse::<u64>().unwrap() * 4096, free_bytes);
     assert_eq!(field("Checksum type:"), "crc32c");
     assert!(field("Filesystem features:").contains("has_journal"));
     assert!(field("Total journal size:").contains("16M"), "{text}");
@@ -259,43 +185,21 @@ fn the_same_tree_gives_the_same_bytes() {
 #[test]
 fn what_does_not_fit_is_refused_with_what_would() {
     let directory = TempDir::new().unwrap();
-    let error = Sample::of_everything()
-        .write(&directory.path().join("small"), 12 << 20)
-        .unwrap_err();
-    let Ext4Error::NoSpace { needed_bytes, .. } = error else {
-        panic!("{error}")
-    };
+    let error = Sample::of_everything().write(&directory.path().join("small"), 12 << 20).unwrap_err();
+    let Ext4Error::NoSpace { needed_bytes, .. } = error else { panic!("{error}") };
     let enough = needed_bytes + (1 << 20);
-    Sample::of_everything()
-        .write(&directory.path().join("enough"), enough)
-        .unwrap();
+    Sample::of_everything().write(&directory.path().join("enough"), enough).unwrap();
 }
 
 #[test]
 fn a_file_in_many_pieces_gets_a_tree_of_extents() {
     let directory = TempDir::new().unwrap();
     let mut sample = Sample::new();
-    let content = Content::File {
-        size_bytes: 3 << 30,
-    };
-    sample
-        .tree
-        .add(sample.tree.root(), b"huge", FILE, content)
-        .unwrap();
-    let layout = Layout::plan(
-        sample.tree,
-        Options {
-            size_bytes: 8 << 30,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let content = Content::File { size_bytes: 3 << 30 };
+    sample.tree.add(sample.tree.root(), b"huge", FILE, content).unwrap();
+    let layout = Layout::plan(sample.tree, Options { size_bytes: 8 << 30, ..Options::default() }).unwrap();
     let path = directory.path().join("volume");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .unwrap();
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
     file.set_len(8 << 30).unwrap();
     layout.write_metadata(&mut file).unwrap();
     check(&path);
@@ -307,12 +211,7 @@ fn a_file_in_many_pieces_gets_a_tree_of_extents() {
 fn it_can_be_grown() {
     let directory = TempDir::new().unwrap();
     let path = volume(&directory, Sample::of_everything(), 200);
-    OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(20 << 30)
-        .unwrap();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(20 << 30).unwrap();
     run("resize2fs", &[text(&path)]);
     check(&path);
     assert!(debugfs(&path, "cat /store/many/0007-nnnnnnn").starts_with('7'));
@@ -334,18 +233,7 @@ fn the_kernel_reads_and_writes_it() {
         mkdir -p mnt/var/nix/db; cp mnt/store/large mnt/var/copy; rm mnt/store/large
         cp mnt/var/copy mnt/store/large; sync
     "#;
-    let shown = run(
-        "unshare",
-        &[
-            "-m",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            text(directory.path()),
-            text(&path),
-        ],
-    );
+    let shown = run("unshare", &["-m", "sh", "-c", script, "sh", text(directory.path()), text(&path)]);
     for fact in ["hello\n2000\n4751 70000:100000 6 2 1700000000\n", "\n61\n"] {
         assert!(shown.contains(fact), "{fact:?} is missing in\n{shown}");
     }

@@ -16,7 +16,12 @@ const FIRST: u32 = 1;
 /// file is sparse.
 const MACHINE_FREE_BYTES: u64 = 16 << 30;
 
-fn request<'s>(session: &'s Session, toplevel: &StorePath, output: &Path, sizes: Sizes) -> Result<ImageRequest<'s>, Error> {
+fn request<'s>(
+    session: &'s Session,
+    toplevel: &StorePath,
+    output: &Path,
+    sizes: Sizes,
+) -> Result<ImageRequest<'s>, Error> {
     let loader = system::boot_entries::loader(session.store(), toplevel)?;
     Ok(ImageRequest {
         store: session.store(),
@@ -44,7 +49,12 @@ pub(crate) fn describe(session: &Session, toplevel: &StorePath, size: Option<u64
 }
 
 /// Writes a system's image.
-pub(crate) fn write(session: &Session, toplevel: &StorePath, output: &Path, size: Option<u64>) -> Result<ImageReport, Error> {
+pub(crate) fn write(
+    session: &Session,
+    toplevel: &StorePath,
+    output: &Path,
+    size: Option<u64>,
+) -> Result<ImageReport, Error> {
     let sizes = Sizes { disk_bytes: size, ..Sizes::default() };
     Ok(build_image(&request(session, toplevel, output, sizes)?)?)
 }
@@ -57,7 +67,12 @@ pub(crate) struct MachineDisk {
 
 /// The disk for a system below a state folder; a new one where the system is another than the disk was made for, unless
 /// it is to be kept. The one before stays beside it, with what the machine wrote: `disk.old.img`.
-pub(crate) fn machine_disk(session: &Session, toplevel: &StorePath, state: &Path, keep: bool) -> Result<MachineDisk, Error> {
+pub(crate) fn machine_disk(
+    session: &Session,
+    toplevel: &StorePath,
+    state: &Path,
+    keep: bool,
+) -> Result<MachineDisk, Error> {
     fs_err::create_dir_all(state)?;
     let disk = MachineDisk { image: state.join("disk.img"), variables: state.join("efi-variables") };
     let made_for = state.join("toplevel");

@@ -19,8 +19,10 @@ struct Names {
     variables: &'static str,
 }
 
-const X86_64: Names = Names { view: "vm.x86_64", code: "share/OVMF/OVMF_CODE_4M.fd", variables: "share/OVMF/OVMF_VARS_4M.fd" };
-const AARCH64: Names = Names { view: "vm.aarch64", code: "share/AAVMF/AAVMF_CODE.no-secboot.fd", variables: "share/AAVMF/AAVMF_VARS.fd" };
+const X86_64: Names =
+    Names { view: "vm.x86_64", code: "share/OVMF/OVMF_CODE_4M.fd", variables: "share/OVMF/OVMF_VARS_4M.fd" };
+const AARCH64: Names =
+    Names { view: "vm.aarch64", code: "share/AAVMF/AAVMF_CODE.no-secboot.fd", variables: "share/AAVMF/AAVMF_VARS.fd" };
 
 /// Builds QEMU's view for a target.
 pub(crate) fn prepare(

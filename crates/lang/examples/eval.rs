@@ -24,7 +24,12 @@ fn evaluate<'a>(eval: &Eval<'a>, args: &[String], here: &str) -> lang::Res<lang:
 fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let bump = Bump::new();
-    let settings = Settings { pure: false, home: std::env::var("HOME").ok(), features: lang::Features { pipe_operators: true }, ..Settings::default() };
+    let settings = Settings {
+        pure: false,
+        home: std::env::var("HOME").ok(),
+        features: lang::Features { pipe_operators: true },
+        ..Settings::default()
+    };
     let eval = Eval::new(&bump, Rc::new(support::LocalIo), settings);
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let result = eval.on_large_stack(|| evaluate(&eval, &args, &here));

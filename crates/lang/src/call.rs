@@ -103,7 +103,12 @@ impl<'a> Eval<'a> {
                 match set.get(name) {
                     Some(attr) => attr.value(),
                     None => {
-                        return Err(Error::missing_attribute(self, self.symbols().bytes(name), Span::at(*pos), Some(set)));
+                        return Err(Error::missing_attribute(
+                            self,
+                            self.symbols().bytes(name),
+                            Span::at(*pos),
+                            Some(set),
+                        ));
                     }
                 }
             }
@@ -250,7 +255,9 @@ impl<'a> Eval<'a> {
         let Some(formals) = code.formals else { return Ok(()) };
         let arg = self.force(arg)?;
         let Value::Attrs(set) = arg else {
-            return Err(Error::expected(self, "a set", arg).at_span(code.span).step(code.span, "while evaluating the function's argument"));
+            return Err(Error::expected(self, "a set", arg)
+                .at_span(code.span)
+                .step(code.span, "while evaluating the function's argument"));
         };
         let mut next = 0;
         if code.named.is_some() {
@@ -315,12 +322,19 @@ impl<'a> Eval<'a> {
     #[cold]
     fn unexpected_argument(&self, code: &LambdaCode<'a>, set: &crate::Attrs<'a>) -> Error {
         let Some(formals) = code.formals else { return Error::type_error("unexpected argument") };
-        let mut extra: Vec<String> =
-            set.all().iter().filter(|a| !formals.list.iter().any(|f| f.name == a.name)).map(|a| self.symbols().text(a.name)).collect();
+        let mut extra: Vec<String> = set
+            .all()
+            .iter()
+            .filter(|a| !formals.list.iter().any(|f| f.name == a.name))
+            .map(|a| self.symbols().text(a.name))
+            .collect();
         extra.sort_unstable();
         let name = extra.into_iter().next().unwrap_or_default();
-        let error = Error::type_error(format!("function {} called with unexpected argument '{name}'", self.function_name(code)))
-            .label(code.span, "");
+        let error = Error::type_error(format!(
+            "function {} called with unexpected argument '{name}'",
+            self.function_name(code)
+        ))
+        .label(code.span, "");
         let known = formals.list.iter().map(|f| self.symbols().text(f.name)).collect();
         did_you_mean(error, &name, known)
     }
@@ -329,12 +343,13 @@ impl<'a> Eval<'a> {
     pub(crate) fn run_call(&self, code: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
         let function = self.run(code.function, frame)?;
         let result = self.nested_call(|| match (function, code.args) {
-            (Value::Lambda(closure), args) if arity(closure.code) == args.len() => self.enter_directly(closure, code, frame),
+            (Value::Lambda(closure), args) if arity(closure.code) == args.len() => {
+                self.enter_directly(closure, code, frame)
+            }
             (_, [a]) => self.apply(function, &[self.lazy_value(*a, frame)]),
             (_, [a, b]) => self.apply(function, &[self.lazy_value(*a, frame), self.lazy_value(*b, frame)]),
-            (_, [a, b, c]) => {
-                self.apply(function, &[self.lazy_value(*a, frame), self.lazy_value(*b, frame), self.lazy_value(*c, frame)])
-            }
+            (_, [a, b, c]) => self
+                .apply(function, &[self.lazy_value(*a, frame), self.lazy_value(*b, frame), self.lazy_value(*c, frame)]),
             (_, args) => {
                 let args: Vec<Value<'a>> = args.iter().map(|a| self.lazy_value(*a, frame)).collect();
                 self.apply(function, &args)
@@ -344,7 +359,12 @@ impl<'a> Eval<'a> {
     }
 
     /// The common call: exactly the parameters, written straight into the new activation.
-    fn enter_directly(&self, closure: &'a Closure<'a>, call: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
+    fn enter_directly(
+        &self,
+        closure: &'a Closure<'a>,
+        call: &'a CallCode<'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Res<Value<'a>> {
         let code = closure.code;
         with_locals(code.locals, |locals| {
             let inner = Frame { locals, captures: closure.captures };
@@ -362,7 +382,9 @@ impl<'a> Eval<'a> {
     #[cold]
     fn in_call(&self, error: Error, function: Value<'a>, pos: Pos) -> Error {
         match function {
-            Value::Lambda(closure) => error.step(Span::at(pos), format!("while calling {}", self.function_name(closure.code))),
+            Value::Lambda(closure) => {
+                error.step(Span::at(pos), format!("while calling {}", self.function_name(closure.code)))
+            }
             Value::Native(native) => {
                 let name = native.name.trim_start_matches("__");
                 error.at(pos).step(Span::at(pos), format!("while calling the '{name}' builtin"))

@@ -78,7 +78,10 @@ impl<'a> Eval<'a> {
         }
         match set.get(self.names.out_path) {
             Some(out) => stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.coerce(out.value(), how)),
-            None => Err(Error::type_error(format!("cannot coerce a set to a string: {}", self.show_short(Value::Attrs(set))))),
+            None => Err(Error::type_error(format!(
+                "cannot coerce a set to a string: {}",
+                self.show_short(Value::Attrs(set))
+            ))),
         }
     }
 
@@ -261,7 +264,9 @@ impl<'a> Eval<'a> {
 
     fn deep_step(&self, value: Value<'a>, seen: &mut hashbrown::HashSet<usize>) -> Res<()> {
         match value.peek() {
-            Value::Int(_) | Value::Bool(_) | Value::Null | Value::String(_) | Value::Float(_) | Value::Path(_) => Ok(()),
+            Value::Int(_) | Value::Bool(_) | Value::Null | Value::String(_) | Value::Float(_) | Value::Path(_) => {
+                Ok(())
+            }
             value => stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.force_deep_seen(value, seen)).map(|_| ()),
         }
     }

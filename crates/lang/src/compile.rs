@@ -28,7 +28,12 @@ pub(crate) type Globals<'a> = HashMap<Sym, Value<'a>, foldhash::fast::FixedState
 const SMALL_LITERAL: usize = 6;
 
 /// Compiles a whole text into a thunk without captures.
-pub(crate) fn compile<'a>(eval: &Eval<'a>, expr: &Expr<'_>, globals: &Globals<'a>, base_dir: &str) -> Res<&'a ThunkCode<'a>> {
+pub(crate) fn compile<'a>(
+    eval: &Eval<'a>,
+    expr: &Expr<'_>,
+    globals: &Globals<'a>,
+    base_dir: &str,
+) -> Res<&'a ThunkCode<'a>> {
     let mut compiler = Compiler {
         eval,
         bump: eval.bump(),
@@ -169,7 +174,8 @@ impl<'a> Compiler<'_, 'a> {
     fn candidates(&self) -> Vec<String> {
         let lexical = self.names.iter().filter(|(_, stack)| !stack.is_empty()).map(|(name, _)| *name);
         let all = lexical.chain(self.globals.keys().copied());
-        let mut names: Vec<String> = all.map(|s| self.eval.symbols().text(s)).filter(|n| !n.starts_with("__")).collect();
+        let mut names: Vec<String> =
+            all.map(|s| self.eval.symbols().text(s)).filter(|n| !n.starts_with("__")).collect();
         names.sort_unstable();
         names
     }
@@ -193,7 +199,11 @@ impl<'a> Compiler<'_, 'a> {
                 Code::Const(v) => return Ok(Lazy::Const(v)),
                 _ => {}
             },
-            Kind::Int(_) | Kind::Float(_) | Kind::Str([] | [Part::Text(_)]) | Kind::List([]) | Kind::Path([Part::Text(_)]) => {
+            Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Str([] | [Part::Text(_)])
+            | Kind::List([])
+            | Kind::Path([Part::Text(_)]) => {
                 if let Code::Const(v) = self.code(expr)? {
                     return Ok(Lazy::Const(v));
                 }
@@ -574,7 +584,12 @@ impl<'a> Compiler<'_, 'a> {
         let before = self.level().next;
         let inherits = self.inherits(attrs);
         let slots: Vec<u32> = attrs.statics.iter().map(|b| self.declare(b.name)).collect();
-        let waiting: Vec<u32> = slots.iter().zip(attrs.statics).filter(|(_, b)| !matches!(b.value, ast::Value::Inherit)).map(|(s, _)| *s).collect();
+        let waiting: Vec<u32> = slots
+            .iter()
+            .zip(attrs.statics)
+            .filter(|(_, b)| !matches!(b.value, ast::Value::Inherit))
+            .map(|(s, _)| *s)
+            .collect();
         let outer_pending = self.level().pending.len();
         self.level().pending.extend_from_slice(&waiting);
         let result = self.let_group(attrs, &slots, &inherits);
@@ -585,7 +600,8 @@ impl<'a> Compiler<'_, 'a> {
         }
         self.level().next = before;
         let (from, bindings) = result?;
-        let early: Vec<u32> = slots.iter().copied().filter(|s| self.levels[self.levels.len() - 1].early.contains(s)).collect();
+        let early: Vec<u32> =
+            slots.iter().copied().filter(|s| self.levels[self.levels.len() - 1].early.contains(s)).collect();
         self.level().early.retain(|s| !slots.contains(s));
         let code = LetCode { early: self.slice(early), from, bindings, body: body? };
         Ok(Code::Let(self.bump.alloc(code)))

@@ -38,7 +38,11 @@ impl<'a> Context<'a> {
     }
 
     /// Union of two contexts; shares one of them where it can.
-    pub(crate) fn union(bump: &'a Bump, a: Option<&'a Context<'a>>, b: Option<&'a Context<'a>>) -> Option<&'a Context<'a>> {
+    pub(crate) fn union(
+        bump: &'a Bump,
+        a: Option<&'a Context<'a>>,
+        b: Option<&'a Context<'a>>,
+    ) -> Option<&'a Context<'a>> {
         match (a, b) {
             (None, other) | (other, None) => other,
             (Some(a), Some(b)) if std::ptr::eq(a, b) => Some(a),

@@ -10,7 +10,8 @@ use bstr::BString;
 use hashbrown::HashMap;
 use nix_formats::derivation::{DerivationHash, HashKind, OutputPaths};
 use nix_formats::{
-    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, HashAlgo, StoreDir, StorePath, placeholder,
+    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, HashAlgo, StoreDir, StorePath,
+    placeholder,
 };
 
 use crate::attrs::{Attr, Attrs};
@@ -108,7 +109,9 @@ impl<'a> Eval<'a> {
                 let set = eval.force_attrs(strict)?;
                 match set.get(name) {
                     Some(attr) => Ok(attr.value()),
-                    None => Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, None)),
+                    None => {
+                        Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, None))
+                    }
                 }
             })
         };
@@ -212,7 +215,11 @@ impl<'a> Eval<'a> {
             }
             _ => {}
         }
-        if request.json.is_some() { self.read_structured(request, key, value) } else { self.read_plain(request, key, value) }
+        if request.json.is_some() {
+            self.read_structured(request, key, value)
+        } else {
+            self.read_plain(request, key, value)
+        }
     }
 
     fn read_plain(&self, request: &mut Request<'a>, key: &str, value: Value<'a>) -> Res<()> {
@@ -271,10 +278,14 @@ impl<'a> Eval<'a> {
     }
 
     fn build_derivation(&self, name: &str, request: Request<'a>) -> Res<Derivation> {
-        let builder = request.builder.filter(|b| !b.is_empty()).ok_or_else(|| failed("required attribute 'builder' missing"))?;
-        let system = request.system.filter(|s| !s.is_empty()).ok_or_else(|| failed("required attribute 'system' missing"))?;
+        let builder =
+            request.builder.filter(|b| !b.is_empty()).ok_or_else(|| failed("required attribute 'builder' missing"))?;
+        let system =
+            request.system.filter(|s| !s.is_empty()).ok_or_else(|| failed("required attribute 'system' missing"))?;
         if name.ends_with(".drv") {
-            return Err(failed("derivation names are allowed to end in '.drv' only if they produce a single derivation file"));
+            return Err(failed(
+                "derivation names are allowed to end in '.drv' only if they produce a single derivation file",
+            ));
         }
         nix_formats::store_path::check_name(name).map_err(|e| failed(e.to_string()))?;
         let mut derivation = Derivation {
@@ -409,9 +420,9 @@ fn parse_algo(text: &str) -> Res<Option<HashAlgo>> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        failed(format!("unknown hash algorithm '{text}', expect 'md5', 'sha1', 'sha256', or 'sha512'"))
-    })
+    text.parse()
+        .map(Some)
+        .map_err(|_| failed(format!("unknown hash algorithm '{text}', expect 'md5', 'sha1', 'sha256', or 'sha512'")))
 }
 
 fn parse_method(text: &str) -> Res<ContentAddressMethod> {

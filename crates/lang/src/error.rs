@@ -214,7 +214,8 @@ pub(crate) fn did_you_mean(error: Error, name: &str, mut candidates: Vec<String>
     near.dedup();
     // Among the 60,000 names of an archive there are always some at two edits; they only distract from one at one.
     let best = near.first().map_or(0, |(d, _)| *d);
-    let names: Vec<String> = near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| format!("`{c}`")).collect();
+    let names: Vec<String> =
+        near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| format!("`{c}`")).collect();
     if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
 }
 
@@ -254,7 +255,15 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", match self.0.diagnostic.severity { Severity::Error => self.0.kind.code(), Severity::Warning => "warning" }, self.message())
+        write!(
+            f,
+            "{}: {}",
+            match self.0.diagnostic.severity {
+                Severity::Error => self.0.kind.code(),
+                Severity::Warning => "warning",
+            },
+            self.message()
+        )
     }
 }
 

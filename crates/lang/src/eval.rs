@@ -179,7 +179,14 @@ impl<'a> Eval<'a> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a text is, in one place")]
-    fn parse_with(&self, text: &[u8], name: &str, is_file: bool, base_dir: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
+    fn parse_with(
+        &self,
+        text: &[u8],
+        name: &str,
+        is_file: bool,
+        base_dir: &str,
+        globals: &Globals<'a>,
+    ) -> Res<&'a ThunkCode<'a>> {
         let base = self
             .sources
             .borrow_mut()
@@ -435,7 +442,8 @@ impl<'a> Eval<'a> {
 
     /// Attributes in the order of their names.
     pub fn sorted_attrs(&self, attrs: &'a Attrs<'a>) -> Vec<&'a Attr<'a>> {
-        let mut all: Vec<(&'a [u8], &'a Attr<'a>)> = attrs.all().iter().map(|a| (self.symbols.bytes(a.name), a)).collect();
+        let mut all: Vec<(&'a [u8], &'a Attr<'a>)> =
+            attrs.all().iter().map(|a| (self.symbols.bytes(a.name), a)).collect();
         all.sort_unstable_by(|a, b| a.0.cmp(b.0));
         all.into_iter().map(|a| a.1).collect()
     }

@@ -107,10 +107,16 @@ impl<'e, 'a> Writer<'e, 'a> {
             }
             Value::Attrs(set) => self.set(set)?,
             Value::Lambda(_) | Value::Native(_) | Value::Partial(_) => {
-                return Err(Error::type_error(format!("cannot convert {} to JSON", crate::print::describe_type(value))));
+                return Err(Error::type_error(format!(
+                    "cannot convert {} to JSON",
+                    crate::print::describe_type(value)
+                )));
             }
             other => {
-                return Err(Error::type_error(format!("cannot convert {} to JSON", crate::print::describe_type(other))));
+                return Err(Error::type_error(format!(
+                    "cannot convert {} to JSON",
+                    crate::print::describe_type(other)
+                )));
             }
         }
         Ok(())
@@ -301,7 +307,10 @@ impl<'a> Reader<'_, 'a> {
     /// The first byte of a string that is not plain; checks for UTF-8.
     fn plain_end(&self) -> Res<usize> {
         let rest = &self.text[self.at + 1..];
-        let len = rest.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20).ok_or_else(|| self.error("missing closing quote"))?;
+        let len = rest
+            .iter()
+            .position(|b| *b == b'"' || *b == b'\\' || *b < 0x20)
+            .ok_or_else(|| self.error("missing closing quote"))?;
         if std::str::from_utf8(&rest[..len]).is_err() {
             return Err(self.error("invalid UTF-8 in a string"));
         }

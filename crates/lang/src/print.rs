@@ -20,7 +20,9 @@ pub(crate) fn describe_type(value: Value<'_>) -> String {
         Value::Lambda(_) => "a function".to_owned(),
         Value::Native(f) => format!("the built-in function '{}'", f.name.trim_start_matches("__")),
         Value::Partial(p) => match p.function {
-            Value::Native(f) => format!("the partially applied built-in function '{}'", f.name.trim_start_matches("__")),
+            Value::Native(f) => {
+                format!("the partially applied built-in function '{}'", f.name.trim_start_matches("__"))
+            }
             _ => "a function".to_owned(),
         },
         Value::External(e) => format!("an external value ({})", e.type_name),

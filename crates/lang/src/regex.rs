@@ -163,7 +163,11 @@ impl Parser<'_> {
                 let text = match self.peek()? {
                     b',' => {
                         self.at += 1;
-                        if self.peek() == Some(b'}') { format!("{{{low},}}") } else { format!("{{{low},{}}}", self.number()?) }
+                        if self.peek() == Some(b'}') {
+                            format!("{{{low},}}")
+                        } else {
+                            format!("{{{low},{}}}", self.number()?)
+                        }
                     }
                     _ => format!("{{{low}}}"),
                 };

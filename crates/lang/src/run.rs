@@ -287,7 +287,12 @@ impl<'a> Eval<'a> {
         if code.dynamics.is_empty() { Ok(Value::Attrs(set)) } else { self.add_dynamics(set, code.dynamics, frame) }
     }
 
-    fn add_dynamics(&self, set: &'a Attrs<'a>, dynamics: &'a [DynamicCode<'a>], frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
+    fn add_dynamics(
+        &self,
+        set: &'a Attrs<'a>,
+        dynamics: &'a [DynamicCode<'a>],
+        frame: &Frame<'_, 'a>,
+    ) -> Res<Value<'a>> {
         let mut more: Vec<Attr<'a>> = Vec::with_capacity(dynamics.len());
         for d in dynamics {
             let name = match self.run(d.name, frame)? {
@@ -310,9 +315,9 @@ impl<'a> Eval<'a> {
 
     #[inline(never)]
     fn run_rec(&self, code: &'a RecCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
-        let own = &*self.bump().alloc_slice_fill_iter(
-            code.attrs.iter().map(|a| Attr::new(a.name, a.pos, Slot::new(Value::Unset))),
-        );
+        let own = &*self
+            .bump()
+            .alloc_slice_fill_iter(code.attrs.iter().map(|a| Attr::new(a.name, a.pos, Slot::new(Value::Unset))));
         for (attr, slot) in own.iter().zip(code.slots) {
             frame.set(*slot, Value::Thunk(&attr.slot));
         }
@@ -365,10 +370,9 @@ impl<'a> Eval<'a> {
                 frame.set(*slot, value);
             }
             let Value::Attrs(set) = value else {
-                return Err(Error::expected(self, "a set", value).at(var.pos).step(
-                    Span::at(var.pos),
-                    "while evaluating the first subexpression of a with expression",
-                ));
+                return Err(Error::expected(self, "a set", value)
+                    .at(var.pos)
+                    .step(Span::at(var.pos), "while evaluating the first subexpression of a with expression"));
             };
             if let Some(attr) = set.get(var.name) {
                 return self.force(attr.value());
@@ -394,7 +398,10 @@ impl<'a> Eval<'a> {
         if let Some(context) = text.context() {
             let shown = String::from_utf8_lossy(text.as_bytes()).into_owned();
             let _ = context;
-            return Err(Error::eval(format!("the string '{shown}' is not allowed to refer to a store path (such as '{}')", context_example(context))));
+            return Err(Error::eval(format!(
+                "the string '{shown}' is not allowed to refer to a store path (such as '{}')",
+                context_example(context)
+            )));
         }
         Ok(self.symbols().intern(text.as_bytes()))
     }
@@ -425,10 +432,13 @@ impl<'a> Eval<'a> {
 
     #[cold]
     fn in_attribute(&self, error: Error, code: &SelectCode<'a>, upto: usize) -> Error {
-        let path: Vec<String> = code.path[..=upto].iter().map(|n| match n {
-            NameCode::Static(sym, _) => self.symbols().text(*sym),
-            NameCode::Dynamic(_, span) => self.source_text(*span),
-        }).collect();
+        let path: Vec<String> = code.path[..=upto]
+            .iter()
+            .map(|n| match n {
+                NameCode::Static(sym, _) => self.symbols().text(*sym),
+                NameCode::Dynamic(_, span) => self.source_text(*span),
+            })
+            .collect();
         error.step(code.span, format!("while evaluating the attribute '{}'", path.join(".")))
     }
 
@@ -493,7 +503,9 @@ impl<'a> Eval<'a> {
                     let value = self.run(*inner, frame)?;
                     let text = self.coerce(value, Coerce::PATH_SEGMENT).map_err(|e| e.at(*pos))?;
                     if text.context().is_some() {
-                        return Err(Error::eval("a string that refers to a store path cannot be appended to a path").at(*pos));
+                        return Err(
+                            Error::eval("a string that refers to a store path cannot be appended to a path").at(*pos)
+                        );
                     }
                     bytes.extend_from_slice(text.as_bytes());
                 }
@@ -571,9 +583,11 @@ impl<'a> Eval<'a> {
     fn add(&self, lhs: Value<'a>, rhs: Value<'a>) -> Res<Value<'a>> {
         match (lhs, rhs) {
             (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => self.arithmetic(Op::Add, lhs, rhs),
-            (Value::Int(_) | Value::Float(_), other) => {
-                Err(Error::eval(format!("cannot add {} to {}", crate::print::describe_type(other), crate::print::describe_type(lhs))))
-            }
+            (Value::Int(_) | Value::Float(_), other) => Err(Error::eval(format!(
+                "cannot add {} to {}",
+                crate::print::describe_type(other),
+                crate::print::describe_type(lhs)
+            ))),
             (Value::Path(path), _) => {
                 let right = self.coerce(rhs, Coerce::PATH_SEGMENT)?;
                 if right.context().is_some() {
@@ -595,7 +609,11 @@ impl<'a> Eval<'a> {
 
 pub(crate) fn context_example<'a>(context: &Context<'a>) -> &'a str {
     match context.elements().first() {
-        Some(crate::context::Element::Opaque(p) | crate::context::Element::DrvDeep(p) | crate::context::Element::Built(p, _)) => p,
+        Some(
+            crate::context::Element::Opaque(p)
+            | crate::context::Element::DrvDeep(p)
+            | crate::context::Element::Built(p, _),
+        ) => p,
         None => "",
     }
 }

@@ -39,7 +39,12 @@ impl<'a> Str<'a> {
     }
 
     /// `left` followed by `right`, with this context.
-    pub(crate) fn append(bump: &'a Bump, left: &'a Str<'a>, right: &'a Str<'a>, context: Option<&'a Context<'a>>) -> Self {
+    pub(crate) fn append(
+        bump: &'a Bump,
+        left: &'a Str<'a>,
+        right: &'a Str<'a>,
+        context: Option<&'a Context<'a>>,
+    ) -> Self {
         let len = left.len() + right.len();
         if left.len() < ROPE_MIN || len < ROPE_MIN * 2 {
             let bytes = concat(bump, &[left.as_bytes(), right.as_bytes()]);

@@ -88,7 +88,8 @@ impl<'a> Report<'_, 'a> {
 
     fn add(&mut self, mut diagnostic: Diagnostic) {
         if let Some(argument) = forgotten_argument(&diagnostic) {
-            diagnostic = diagnostic.hint(format!("name `{argument}` among the module's arguments: `{{ {argument}, ... }}:`"));
+            diagnostic =
+                diagnostic.hint(format!("name `{argument}` among the module's arguments: `{{ {argument}, ... }}:`"));
         }
         let place = diagnostic.labels.first().and_then(|l| self.eval.location(l.span.start));
         let place = place.map(|at| (at.file, at.line, at.column));

@@ -104,9 +104,12 @@ impl<'a> Collector<'_, 'a> {
             }
             Input::Name(name) => {
                 let file = self.eval.string("lib/types.nix");
-                let value = self.nested(&[self.names().module, self.names().args, self.names().name], name.value(self.eval));
+                let value =
+                    self.nested(&[self.names().module, self.names().args, self.names().name], name.value(self.eval));
                 let raw = Raw::new(file, Pos::NONE, value);
-                out.push(self.add(None, Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full }));
+                out.push(
+                    self.add(None, Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full }),
+                );
             }
         }
         Ok(())
@@ -134,7 +137,8 @@ impl<'a> Collector<'_, 'a> {
         let file = self.eval.string("lib/modules.nix");
         let raw = Raw::new(file, Pos::NONE, self.evaluation.internal_config(self.eval));
         let options = self.evaluation.system.internal_options(self.eval);
-        let module = Module { file, options: Some((options, Pos::NONE)), config: self.raws(&[raw]), shorthand: Form::Full };
+        let module =
+            Module { file, options: Some((options, Pos::NONE)), config: self.raws(&[raw]), shorthand: Form::Full };
         self.add(None, module)
     }
 
@@ -165,7 +169,11 @@ impl<'a> Collector<'_, 'a> {
                         let module = Module { file, options: None, config: self.raws(&[raw]), shorthand: Form::Full };
                         Ok(self.add(None, module))
                     }
-                    other => Err(self.not_a_module(&format!("a value of type `{}`", String::from_utf8_lossy(other)), file, pos)),
+                    other => Err(self.not_a_module(
+                        &format!("a value of type `{}`", String::from_utf8_lossy(other)),
+                        file,
+                        pos,
+                    )),
                 },
                 Some(other) => Err(self.not_a_module(errors::a_type(other), file, pos)),
             },
@@ -264,7 +272,9 @@ impl<'a> Collector<'_, 'a> {
         })?;
         match result {
             Value::Attrs(_) => Ok(result),
-            other => Err(self.not_a_module(&format!("a function that returns {}", errors::a_type(other)), file, Pos::NONE)),
+            other => {
+                Err(self.not_a_module(&format!("a function that returns {}", errors::a_type(other)), file, Pos::NONE))
+            }
         }
     }
 
@@ -321,7 +331,11 @@ impl<'a> Collector<'_, 'a> {
             let value = eval.force(list.value())?;
             let Value::List(imports) = value else {
                 let what = errors::a_type(value);
-                let message = format!("`{}` in `{}` must be a list, but is {what}", eval.symbols().text(name), errors::file_text(eval, file));
+                let message = format!(
+                    "`{}` in `{}` must be a list, but is {what}",
+                    eval.symbols().text(name),
+                    errors::file_text(eval, file)
+                );
                 return Err(errors::error(errors::code::MODULE, message)
                     .label(errors::name_span(eval, list.pos), "defined here"));
             };
@@ -366,8 +380,17 @@ impl<'a> Collector<'_, 'a> {
     fn check_attributes(&self, set: &'a lang::Attrs<'a>, file: Value<'a>) -> Res<()> {
         let n = self.names();
         let known = [
-            n.class, n.file_attr, n.key, n.disabled_modules, n.require, n.imports, n.options, n.config, n.meta,
-            n.freeform_type, n.underscore_type,
+            n.class,
+            n.file_attr,
+            n.key,
+            n.disabled_modules,
+            n.require,
+            n.imports,
+            n.options,
+            n.config,
+            n.meta,
+            n.freeform_type,
+            n.underscore_type,
         ];
         let mut error: Option<Error> = None;
         for attr in self.eval.sorted_attrs(set) {
@@ -414,7 +437,9 @@ impl<'a> Collector<'_, 'a> {
         let mut ordered = Vec::with_capacity(self.all.len());
         while let Some(index) = queue.pop_front() {
             let loaded = &self.all[index];
-            if loaded.key.as_ref().is_some_and(|k| self.disabled.contains(k)) || std::mem::replace(&mut seen[index], true) {
+            if loaded.key.as_ref().is_some_and(|k| self.disabled.contains(k))
+                || std::mem::replace(&mut seen[index], true)
+            {
                 continue;
             }
             ordered.push(loaded.module);

@@ -130,7 +130,11 @@ fn marked<'a>(eval: &Eval<'a>, system: &System<'a>, value: Value<'a>) -> Res<Mar
     let Value::String(kind) = eval.force(kind.value())? else { return Ok(Marked::Plain) };
     let field = |name: Sym| {
         set.get(name).map(lang::Attr::value).ok_or_else(|| {
-            Error::eval(format!("a property of type `{}` lacks its `{}`", kind.to_string_lossy(), eval.symbols().text(name)))
+            Error::eval(format!(
+                "a property of type `{}` lacks its `{}`",
+                kind.to_string_lossy(),
+                eval.symbols().text(name)
+            ))
         })
     };
     Ok(match kind.as_bytes() {
@@ -177,7 +181,12 @@ pub(crate) fn push_down<'a>(
 ///
 /// # Errors
 /// When a condition or the value cannot be evaluated.
-pub(crate) fn discharge<'a>(eval: &Eval<'a>, system: &System<'a>, raw: Raw<'a>, out: &mut Vec<Definition<'a>>) -> Res<()> {
+pub(crate) fn discharge<'a>(
+    eval: &Eval<'a>,
+    system: &System<'a>,
+    raw: Raw<'a>,
+    out: &mut Vec<Definition<'a>>,
+) -> Res<()> {
     let mut found = Definition { toml: raw.toml, ..Definition::plain(raw.file, raw.pos, raw.value) };
     let mut priority = None;
     if let Some(pending) = raw.pending {
@@ -189,7 +198,12 @@ pub(crate) fn discharge<'a>(eval: &Eval<'a>, system: &System<'a>, raw: Raw<'a>, 
 }
 
 /// Applies a chain of properties from the outside in; false when a condition does not hold.
-fn settle<'a>(eval: &Eval<'a>, pending: &'a Pending<'a>, priority: &mut Option<i64>, order: &mut Option<i64>) -> Res<bool> {
+fn settle<'a>(
+    eval: &Eval<'a>,
+    pending: &'a Pending<'a>,
+    priority: &mut Option<i64>,
+    order: &mut Option<i64>,
+) -> Res<bool> {
     if let Some(outer) = pending.outer {
         if !settle(eval, outer, priority, order)? {
             return Ok(false);

@@ -151,7 +151,10 @@ impl<'a> ModuleSystem<'a> {
     }
 
     fn no_such_option(&self, eval: &Eval<'a>, level: &'a Level<'a>, path: &[&str], depth: usize) -> Error {
-        let error = errors::error(errors::code::UNKNOWN_OPTION, format!("the option `{}` does not exist", crate::loc::show(path)));
+        let error = errors::error(
+            errors::code::UNKNOWN_OPTION,
+            format!("the option `{}` does not exist", crate::loc::show(path)),
+        );
         let Ok(entries) = level.entries(eval) else { return error };
         let near = errors::nearest(path[depth], entries.iter().map(|e| eval.symbols().text(e.name)));
         let names: Vec<String> = near

@@ -200,9 +200,7 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn modules_path(&'a self, eval: &Eval<'a>) -> Res<String> {
         let args = eval.force_attrs(self.special_args)?;
         match args.get(self.system.names.modules_path) {
-            Some(path) => {
-                Ok(eval.coerce(path.value(), lang::Coerce::TO_STRING)?.to_string_lossy().into_owned())
-            }
+            Some(path) => Ok(eval.coerce(path.value(), lang::Coerce::TO_STRING)?.to_string_lossy().into_owned()),
             None => Ok(String::new()),
         }
     }
@@ -252,8 +250,9 @@ impl<'a> Evaluation<'a> {
         let wanted = eval.symbols().text(name);
         let known = args.all().iter().chain(self.arguments(eval)?.all()).map(|a| eval.symbols().text(a.name));
         let near = errors::nearest(&wanted, known);
-        let error = errors::error(errors::code::MODULE_ARGUMENT, format!("the module argument `{wanted}` does not exist"))
-            .label(span, "asked for here");
+        let error =
+            errors::error(errors::code::MODULE_ARGUMENT, format!("the module argument `{wanted}` does not exist"))
+                .label(span, "asked for here");
         Err(match errors::did_you_mean(&near) {
             Some(hint) => error.hint(hint),
             None => error.hint(format!("give it in `specialArgs`, or define `_module.args.{wanted}`")),
@@ -332,14 +331,22 @@ impl<'a> Evaluation<'a> {
         set.insert(names.native, Pos::NONE, eval.external("evaluation", number, &[]));
         set.insert(names.underscore_type, Pos::NONE, eval.string("configuration"));
         set.insert(names.config, Pos::NONE, eval.lazy(move |eval| self.checked_config(eval)));
-        set.insert(names.options, Pos::NONE, eval.lazy(move |eval| {
-            self.check_unmatched(eval)?;
-            self.root(eval)?.options(eval)
-        }));
-        set.insert(names.module, Pos::NONE, eval.lazy(move |eval| {
-            self.check_unmatched(eval)?;
-            eval.select(self.config(eval)?, "_module")
-        }));
+        set.insert(
+            names.options,
+            Pos::NONE,
+            eval.lazy(move |eval| {
+                self.check_unmatched(eval)?;
+                self.root(eval)?.options(eval)
+            }),
+        );
+        set.insert(
+            names.module,
+            Pos::NONE,
+            eval.lazy(move |eval| {
+                self.check_unmatched(eval)?;
+                eval.select(self.config(eval)?, "_module")
+            }),
+        );
         set.insert(names.extend_modules, Pos::NONE, self.extend_modules(eval));
         set.insert(names.type_, Pos::NONE, eval.lazy(move |eval| Ok(self.module_type(eval))));
         set.insert(names.class_plain, Pos::NONE, self.class);
@@ -366,10 +373,7 @@ impl<'a> Unmatched<'a> {
 fn formal_span(function: Value<'_>, name: Sym) -> Span {
     let Value::Lambda(closure) = function else { return Span::NONE };
     let closure: &Closure<'_> = closure;
-    closure
-        .formals()
-        .and_then(|f| f.iter().find(|(n, ..)| *n == name).map(|(_, span, _)| span))
-        .unwrap_or(Span::NONE)
+    closure.formals().and_then(|f| f.iter().find(|(n, ..)| *n == name).map(|(_, span, _)| span)).unwrap_or(Span::NONE)
 }
 
 /// `lib.recursiveUpdate`: sets within sets are joined, otherwise the right side wins.

@@ -11,9 +11,10 @@ use crate::system::System;
 /// When a functor cannot be evaluated.
 pub(crate) fn formals<'a>(eval: &Eval<'a>, system: &System<'a>, function: Value<'a>) -> Res<Vec<(Sym, bool)>> {
     match eval.force(function)? {
-        Value::Lambda(closure) => {
-            Ok(closure.formals().map(|f| f.iter().map(|(name, _, default)| (name, default)).collect()).unwrap_or_default())
-        }
+        Value::Lambda(closure) => Ok(closure
+            .formals()
+            .map(|f| f.iter().map(|(name, _, default)| (name, default)).collect())
+            .unwrap_or_default()),
         Value::Attrs(set) => {
             if let Some(args) = set.get(system.names.function_args) {
                 let mut formals = Vec::new();

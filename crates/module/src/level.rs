@@ -128,13 +128,17 @@ impl<'a> Level<'a> {
                 Some(_) => format!("`options.{}`", self.loc.show(eval)),
                 None => "`options`".to_owned(),
             };
-            let message = format!("{place} in `{}` must be a set of options, but is {}", errors::file_text(eval, declaration.file), errors::a_type(value));
+            let message = format!(
+                "{place} in `{}` must be a set of options, but is {}",
+                errors::file_text(eval, declaration.file),
+                errors::a_type(value)
+            );
             let error = errors::error(errors::code::OPTION_DECLARATION, message);
             return Err(error.label(errors::name_span(eval, declaration.pos), "declared here"));
         };
-        all.extend(set.all().iter().map(|a| {
-            (a.name, Declaration { file: declaration.file, pos: a.pos, options: a.value() })
-        }));
+        all.extend(
+            set.all().iter().map(|a| (a.name, Declaration { file: declaration.file, pos: a.pos, options: a.value() })),
+        );
         Ok(())
     }
 
@@ -182,7 +186,8 @@ impl<'a> Level<'a> {
         match eval.force(kind.value())? {
             Value::String(kind) if kind.as_bytes() == b"option" => Ok(true),
             Value::String(kind) if kind.as_bytes() == b"option-type" => {
-                let error = errors::error(errors::code::OPTION_DECLARATION, "an option's declaration is a type, not an option");
+                let error =
+                    errors::error(errors::code::OPTION_DECLARATION, "an option's declaration is a type, not an option");
                 Err(error
                     .label(errors::name_span(eval, declaration.pos), "declared here")
                     .hint("wrap it: `lib.mkOption { type = …; }`"))
@@ -222,7 +227,13 @@ impl<'a> Level<'a> {
         Ok(Some(Declaration { options: option.finish(), ..*set }))
     }
 
-    fn prefix_of_options(&self, eval: &Eval<'a>, loc: Loc<'a>, option: &Declaration<'a>, set: &Declaration<'a>) -> Error {
+    fn prefix_of_options(
+        &self,
+        eval: &Eval<'a>,
+        loc: Loc<'a>,
+        option: &Declaration<'a>,
+        set: &Declaration<'a>,
+    ) -> Error {
         let message = format!(
             "the option `{}` in `{}` is a prefix of options in `{}`",
             loc.show(eval),
@@ -245,20 +256,32 @@ impl<'a> Level<'a> {
                 Source::Root => {
                     for module in self.evaluation.modules(eval)? {
                         for raw in module.config {
-                            push_down(eval, system, *raw, &mut |set, raw| {
-                                let own = set.all().iter().filter(|a| !module.shorthand.hides(system, a.name));
-                                all.extend(own.map(|a| (a.name, inside(raw, a))));
-                                Ok(())
-                            }, self.loc)?;
+                            push_down(
+                                eval,
+                                system,
+                                *raw,
+                                &mut |set, raw| {
+                                    let own = set.all().iter().filter(|a| !module.shorthand.hides(system, a.name));
+                                    all.extend(own.map(|a| (a.name, inside(raw, a))));
+                                    Ok(())
+                                },
+                                self.loc,
+                            )?;
                         }
                     }
                 }
                 Source::Below { parent, name, .. } => {
                     for (_, raw) in parent.definitions(eval, name)? {
-                        push_down(eval, system, *raw, &mut |set, raw| {
-                            all.extend(set.all().iter().map(|a| (a.name, inside(raw, a))));
-                            Ok(())
-                        }, self.loc)?;
+                        push_down(
+                            eval,
+                            system,
+                            *raw,
+                            &mut |set, raw| {
+                                all.extend(set.all().iter().map(|a| (a.name, inside(raw, a))));
+                                Ok(())
+                            },
+                            self.loc,
+                        )?;
                     }
                 }
             }

@@ -22,19 +22,13 @@ pub(crate) fn native_lib<'a>(eval: &Eval<'a>, system: &'a System<'a>, lib: Value
         set.insert(eval.sym(name), Pos::NONE, code);
     };
     function("evalModules", 1, eval_modules);
-    function("mergeModules", 2, |eval, system, lib, args| {
-        Ok(merge_modules(eval, system, lib, args)?.1)
-    });
-    function("mergeModules'", 3, |eval, system, lib, args| {
-        Ok(merge_modules(eval, system, lib, args)?.1)
-    });
+    function("mergeModules", 2, |eval, system, lib, args| Ok(merge_modules(eval, system, lib, args)?.1));
+    function("mergeModules'", 3, |eval, system, lib, args| Ok(merge_modules(eval, system, lib, args)?.1));
     function("mergeDefinitions", 3, |eval, system, _, args| {
         let loc = Loc::from_value(eval, args[0])?;
         let ty = Type::decode(eval, system, args[1])?;
-        let raws: Vec<Raw<'_>> = definitions_from(eval, system, args[2])?
-            .into_iter()
-            .map(|d| Raw::new(d.file, d.pos, d.value))
-            .collect();
+        let raws: Vec<Raw<'_>> =
+            definitions_from(eval, system, args[2])?.into_iter().map(|d| Raw::new(d.file, d.pos, d.value)).collect();
         Ok(merged_set(eval, system, loc, ty, settle(eval, system, raws)?))
     });
     function("mergeOptionDecls", 2, |eval, system, _, args| {
@@ -190,11 +184,7 @@ fn merged_set<'a>(
     let definitions = eval.list(settled.definitions.iter().map(|d| d.attrs(eval, system)).collect::<Vec<_>>());
     let optional = if defined { eval.attrs().entry("value", merged).finish() } else { eval.empty_attrs() };
     let highest = if defined { settled.highest } else { DEFAULT_PRIORITY };
-    let outer = eval
-        .attrs()
-        .entry("values", definitions)
-        .entry("highestPrio", Value::Int(highest))
-        .finish();
+    let outer = eval.attrs().entry("values", definitions).entry("highestPrio", Value::Int(highest)).finish();
     eval.attrs()
         .entry("mergedValue", merged)
         .entry("isDefined", Value::Bool(defined))

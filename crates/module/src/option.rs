@@ -96,7 +96,8 @@ impl<'a> OptionNode<'a> {
             if let Some((value, pos)) = declared.default {
                 // A default that something overrides is never looked at.
                 if found.iter().all(|d| d.priority >= OPTION_DEFAULT_PRIORITY) {
-                    let raw = Raw::new(self.declarations[0].file, pos, value).with_priority(eval, OPTION_DEFAULT_PRIORITY);
+                    let raw =
+                        Raw::new(self.declarations[0].file, pos, value).with_priority(eval, OPTION_DEFAULT_PRIORITY);
                     let mut all = Vec::new();
                     discharge(eval, system, raw, &mut all)?;
                     all.append(&mut found);
@@ -202,9 +203,7 @@ impl<'a> OptionNode<'a> {
             lazy(names.loc, |o, eval| Ok(o.loc.value(eval)));
             lazy(names.declarations, |o, eval| Ok(eval.list(o.declarations.iter().map(|d| d.file))));
             lazy(names.declaration_positions, OptionNode::declaration_positions);
-            lazy(names.definitions, |o, eval| {
-                Ok(eval.list(o.settled(eval)?.definitions.iter().map(|d| d.value)))
-            });
+            lazy(names.definitions, |o, eval| Ok(eval.list(o.settled(eval)?.definitions.iter().map(|d| d.value))));
             lazy(names.files, |o, eval| Ok(eval.list(o.settled(eval)?.definitions.iter().map(|d| d.file))));
             lazy(names.definitions_with_locations, |o, eval| {
                 let definitions = o.settled(eval)?.definitions;
@@ -288,7 +287,8 @@ pub(crate) fn merge_declarations<'a>(
 }
 
 fn declared_twice<'a>(eval: &Eval<'a>, loc: Loc<'a>, declarations: &[Declaration<'a>], twice: Option<Sym>) -> Error {
-    let files: Vec<String> = declarations.iter().map(|d| format!("`{}`", errors::place_text(eval, d.file, d.pos))).collect();
+    let files: Vec<String> =
+        declarations.iter().map(|d| format!("`{}`", errors::place_text(eval, d.file, d.pos))).collect();
     let (last, before) = (files.last().cloned().unwrap_or_default(), &files[..files.len() - 1]);
     let message = format!("the option `{}` in {last} is already declared in {}", loc.show(eval), before.join(" and "));
     let mut error = errors::error(errors::code::OPTION_DECLARATION, message);

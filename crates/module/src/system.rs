@@ -97,7 +97,10 @@ impl<'a> System<'a> {
             .attrs()
             .entry("args", option(make(eval, self, args), None, "Arguments given to every module."))
             .entry("check", option(leaf(Leaf::Bool), Some(Value::Bool(true)), "Whether undeclared options are errors."))
-            .entry("freeformType", option(freeform, Some(Value::Null), "The type of what is not declared, if it is admitted."))
+            .entry(
+                "freeformType",
+                option(freeform, Some(Value::Null), "The type of what is not declared, if it is admitted."),
+            )
             .entry("specialArgs", option(leaf(Leaf::Raw), None, "Arguments that `imports` may depend on."))
             .finish();
         let options = eval.attrs().entry("_module", module).finish();

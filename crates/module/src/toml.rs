@@ -179,7 +179,10 @@ impl<'a> Reader<'_, 'a> {
 
 fn find_package<'a>(eval: &Eval<'a>, file: &'a TomlFile<'a>, name: &str) -> Res<Value<'a>> {
     let Some(packages) = file.evaluation.packages(eval)? else {
-        return Err(errors::error(errors::code::MODULE_ARGUMENT, "there is no package set: modules have no argument `pkgs`"));
+        return Err(errors::error(
+            errors::code::MODULE_ARGUMENT,
+            "there is no package set: modules have no argument `pkgs`",
+        ));
     };
     let mut found = packages;
     for part in name.split('.') {
@@ -263,12 +266,7 @@ fn admitted<'a>(eval: &Eval<'a>, system: &'a System<'a>, ty: Type<'a>, depth: us
         Kind::Leaf(Leaf::Package | Leaf::ShellPackage) => Admits { package: true, ..Admits::default() },
         Kind::Path { .. } => Admits { path: true, ..Admits::default() },
         Kind::Leaf(
-            Leaf::Str
-            | Leaf::NonEmptyStr
-            | Leaf::SingleLineStr
-            | Leaf::Unspecified
-            | Leaf::Raw
-            | Leaf::Anything,
+            Leaf::Str | Leaf::NonEmptyStr | Leaf::SingleLineStr | Leaf::Unspecified | Leaf::Raw | Leaf::Anything,
         )
         | Kind::StrMatching(_)
         | Kind::Separated(_)

@@ -18,11 +18,8 @@ pub(crate) fn diagnostics<'a>(eval: &Eval<'a>, unmatched: &[Unmatched<'a>]) -> V
 
 fn diagnostic<'a>(eval: &Eval<'a>, unmatched: &Unmatched<'a>) -> Diagnostic {
     let loc = unmatched.level.loc.attr(eval, unmatched.name);
-    let definitions: Vec<Definition<'a>> = unmatched
-        .definitions
-        .iter()
-        .map(|(_, raw)| Definition::plain(raw.file, raw.pos, raw.value.peek()))
-        .collect();
+    let definitions: Vec<Definition<'a>> =
+        unmatched.definitions.iter().map(|(_, raw)| Definition::plain(raw.file, raw.pos, raw.value.peek())).collect();
     let mut error = errors::error(code::UNKNOWN_OPTION, format!("the option `{}` does not exist", loc.show(eval)));
     error = errors::with_definitions(error, eval, &definitions);
     if let Some(hint) = hint(eval, unmatched, &definitions) {

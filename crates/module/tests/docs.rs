@@ -69,11 +69,8 @@ fn tells_who_set_an_option_with_which_priority() {
     with_configuration(|eval, modules, configuration| {
         let info = modules.option(eval, configuration, &["a", "port"]).unwrap();
         assert!(matches!(info.value, Ok(Value::Int(82))));
-        let set: Vec<(i64, bool, u32)> = info
-            .definitions
-            .iter()
-            .map(|d| (d.priority, d.counts, d.place.location.as_ref().unwrap().line))
-            .collect();
+        let set: Vec<(i64, bool, u32)> =
+            info.definitions.iter().map(|d| (d.priority, d.counts, d.place.location.as_ref().unwrap().line)).collect();
         assert_eq!(set, [(100, true, 16), (1000, false, 15), (1500, false, 6)]);
     });
 }

@@ -8,10 +8,7 @@ pub const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 /// For each byte, its value as a digit, or 255.
 const VALUES: [u8; 256] = values();
 
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "indices of a 32-digit alphabet fit a byte"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "indices of a 32-digit alphabet fit a byte")]
 const fn values() -> [u8; 256] {
     let mut table = [255_u8; 256];
     let mut i = 0;
@@ -90,20 +87,14 @@ mod tests {
     #[test]
     fn sha256_of_nothing_as_nix_hash_prints_it() {
         let bytes = crate::Hash::of(crate::HashAlgo::Sha256, b"");
-        assert_eq!(
-            encode(bytes.as_bytes()),
-            "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73"
-        );
+        assert_eq!(encode(bytes.as_bytes()), "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73");
     }
 
     #[test]
     fn every_length_round_trips() {
         let bytes: Vec<u8> = (0_u8..70).map(|i| i.wrapping_mul(37)).collect();
         for len in 0..bytes.len() {
-            assert_eq!(
-                decode(encode(&bytes[..len]).as_bytes(), len).as_deref(),
-                Some(&bytes[..len])
-            );
+            assert_eq!(decode(encode(&bytes[..len]).as_bytes(), len).as_deref(), Some(&bytes[..len]));
         }
     }
 

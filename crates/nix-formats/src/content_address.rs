@@ -61,12 +61,7 @@ impl fmt::Display for ContentAddress {
         if self.method != ContentAddressMethod::Text {
             f.write_str("fixed:")?;
         }
-        write!(
-            f,
-            "{}{}",
-            self.method.prefix(),
-            self.hash.to_prefixed_base32()
-        )
+        write!(f, "{}{}", self.method.prefix(), self.hash.to_prefixed_base32())
     }
 }
 
@@ -102,14 +97,10 @@ impl std::str::FromStr for ContentAddress {
                 .find_map(|method| Some((method, rest.strip_prefix(method.prefix())?)))
                 .unwrap_or((ContentAddressMethod::Flat, rest))
         } else {
-            return Err(ContentAddressError::UnknownPrefix {
-                text: text.to_owned(),
-            });
+            return Err(ContentAddressError::UnknownPrefix { text: text.to_owned() });
         };
-        let hash = Hash::parse(hash, None).map_err(|source| ContentAddressError::Hash {
-            text: text.to_owned(),
-            source,
-        })?;
+        let hash =
+            Hash::parse(hash, None).map_err(|source| ContentAddressError::Hash { text: text.to_owned(), source })?;
         Ok(Self { method, hash })
     }
 }
@@ -125,10 +116,7 @@ pub struct ReferenceSet {
 
 impl From<BTreeSet<StorePath>> for ReferenceSet {
     fn from(others: BTreeSet<StorePath>) -> Self {
-        Self {
-            others,
-            to_self: false,
-        }
+        Self { others, to_self: false }
     }
 }
 
@@ -139,9 +127,7 @@ pub enum MakePathError {
     #[error(transparent)]
     Name(#[from] StorePathError),
     /// Only SHA-256 NARs and texts may have references.
-    #[error(
-        "content-addressed path `{name}` must not have references with method `{prefix}{algo}`"
-    )]
+    #[error("content-addressed path `{name}` must not have references with method `{prefix}{algo}`")]
     ReferencesNotAllowed {
         /// The path's name.
         name: String,
@@ -172,18 +158,14 @@ impl StoreDir {
         match method {
             ContentAddressMethod::Text => {
                 if hash.algo() != HashAlgo::Sha256 || references.to_self {
-                    return Err(MakePathError::BadText {
-                        name: name.to_owned(),
-                    });
+                    return Err(MakePathError::BadText { name: name.to_owned() });
                 }
                 Ok(self.make_path(&self.fingerprint_type("text", references), hash, name)?)
             }
             ContentAddressMethod::NixArchive if hash.algo() == HashAlgo::Sha256 => {
                 Ok(self.make_path(&self.fingerprint_type("source", references), hash, name)?)
             }
-            ContentAddressMethod::Flat
-            | ContentAddressMethod::NixArchive
-            | ContentAddressMethod::Git => {
+            ContentAddressMethod::Flat | ContentAddressMethod::NixArchive | ContentAddressMethod::Git => {
                 if references.to_self || !references.others.is_empty() {
                     return Err(MakePathError::ReferencesNotAllowed {
                         name: name.to_owned(),
@@ -191,16 +173,8 @@ impl StoreDir {
                         algo: hash.algo(),
                     });
                 }
-                let inner = format!(
-                    "fixed:out:{}{}:",
-                    method.prefix(),
-                    hash.to_prefixed_base16()
-                );
-                Ok(self.make_path(
-                    "output:out",
-                    &Hash::of(HashAlgo::Sha256, inner.as_bytes()),
-                    name,
-                )?)
+                let inner = format!("fixed:out:{}{}:", method.prefix(), hash.to_prefixed_base16());
+                Ok(self.make_path("output:out", &Hash::of(HashAlgo::Sha256, inner.as_bytes()), name)?)
             }
         }
     }
@@ -215,10 +189,7 @@ impl StoreDir {
         references: BTreeSet<StorePath>,
     ) -> Result<StorePath, MakePathError> {
         let hash = Hash::of(HashAlgo::Sha256, text);
-        let address = ContentAddress {
-            method: ContentAddressMethod::Text,
-            hash,
-        };
+        let address = ContentAddress { method: ContentAddressMethod::Text, hash };
         self.make_content_path(name, &address, &references.into())
     }
 
@@ -263,10 +234,7 @@ mod tests {
         let dir = StoreDir::default();
         let other = dir.make_text_path("a", b"a", BTreeSet::new()).unwrap();
         let references = ReferenceSet::from(BTreeSet::from([other]));
-        let address = ContentAddress {
-            method: ContentAddressMethod::Flat,
-            hash: Hash::of(HashAlgo::Sha256, b""),
-        };
+        let address = ContentAddress { method: ContentAddressMethod::Flat, hash: Hash::of(HashAlgo::Sha256, b"") };
         assert!(dir.make_content_path("b", &address, &references).is_err());
     }
 }

@@ -65,9 +65,7 @@ impl FromStr for HashAlgo {
         Self::ALL
             .into_iter()
             .find(|algo| algo.name() == name)
-            .ok_or_else(|| HashError::UnknownAlgorithm {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| HashError::UnknownAlgorithm { name: name.to_owned() })
     }
 }
 
@@ -206,27 +204,16 @@ impl Hash {
         };
         let algo = match (named, expected) {
             (Some(named), Some(expected)) if named != expected => {
-                return Err(HashError::WrongAlgorithm {
-                    text: text.to_owned(),
-                    expected,
-                });
+                return Err(HashError::WrongAlgorithm { text: text.to_owned(), expected });
             }
             (Some(algo), _) | (None, Some(algo)) => algo,
             (None, None) => {
-                return Err(HashError::MissingAlgorithm {
-                    text: text.to_owned(),
-                });
+                return Err(HashError::MissingAlgorithm { text: text.to_owned() });
             }
         };
         Self::parse_digits(algo, digits, sri).map_err(|kind| match kind {
-            DigitsError::Length => HashError::WrongLength {
-                text: text.to_owned(),
-                algo,
-            },
-            DigitsError::Digit(encoding) => HashError::BadDigit {
-                text: text.to_owned(),
-                encoding,
-            },
+            DigitsError::Length => HashError::WrongLength { text: text.to_owned(), algo },
+            DigitsError::Digit(encoding) => HashError::BadDigit { text: text.to_owned(), encoding },
         })
     }
 
@@ -262,11 +249,7 @@ enum DigitsError {
 }
 
 fn decode_base16(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |character: u8| {
-        char::from(character)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-    };
+    let digit = |character: u8| char::from(character).to_digit(16).and_then(|value| u8::try_from(value).ok());
     text.chunks(2)
         .map(|pair| match pair {
             [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
@@ -380,42 +363,18 @@ mod tests {
 
     #[test]
     fn known_digests() {
-        assert_eq!(
-            Hash::of(HashAlgo::Md5, b"").to_base16(),
-            "d41d8cd98f00b204e9800998ecf8427e"
-        );
-        assert_eq!(
-            Hash::of(HashAlgo::Sha1, b"").to_base16(),
-            "da39a3ee5e6b4b0d3255bfef95601890afd80709"
-        );
-        assert_eq!(
-            Hash::of(HashAlgo::Sha256, b"").to_sri(),
-            "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-        );
+        assert_eq!(Hash::of(HashAlgo::Md5, b"").to_base16(), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(Hash::of(HashAlgo::Sha1, b"").to_base16(), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+        assert_eq!(Hash::of(HashAlgo::Sha256, b"").to_sri(), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 
     #[test]
     fn errors_name_the_text() {
-        assert!(matches!(
-            Hash::parse("abc", None),
-            Err(HashError::MissingAlgorithm { .. })
-        ));
-        assert!(matches!(
-            Hash::parse("sha9:abc", None),
-            Err(HashError::UnknownAlgorithm { .. })
-        ));
-        assert!(matches!(
-            Hash::parse("sha256:abc", None),
-            Err(HashError::WrongLength { .. })
-        ));
-        assert!(matches!(
-            Hash::parse("md5:abc", Some(HashAlgo::Sha1)),
-            Err(HashError::WrongAlgorithm { .. })
-        ));
+        assert!(matches!(Hash::parse("abc", None), Err(HashError::MissingAlgorithm { .. })));
+        assert!(matches!(Hash::parse("sha9:abc", None), Err(HashError::UnknownAlgorithm { .. })));
+        assert!(matches!(Hash::parse("sha256:abc", None), Err(HashError::WrongLength { .. })));
+        assert!(matches!(Hash::parse("md5:abc", Some(HashAlgo::Sha1)), Err(HashError::WrongAlgorithm { .. })));
         let bad = format!("sha1:{}", "g".repeat(40));
-        assert!(matches!(
-            Hash::parse(&bad, None),
-            Err(HashError::BadDigit { .. })
-        ));
+        assert!(matches!(Hash::parse(&bad, None), Err(HashError::BadDigit { .. })));
     }
 }

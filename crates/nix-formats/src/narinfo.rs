@@ -71,11 +71,7 @@ impl PathFingerprint<'_> {
     /// The text that is signed.
     #[must_use]
     pub fn text(&self, dir: &StoreDir) -> String {
-        let references: Vec<String> = self
-            .references
-            .iter()
-            .map(|path| dir.display(path))
-            .collect();
+        let references: Vec<String> = self.references.iter().map(|path| dir.display(path)).collect();
         format!(
             "1;{};{};{};{}",
             dir.display(self.path),
@@ -93,17 +89,9 @@ impl PathFingerprint<'_> {
 
     /// Whether one of `signatures` was made by one of `keys`.
     #[must_use]
-    pub fn is_signed_by(
-        &self,
-        dir: &StoreDir,
-        signatures: &[Signature],
-        keys: &[PublicKey],
-    ) -> bool {
+    pub fn is_signed_by(&self, dir: &StoreDir, signatures: &[Signature], keys: &[PublicKey]) -> bool {
         let text = self.text(dir);
-        signatures.iter().any(|signature| {
-            keys.iter()
-                .any(|key| key.verifies(text.as_bytes(), signature))
-        })
+        signatures.iter().any(|signature| keys.iter().any(|key| key.verifies(text.as_bytes(), signature)))
     }
 }
 
@@ -152,54 +140,28 @@ impl NarInfo {
     pub fn parse(text: &str, dir: &StoreDir) -> Result<Self, NarInfoError> {
         let mut fields = Fields::default();
         for (i, line) in text.lines().enumerate() {
-            let (key, value) = line
-                .split_once(':')
-                .ok_or(NarInfoError::NotAField { line: i + 1 })?;
+            let (key, value) = line.split_once(':').ok_or(NarInfoError::NotAField { line: i + 1 })?;
             fields.add(key, value.trim_start_matches(' '))?;
         }
-        let paths = |list: &str| {
-            list.split(' ')
-                .filter(|p| !p.is_empty())
-                .map(StorePath::from_base_name)
-                .collect()
-        };
-        let optional_hash =
-            |text: Option<&str>| text.map(|text| Hash::parse(text, None)).transpose();
+        let paths = |list: &str| list.split(' ').filter(|p| !p.is_empty()).map(StorePath::from_base_name).collect();
+        let optional_hash = |text: Option<&str>| text.map(|text| Hash::parse(text, None)).transpose();
         Ok(Self {
             path: dir.parse(fields.store_path.required("StorePath")?)?,
             url: fields.url.required("URL")?.to_owned(),
             compression: fields.compression.0.unwrap_or("bzip2").to_owned(),
             file_hash: optional_hash(fields.file_hash.0)?,
-            file_size_bytes: fields
-                .file_size
-                .0
-                .map(|size| number("FileSize", size))
-                .transpose()?,
+            file_size_bytes: fields.file_size.0.map(|size| number("FileSize", size)).transpose()?,
             nar_hash: Hash::parse(fields.nar_hash.required("NarHash")?, None)?,
             nar_size_bytes: number("NarSize", fields.nar_size.required("NarSize")?)?,
-            references: fields
-                .references
-                .0
-                .map(paths)
-                .transpose()?
-                .unwrap_or_default(),
+            references: fields.references.0.map(paths).transpose()?.unwrap_or_default(),
             deriver: fields
                 .deriver
                 .0
                 .filter(|deriver| *deriver != "unknown-deriver")
                 .map(StorePath::from_base_name)
                 .transpose()?,
-            signatures: fields
-                .signatures
-                .into_iter()
-                .map(str::parse)
-                .collect::<Result<_, _>>()?,
-            content_address: fields
-                .content_address
-                .0
-                .filter(|ca| !ca.is_empty())
-                .map(str::parse)
-                .transpose()?,
+            signatures: fields.signatures.into_iter().map(str::parse).collect::<Result<_, _>>()?,
+            content_address: fields.content_address.0.filter(|ca| !ca.is_empty()).map(str::parse).transpose()?,
         })
     }
 
@@ -291,10 +253,7 @@ impl<'t> Field<'t> {
 }
 
 fn number(key: &'static str, value: &str) -> Result<u64, NarInfoError> {
-    value.parse().map_err(|_| NarInfoError::Number {
-        key,
-        value: value.to_owned(),
-    })
+    value.parse().map_err(|_| NarInfoError::Number { key, value: value.to_owned() })
 }
 
 #[cfg(test)]
@@ -326,10 +285,7 @@ mod tests {
         let mut info = NarInfo::parse(TEXT, &dir).unwrap();
         let signature = info.fingerprint().sign(&dir, &key);
         info.signatures.push(signature);
-        let signed = |info: &NarInfo| {
-            info.fingerprint()
-                .is_signed_by(&dir, &info.signatures, &[key.public()])
-        };
+        let signed = |info: &NarInfo| info.fingerprint().is_signed_by(&dir, &info.signatures, &[key.public()]);
         assert!(signed(&info));
         info.nar_size_bytes += 1;
         assert!(!signed(&info));
@@ -342,14 +298,8 @@ mod tests {
     fn missing_and_repeated_keys_are_errors() {
         let dir = StoreDir::default();
         let without = TEXT.replacen("NarSize", "X-Size", 1);
-        assert_eq!(
-            NarInfo::parse(&without, &dir),
-            Err(NarInfoError::Missing { key: "NarSize" })
-        );
+        assert_eq!(NarInfo::parse(&without, &dir), Err(NarInfoError::Missing { key: "NarSize" }));
         let twice = format!("{TEXT}URL: x\n");
-        assert_eq!(
-            NarInfo::parse(&twice, &dir),
-            Err(NarInfoError::Duplicate { key: "URL" })
-        );
+        assert_eq!(NarInfo::parse(&twice, &dir), Err(NarInfoError::Duplicate { key: "URL" }));
     }
 }

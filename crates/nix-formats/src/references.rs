@@ -27,21 +27,13 @@ impl ReferenceScanner {
     /// A scanner for the given hash parts.
     #[must_use]
     pub fn new(candidates: impl IntoIterator<Item = HashPart>) -> Self {
-        let candidates: HashMap<_, _> = candidates
-            .into_iter()
-            .map(|part| (*part.digits(), false))
-            .collect();
+        let candidates: HashMap<_, _> = candidates.into_iter().map(|part| (*part.digits(), false)).collect();
         let mut beginnings = vec![0; BEGINNINGS / 64];
         for digits in candidates.keys() {
             let (word, bit) = beginning_of(digits);
             beginnings[word] |= bit;
         }
-        Self {
-            unseen: candidates.len(),
-            candidates,
-            beginnings,
-            tail: Vec::with_capacity(2 * HASH_PART_LEN),
-        }
+        Self { unseen: candidates.len(), candidates, beginnings, tail: Vec::with_capacity(2 * HASH_PART_LEN) }
     }
 
     /// Scans the next piece of the stream.
@@ -55,11 +47,7 @@ impl ReferenceScanner {
         straddling.extend_from_slice(&piece[..border]);
         self.search(&straddling);
         self.search(piece);
-        let rest = if piece.len() >= HASH_PART_LEN - 1 {
-            piece
-        } else {
-            &straddling
-        };
+        let rest = if piece.len() >= HASH_PART_LEN - 1 { piece } else { &straddling };
         let keep = rest.len().saturating_sub(HASH_PART_LEN - 1);
         self.tail = rest[keep..].to_vec();
     }
@@ -107,9 +95,7 @@ impl ReferenceScanner {
 
 /// The word and the bit of `beginnings` for the first three digits.
 fn beginning_of(digits: &[u8]) -> (usize, u64) {
-    let value = digits[..3].iter().fold(0, |value, digit| {
-        (value << 5) | usize::from(base32::digit_value(*digit))
-    });
+    let value = digits[..3].iter().fold(0, |value, digit| (value << 5) | usize::from(base32::digit_value(*digit)));
     (value / 64, 1 << (value % 64))
 }
 
@@ -140,11 +126,7 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 scanner.scan(piece);
             }
-            assert_eq!(
-                scanner.found().into_iter().collect::<Vec<_>>(),
-                vec![b, a],
-                "pieces of {size}"
-            );
+            assert_eq!(scanner.found().into_iter().collect::<Vec<_>>(), vec![b, a], "pieces of {size}");
         }
     }
 }

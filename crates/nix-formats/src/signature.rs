@@ -33,11 +33,7 @@ fn decode<const N: usize>(what: &'static str, text: &str) -> Result<(String, [u8
         Some((name, encoded)) if !name.is_empty() => (name.to_owned(), encoded),
         _ => return Err(KeyError::NoName { what }),
     };
-    match BASE64
-        .decode(encoded)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-    {
+    match BASE64.decode(encoded).ok().and_then(|bytes| bytes.try_into().ok()) {
         Some(bytes) => Ok((name, bytes)),
         None => Err(KeyError::Invalid { what, name }),
     }
@@ -54,38 +50,25 @@ impl SecretKey {
     /// The key that grows from a seed of 32 random bytes.
     #[must_use]
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Self {
-        Self {
-            name: name.to_owned(),
-            key: ed25519_dalek::SigningKey::from_bytes(seed),
-        }
+        Self { name: name.to_owned(), key: ed25519_dalek::SigningKey::from_bytes(seed) }
     }
 
     /// The matching public key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey {
-            name: self.name.clone(),
-            key: self.key.verifying_key(),
-        }
+        PublicKey { name: self.name.clone(), key: self.key.verifying_key() }
     }
 
     /// Signs bytes.
     #[must_use]
     pub fn sign(&self, data: &[u8]) -> Signature {
-        Signature {
-            key_name: self.name.clone(),
-            bytes: self.key.sign(data).to_bytes(),
-        }
+        Signature { key_name: self.name.clone(), bytes: self.key.sign(data).to_bytes() }
     }
 
     /// The text of a key file. Secret!
     #[must_use]
     pub fn to_secret_text(&self) -> String {
-        format!(
-            "{}:{}",
-            self.name,
-            BASE64.encode(self.key.to_keypair_bytes())
-        )
+        format!("{}:{}", self.name, BASE64.encode(self.key.to_keypair_bytes()))
     }
 }
 
@@ -102,10 +85,7 @@ impl FromStr for SecretKey {
         let (name, bytes) = decode::<64>("secret key", text)?;
         match ed25519_dalek::SigningKey::from_keypair_bytes(&bytes) {
             Ok(key) => Ok(Self { name, key }),
-            Err(_) => Err(KeyError::Invalid {
-                what: "secret key",
-                name,
-            }),
+            Err(_) => Err(KeyError::Invalid { what: "secret key", name }),
         }
     }
 }
@@ -128,13 +108,7 @@ impl PublicKey {
     #[must_use]
     pub fn verifies(&self, data: &[u8], signature: &Signature) -> bool {
         signature.key_name == self.name
-            && self
-                .key
-                .verify(
-                    data,
-                    &ed25519_dalek::Signature::from_bytes(&signature.bytes),
-                )
-                .is_ok()
+            && self.key.verify(data, &ed25519_dalek::Signature::from_bytes(&signature.bytes)).is_ok()
     }
 }
 
@@ -151,10 +125,7 @@ impl FromStr for PublicKey {
         let (name, bytes) = decode::<32>("public key", text)?;
         match ed25519_dalek::VerifyingKey::from_bytes(&bytes) {
             Ok(key) => Ok(Self { name, key }),
-            Err(_) => Err(KeyError::Invalid {
-                what: "public key",
-                name,
-            }),
+            Err(_) => Err(KeyError::Invalid { what: "public key", name }),
         }
     }
 }
@@ -208,10 +179,7 @@ mod tests {
 
     #[test]
     fn malformed_keys_are_refused_without_showing_them() {
-        assert!(matches!(
-            "abc".parse::<PublicKey>(),
-            Err(KeyError::NoName { .. })
-        ));
+        assert!(matches!("abc".parse::<PublicKey>(), Err(KeyError::NoName { .. })));
         let error = "k:c2VjcmV0".parse::<SecretKey>().unwrap_err();
         assert_eq!(error.to_string(), "secret key `k` is not valid");
     }

@@ -72,23 +72,13 @@ pub fn check_name(name: &str) -> Result<(), StorePathError> {
         return Err(StorePathError::EmptyName);
     }
     if name.len() > MAX_NAME_LEN {
-        return Err(StorePathError::NameTooLong {
-            name: name.to_owned(),
-        });
+        return Err(StorePathError::NameTooLong { name: name.to_owned() });
     }
     if matches!(name.split('-').next(), Some("." | "..")) {
-        return Err(StorePathError::DotName {
-            name: name.to_owned(),
-        });
+        return Err(StorePathError::DotName { name: name.to_owned() });
     }
-    match name
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || "+-._?=".contains(*c)))
-    {
-        Some(character) => Err(StorePathError::IllegalCharacter {
-            name: name.to_owned(),
-            character,
-        }),
+    match name.chars().find(|c| !(c.is_ascii_alphanumeric() || "+-._?=".contains(*c))) {
+        Some(character) => Err(StorePathError::IllegalCharacter { name: name.to_owned(), character }),
         None => Ok(()),
     }
 }
@@ -102,10 +92,7 @@ impl HashPart {
     #[must_use]
     pub fn from_digits(digits: &[u8]) -> Option<Self> {
         let digits: [u8; HASH_PART_LEN] = digits.try_into().ok()?;
-        digits
-            .iter()
-            .all(|digit| base32::is_digit(*digit))
-            .then_some(Self(digits))
+        digits.iter().all(|digit| base32::is_digit(*digit)).then_some(Self(digits))
     }
 
     /// The ASCII digits.
@@ -117,9 +104,7 @@ impl HashPart {
 
 impl fmt::Display for HashPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+        self.0.iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
     }
 }
 
@@ -141,9 +126,7 @@ impl StorePath {
     /// Errors when the name is not allowed.
     pub fn from_parts(hash: &[u8; 20], name: &str) -> Result<Self, StorePathError> {
         check_name(name)?;
-        Ok(Self {
-            base_name: format!("{}-{name}", base32::encode(hash)).into(),
-        })
+        Ok(Self { base_name: format!("{}-{name}", base32::encode(hash)).into() })
     }
 
     /// Parses `<hash>-<name>`.
@@ -155,19 +138,13 @@ impl StorePath {
             base_name.as_bytes().get(HASH_PART_LEN),
             base_name.get(HASH_PART_LEN + 1..),
         ) else {
-            return Err(StorePathError::Malformed {
-                base_name: base_name.to_owned(),
-            });
+            return Err(StorePathError::Malformed { base_name: base_name.to_owned() });
         };
         if HashPart::from_digits(digits).is_none() {
-            return Err(StorePathError::BadHashPart {
-                base_name: base_name.to_owned(),
-            });
+            return Err(StorePathError::BadHashPart { base_name: base_name.to_owned() });
         }
         check_name(name)?;
-        Ok(Self {
-            base_name: base_name.into(),
-        })
+        Ok(Self { base_name: base_name.into() })
     }
 
     /// `<hash>-<name>`.
@@ -199,9 +176,7 @@ impl StorePath {
     /// The name of a derivation: the path's name without `.drv`.
     #[must_use]
     pub fn derivation_name(&self) -> &str {
-        self.name()
-            .strip_suffix(".drv")
-            .unwrap_or_else(|| self.name())
+        self.name().strip_suffix(".drv").unwrap_or_else(|| self.name())
     }
 }
 
@@ -233,9 +208,7 @@ pub struct StoreDir {
 
 impl Default for StoreDir {
     fn default() -> Self {
-        Self {
-            dir: "/nix/store".into(),
-        }
+        Self { dir: "/nix/store".into() }
     }
 }
 
@@ -277,26 +250,14 @@ impl StoreDir {
     fn strip<'p>(&self, path: &'p str) -> Result<&'p str, StorePathError> {
         path.strip_prefix(&*self.dir)
             .and_then(|rest| rest.strip_prefix('/'))
-            .ok_or_else(|| StorePathError::NotInStore {
-                path: path.to_owned(),
-                store_dir: self.dir.to_string(),
-            })
+            .ok_or_else(|| StorePathError::NotInStore { path: path.to_owned(), store_dir: self.dir.to_string() })
     }
 
     /// The store path that `fingerprint_type`, `inner` and `name` determine: the root of all path computations.
     ///
     /// Errors when the name is not allowed.
-    pub fn make_path(
-        &self,
-        fingerprint_type: &str,
-        inner: &Hash,
-        name: &str,
-    ) -> Result<StorePath, StorePathError> {
-        let fingerprint = format!(
-            "{fingerprint_type}:{}:{}:{name}",
-            inner.to_prefixed_base16(),
-            self.dir
-        );
+    pub fn make_path(&self, fingerprint_type: &str, inner: &Hash, name: &str) -> Result<StorePath, StorePathError> {
+        let fingerprint = format!("{fingerprint_type}:{}:{}:{name}", inner.to_prefixed_base16(), self.dir);
         let digest = Hash::of(HashAlgo::Sha256, fingerprint.as_bytes());
         StorePath::from_parts(&digest.compress::<20>(), name)
     }
@@ -304,28 +265,15 @@ impl StoreDir {
     /// The path of a derivation's input-addressed output, given the derivation's hash modulo its fixed outputs.
     ///
     /// Errors when the resulting name is not allowed.
-    pub fn make_output_path(
-        &self,
-        output: &str,
-        drv_hash: &Hash,
-        drv_name: &str,
-    ) -> Result<StorePath, StorePathError> {
-        self.make_path(
-            &format!("output:{output}"),
-            drv_hash,
-            &output_path_name(drv_name, output),
-        )
+    pub fn make_output_path(&self, output: &str, drv_hash: &Hash, drv_name: &str) -> Result<StorePath, StorePathError> {
+        self.make_path(&format!("output:{output}"), drv_hash, &output_path_name(drv_name, output))
     }
 }
 
 /// The name of an output's path: the derivation's name, with `-<output>` unless the output is `out`.
 #[must_use]
 pub fn output_path_name(drv_name: &str, output: &str) -> String {
-    if output == "out" {
-        drv_name.to_owned()
-    } else {
-        format!("{drv_name}-{output}")
-    }
+    if output == "out" { drv_name.to_owned() } else { format!("{drv_name}-{output}") }
 }
 
 #[cfg(test)]
@@ -342,32 +290,17 @@ mod tests {
         assert_eq!(path.hash_part().to_string(), &BASE[..32]);
         let dir = StoreDir::default();
         assert_eq!(dir.parse(&dir.display(&path)), Ok(path.clone()));
-        assert_eq!(
-            dir.split(&format!("/nix/store/{BASE}/bin/x")),
-            Ok((path, "/bin/x"))
-        );
+        assert_eq!(dir.split(&format!("/nix/store/{BASE}/bin/x")), Ok((path, "/bin/x")));
     }
 
     #[test]
     fn refuses_what_nix_refuses() {
         let dir = StoreDir::default();
-        assert!(matches!(
-            dir.parse("/nix/storex/abc"),
-            Err(StorePathError::NotInStore { .. })
-        ));
-        assert!(matches!(
-            dir.parse("/nix/store"),
-            Err(StorePathError::NotInStore { .. })
-        ));
-        assert!(matches!(
-            StorePath::from_base_name("abc"),
-            Err(StorePathError::Malformed { .. })
-        ));
+        assert!(matches!(dir.parse("/nix/storex/abc"), Err(StorePathError::NotInStore { .. })));
+        assert!(matches!(dir.parse("/nix/store"), Err(StorePathError::NotInStore { .. })));
+        assert!(matches!(StorePath::from_base_name("abc"), Err(StorePathError::Malformed { .. })));
         let bad = BASE.replacen('7', "e", 1);
-        assert!(matches!(
-            StorePath::from_base_name(&bad),
-            Err(StorePathError::BadHashPart { .. })
-        ));
+        assert!(matches!(StorePath::from_base_name(&bad), Err(StorePathError::BadHashPart { .. })));
         for (name, ok) in [
             (".", false),
             ("..", false),

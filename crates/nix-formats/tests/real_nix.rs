@@ -3,10 +3,7 @@
 //! Needs `nix-instantiate`, `nix-store` and `nix-hash` from Debian's `nix-bin` (on PATH, or in the folder that
 //! ESKER_NIX_REFERENCE names).
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test does"
-)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,15 +21,9 @@ fn nix(root: &Path, program: &str, arguments: &[&str]) -> Vec<u8> {
         None => PathBuf::from(program),
     };
     let mut command = Command::new(&file);
-    command
-        .env("NIX_REMOTE", root)
-        .env("HOME", root)
-        .args(arguments);
+    command.env("NIX_REMOTE", root).env("HOME", root).args(arguments);
     let output = command.output().unwrap_or_else(|error| {
-        panic!(
-            "{} is needed (Debian package nix-bin): {error}",
-            file.display()
-        );
+        panic!("{} is needed (Debian package nix-bin): {error}", file.display());
     });
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {errors}");
@@ -40,10 +31,7 @@ fn nix(root: &Path, program: &str, arguments: &[&str]) -> Vec<u8> {
 }
 
 fn nix_text(root: &Path, program: &str, arguments: &[&str]) -> String {
-    String::from_utf8(nix(root, program, arguments))
-        .unwrap()
-        .trim()
-        .to_owned()
+    String::from_utf8(nix(root, program, arguments)).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -94,11 +82,7 @@ fn instantiate(folder: &Path) -> (PathBuf, BTreeMap<StorePath, Vec<u8>>) {
     std::fs::write(folder.join("default.nix"), EXPRESSION).unwrap();
     let root = folder.join("root");
     std::fs::create_dir(&root).unwrap();
-    nix(
-        &root,
-        "nix-instantiate",
-        &[folder.join("default.nix").to_str().unwrap()],
-    );
+    nix(&root, "nix-instantiate", &[folder.join("default.nix").to_str().unwrap()]);
     let store = root.join("nix/store");
     let mut derivations = BTreeMap::new();
     for entry in std::fs::read_dir(&store).unwrap().flatten() {
@@ -118,12 +102,7 @@ fn derivations_round_trip_and_their_paths_come_out_as_nix_computed_them() {
     let dir = StoreDir::default();
     let parsed: BTreeMap<StorePath, Derivation> = files
         .iter()
-        .map(|(path, bytes)| {
-            (
-                path.clone(),
-                Derivation::parse(path.derivation_name(), bytes, &dir).unwrap(),
-            )
-        })
+        .map(|(path, bytes)| (path.clone(), Derivation::parse(path.derivation_name(), bytes, &dir).unwrap()))
         .collect();
     for (path, derivation) in &parsed {
         assert_eq!(derivation.to_aterm(&dir), files[path], "{path}");
@@ -134,15 +113,12 @@ fn derivations_round_trip_and_their_paths_come_out_as_nix_computed_them() {
             match output {
                 DerivationOutput::InputAddressed { .. } => *output = DerivationOutput::Deferred,
                 DerivationOutput::Fixed { address, .. } => {
-                    *output =
-                        DerivationOutput::fixed(&dir, &derivation.name, name, *address).unwrap();
+                    *output = DerivationOutput::fixed(&dir, &derivation.name, name, *address).unwrap();
                 }
                 other => panic!("{other:?}"),
             }
         }
-        let masked = blank.hash_modulo(&dir, OutputPaths::Mask, |input| {
-            kept_hash(&parsed, &dir, input)
-        });
+        let masked = blank.hash_modulo(&dir, OutputPaths::Mask, |input| kept_hash(&parsed, &dir, input));
         blank.fill_deferred_outputs(&dir, &masked.unwrap()).unwrap();
         assert_eq!(blank, *derivation, "{path}");
     }
@@ -153,9 +129,7 @@ fn kept_hash(
     dir: &StoreDir,
     path: &StorePath,
 ) -> Result<DerivationHash, std::convert::Infallible> {
-    derivations[path].hash_modulo(dir, OutputPaths::Keep, |input| {
-        kept_hash(derivations, dir, input)
-    })
+    derivations[path].hash_modulo(dir, OutputPaths::Keep, |input| kept_hash(derivations, dir, input))
 }
 
 #[test]
@@ -163,30 +137,18 @@ fn archives_are_the_ones_nix_dumps() {
     let folder = tempfile::tempdir().unwrap();
     let tree = folder.path().join("tree");
     std::fs::create_dir_all(tree.join("b/empty")).unwrap();
-    std::fs::write(
-        tree.join("b.c"),
-        "before the folder's entries, after its name",
-    )
-    .unwrap();
+    std::fs::write(tree.join("b.c"), "before the folder's entries, after its name").unwrap();
     std::fs::write(tree.join("b/x"), vec![7; 4099]).unwrap();
     std::os::unix::fs::symlink("../nowhere", tree.join("b/link")).unwrap();
     std::fs::write(tree.join("run"), "").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(tree.join("run"), mode).unwrap();
-    let dumped = nix(
-        folder.path(),
-        "nix-store",
-        &["--dump", tree.to_str().unwrap()],
-    );
+    let dumped = nix(folder.path(), "nix-store", &["--dump", tree.to_str().unwrap()]);
     let mut writer = NarWriter::new(Vec::new()).unwrap();
     read_nar(&mut &dumped[..], &mut writer as &mut dyn TreeVisitor).unwrap();
     assert_eq!(writer.finish().unwrap(), dumped);
     let hash = Hash::of(HashAlgo::Sha256, &dumped);
-    let theirs = nix_text(
-        folder.path(),
-        "nix-hash",
-        &["--type", "sha256", "--base32", tree.to_str().unwrap()],
-    );
+    let theirs = nix_text(folder.path(), "nix-hash", &["--type", "sha256", "--base32", tree.to_str().unwrap()]);
     assert_eq!(theirs, hash.to_base32());
 }
 
@@ -195,10 +157,7 @@ fn signatures_are_plain_ed25519() {
     // RFC 8032, section 7.1, test 2, in Nix's text form.
     let secret = "k:TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
     let secret: SecretKey = secret.parse().unwrap();
-    assert_eq!(
-        secret.public().to_string(),
-        "k:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="
-    );
+    assert_eq!(secret.public().to_string(), "k:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=");
     assert_eq!(
         secret.sign(&[0x72]).to_string(),
         "k:kqAJqfDUyrhyDoILX2QlQKKye1QWUD+Ps3YiI+vbadoIWsHkPhWZbkWPNhPQ8R2MOHsurrQwKu6wDSkWErsMAA=="

@@ -72,21 +72,13 @@ impl Entry {
     /// A read-only bind mount of a host path at the same path.
     pub fn read_only(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self::Bind {
-            source: path.clone(),
-            target: path,
-            access: Access::ReadOnly,
-        }
+        Self::Bind { source: path.clone(), target: path, access: Access::ReadOnly }
     }
 
     /// A writable bind mount of a host path at the same path.
     pub fn writable(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self::Bind {
-            source: path.clone(),
-            target: path,
-            access: Access::Writable,
-        }
+        Self::Bind { source: path.clone(), target: path, access: Access::Writable }
     }
 
     /// Whether /proc works inside because of this entry.
@@ -107,11 +99,7 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind {
-                source,
-                target,
-                access,
-            } => {
+            Self::Bind { source, target, access } => {
                 let how = match access {
                     Access::ReadOnly => "ro",
                     Access::Writable => "rw",
@@ -119,20 +107,11 @@ impl fmt::Display for Entry {
                 if source == target {
                     write!(out, "bind {how} {}", target.display())
                 } else {
-                    write!(
-                        out,
-                        "bind {how} {} <- {}",
-                        target.display(),
-                        source.display()
-                    )
+                    write!(out, "bind {how} {} <- {}", target.display(), source.display())
                 }
             }
             Self::Device { path } => write!(out, "device {}", path.display()),
-            Self::Tmpfs {
-                target,
-                mode,
-                size_bytes,
-            } => {
+            Self::Tmpfs { target, mode, size_bytes } => {
                 write!(out, "tmpfs {} mode {mode:04o}", target.display())?;
                 match size_bytes {
                     Some(size) => write!(out, ", at most {size} bytes"),
@@ -148,12 +127,7 @@ impl fmt::Display for Entry {
                 write!(out, "symlink {} -> {}", path.display(), target.display())
             }
             Self::File { path, text, mode } => {
-                write!(
-                    out,
-                    "file {} mode {mode:04o}, {} bytes",
-                    path.display(),
-                    text.len()
-                )
+                write!(out, "file {} mode {mode:04o}, {} bytes", path.display(), text.len())
             }
         }
     }
@@ -165,23 +139,12 @@ mod tests {
 
     #[test]
     fn describes_each_kind_in_one_line() {
-        let bind = Entry::Bind {
-            source: "/host/usr".into(),
-            target: "/usr".into(),
-            access: Access::ReadOnly,
-        };
+        let bind = Entry::Bind { source: "/host/usr".into(), target: "/usr".into(), access: Access::ReadOnly };
         assert_eq!(bind.describe(), "bind ro /usr <- /host/usr");
         assert_eq!(Entry::writable("/build").describe(), "bind rw /build");
-        let tmp = Entry::Tmpfs {
-            target: "/tmp".into(),
-            mode: 0o1777,
-            size_bytes: Some(4096),
-        };
+        let tmp = Entry::Tmpfs { target: "/tmp".into(), mode: 0o1777, size_bytes: Some(4096) };
         assert_eq!(tmp.describe(), "tmpfs /tmp mode 1777, at most 4096 bytes");
-        let link = Entry::Symlink {
-            path: "/bin".into(),
-            target: "usr/bin".into(),
-        };
+        let link = Entry::Symlink { path: "/bin".into(), target: "usr/bin".into() };
         assert_eq!(link.describe(), "symlink /bin -> usr/bin");
     }
 }

@@ -85,9 +85,7 @@ impl SandboxError {
                 _ => None,
             },
             Self::Execute { errno, .. } => match *errno {
-                Errno::ENOENT => {
-                    Some("it, or the interpreter that it names, is not visible inside")
-                }
+                Errno::ENOENT => Some("it, or the interpreter that it names, is not visible inside"),
                 Errno::ENOEXEC => Some("it may be for another architecture"),
                 _ => None,
             },

@@ -38,10 +38,7 @@ fn rules() -> Vec<(libc::c_long, Rule)> {
         (libc::SYS_fchmodat, Rule::SpecialMode { mode: 2 }),
         (libc::SYS_fchmodat2, Rule::SpecialMode { mode: 2 }),
         (libc::SYS_mknodat, Rule::SpecialMode { mode: 2 }),
-        (
-            libc::SYS_openat,
-            Rule::SpecialModeOfNew { flags: 2, mode: 3 },
-        ),
+        (libc::SYS_openat, Rule::SpecialModeOfNew { flags: 2, mode: 3 }),
         // Its mode is behind a pointer that a filter cannot follow; its users fall back to openat.
         (libc::SYS_openat2, Rule::Always(Errno::ENOSYS)),
         // Performs calls that no filter sees.
@@ -91,12 +88,9 @@ impl Rule {
     fn verdict(self) -> Vec<Instruction> {
         match self {
             Self::Always(errno) => vec![refuse(errno)],
-            Self::SpecialMode { mode } => vec![
-                load(argument_offset(mode)),
-                jump(BITS_SET, SPECIAL_BITS, 0, 1),
-                refuse(Errno::EPERM),
-                ALLOW,
-            ],
+            Self::SpecialMode { mode } => {
+                vec![load(argument_offset(mode)), jump(BITS_SET, SPECIAL_BITS, 0, 1), refuse(Errno::EPERM), ALLOW]
+            }
             Self::SpecialModeOfNew { flags, mode } => vec![
                 load(argument_offset(flags)),
                 jump(BITS_SET, CREATING_BITS, 1, 0),
@@ -126,31 +120,16 @@ const fn argument_offset(number: u32) -> u32 {
 
 /// BPF_LD | BPF_W | BPF_ABS.
 const fn load(offset: u32) -> Instruction {
-    Instruction {
-        code: 0x20,
-        jump_true: 0,
-        jump_false: 0,
-        operand: offset,
-    }
+    Instruction { code: 0x20, jump_true: 0, jump_false: 0, operand: offset }
 }
 
 const fn jump(code: u16, operand: u32, jump_true: u8, jump_false: u8) -> Instruction {
-    Instruction {
-        code,
-        jump_true,
-        jump_false,
-        operand,
-    }
+    Instruction { code, jump_true, jump_false, operand }
 }
 
 /// BPF_RET | BPF_K.
 const fn verdict(action: u32) -> Instruction {
-    Instruction {
-        code: 0x06,
-        jump_true: 0,
-        jump_false: 0,
-        operand: action,
-    }
+    Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: action }
 }
 
 fn refuse(errno: Errno) -> Instruction {
@@ -184,11 +163,7 @@ mod tests {
                         BITS_SET => accumulator & instruction.operand != 0,
                         other => panic!("unexpected instruction {other:#x}"),
                     };
-                    let skip = if holds {
-                        instruction.jump_true
-                    } else {
-                        instruction.jump_false
-                    };
+                    let skip = if holds { instruction.jump_true } else { instruction.jump_false };
                     at += usize::from(skip);
                 }
             }
@@ -209,18 +184,9 @@ mod tests {
     #[test]
     fn setuid_and_setgid_modes_are_refused() {
         for mode in [0o4755, 0o2755] {
-            assert_eq!(
-                here(libc::SYS_fchmod, &[3, mode]),
-                refuse(Errno::EPERM).operand
-            );
-            assert_eq!(
-                here(libc::SYS_fchmodat2, &[0, 0, mode]),
-                refuse(Errno::EPERM).operand
-            );
-            assert_eq!(
-                here(libc::SYS_openat, &[0, 0, 0o101, mode]),
-                refuse(Errno::EPERM).operand
-            );
+            assert_eq!(here(libc::SYS_fchmod, &[3, mode]), refuse(Errno::EPERM).operand);
+            assert_eq!(here(libc::SYS_fchmodat2, &[0, 0, mode]), refuse(Errno::EPERM).operand);
+            assert_eq!(here(libc::SYS_openat, &[0, 0, 0o101, mode]), refuse(Errno::EPERM).operand);
         }
     }
 
@@ -231,14 +197,8 @@ mod tests {
 
     #[test]
     fn attributes_and_other_architectures_are_refused() {
-        assert_eq!(
-            here(libc::SYS_fsetxattr, &[]),
-            refuse(Errno::ENOTSUP).operand
-        );
-        assert_eq!(
-            decide(0x4000_0003, libc::SYS_read, &[]),
-            refuse(Errno::ENOSYS).operand
-        );
+        assert_eq!(here(libc::SYS_fsetxattr, &[]), refuse(Errno::ENOTSUP).operand);
+        assert_eq!(decide(0x4000_0003, libc::SYS_read, &[]), refuse(Errno::ENOSYS).operand);
         assert_eq!(here(0x4000_0000, &[]), refuse(Errno::ENOSYS).operand);
     }
 }

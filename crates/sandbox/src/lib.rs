@@ -21,11 +21,7 @@ mod spawn;
 
 pub use entry::{Access, Entry};
 pub use error::SandboxError;
-pub use plan::{
-    Command, Identity, Ids, Network, Processes, Resource, ResourceLimit, SandboxPlan, SystemCalls,
-};
-pub use presets::{
-    BUILD_IDS, build_account_files, build_plan, host_network_files, minimal_devices, view_plan,
-};
+pub use plan::{Command, Identity, Ids, Network, Processes, Resource, ResourceLimit, SandboxPlan, SystemCalls};
+pub use presets::{BUILD_IDS, build_account_files, build_plan, host_network_files, minimal_devices, view_plan};
 pub use spawn::{SandboxChild, StandardStreams, spawn};
 pub use syscalls::process::Exit;

@@ -119,10 +119,7 @@ impl SandboxPlan {
         writeln!(text, "run as   {}", self.identity.describe())?;
         writeln!(text, "new      {}", self.namespace_names().join(" "))?;
         if self.system_calls == SystemCalls::Build {
-            writeln!(
-                text,
-                "refuse   setuid and setgid modes, extended attributes"
-            )?;
+            writeln!(text, "refuse   setuid and setgid modes, extended attributes")?;
         }
         for ResourceLimit { resource, limit } in &self.limits {
             writeln!(text, "limit    {resource:?} {limit}")?;
@@ -132,24 +129,11 @@ impl SandboxPlan {
         }
         let command = &self.command;
         for (name, value) in &command.environment {
-            writeln!(
-                text,
-                "set      {}={}",
-                name.to_string_lossy(),
-                value.to_string_lossy()
-            )?;
+            writeln!(text, "set      {}={}", name.to_string_lossy(), value.to_string_lossy())?;
         }
-        let arguments: Vec<_> = command
-            .arguments
-            .iter()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
+        let arguments: Vec<_> = command.arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         writeln!(text, "in       {}", command.working_directory.display())?;
-        writeln!(
-            text,
-            "execute  {} as {arguments:?}",
-            command.program.display()
-        )
+        writeln!(text, "execute  {} as {arguments:?}", command.program.display())
     }
 
     /// The namespaces that are new, by their names in /proc/PID/ns.
@@ -173,10 +157,7 @@ impl Identity {
         match self {
             Self::Caller { inside } => format!("{}:{}, outside the caller", inside.uid, inside.gid),
             Self::Dedicated { inside, outside } => {
-                format!(
-                    "{}:{}, outside {}:{}",
-                    inside.uid, inside.gid, outside.uid, outside.gid
-                )
+                format!("{}:{}, outside {}:{}", inside.uid, inside.gid, outside.uid, outside.gid)
             }
         }
     }

@@ -78,9 +78,7 @@ fn id_maps(identity: Identity, (uid, gid): (u32, u32)) -> Result<IdMaps, Sandbox
             gid_map: format!("0 {gid} 1\n"),
             set_groups: SetGroups::Denied,
         }),
-        Identity::Dedicated { outside, .. } if uid != 0 => {
-            Err(SandboxError::NotRoot { uid: outside.uid })
-        }
+        Identity::Dedicated { outside, .. } if uid != 0 => Err(SandboxError::NotRoot { uid: outside.uid }),
         Identity::Dedicated { inside, outside } => Ok(IdMaps {
             uid_map: format!("0 0 1\n{} {} 1\n", inside.uid, outside.uid),
             gid_map: format!("0 0 1\n{} {} 1\n", inside.gid, outside.gid),
@@ -99,16 +97,8 @@ fn program(plan: &SandboxPlan) -> Result<Program, SandboxError> {
     };
     Ok(Program {
         path: c_string(command.program.as_os_str())?,
-        arguments: command
-            .arguments
-            .iter()
-            .map(|text| c_string(text))
-            .collect::<Result<_, _>>()?,
-        environment: command
-            .environment
-            .iter()
-            .map(variable)
-            .collect::<Result<_, _>>()?,
+        arguments: command.arguments.iter().map(|text| c_string(text)).collect::<Result<_, _>>()?,
+        environment: command.environment.iter().map(variable).collect::<Result<_, _>>()?,
     })
 }
 
@@ -135,10 +125,7 @@ impl Steps {
         self.push(Step::PrivateMounts);
         self.tmpfs(Path::new(STAGING), "mode=0755")?;
         for name in [HOST, INSIDE] {
-            self.push(Step::MakeDirectory {
-                path: c_string(OsStr::new(&format!("{STAGING}{name}")))?,
-                mode: 0o755,
-            });
+            self.push(Step::MakeDirectory { path: c_string(OsStr::new(&format!("{STAGING}{name}")))?, mode: 0o755 });
         }
         self.push(Step::PivotRoot {
             new_root: c_string(OsStr::new(STAGING))?,
@@ -150,28 +137,15 @@ impl Steps {
 
     fn entry(&mut self, entry: &Entry) -> Result<(), SandboxError> {
         match entry {
-            Entry::Bind {
-                source,
-                target,
-                access,
-            } => {
+            Entry::Bind { source, target, access } => {
                 let attributes = match access {
                     Access::ReadOnly => MountAttributes::READ_ONLY,
                     Access::Writable => MountAttributes::NONE,
                 };
-                self.bind(
-                    source,
-                    target,
-                    entry,
-                    attributes.with(MountAttributes::NO_SUID),
-                )
+                self.bind(source, target, entry, attributes.with(MountAttributes::NO_SUID))
             }
             Entry::Device { path } => self.bind(path, path, entry, MountAttributes::NO_SUID),
-            Entry::Tmpfs {
-                target,
-                mode,
-                size_bytes,
-            } => {
+            Entry::Tmpfs { target, mode, size_bytes } => {
                 let at = self.directory(target, 0o755)?;
                 let mut options = format!("mode={mode:o}");
                 if let Some(size) = size_bytes {
@@ -190,11 +164,7 @@ impl Steps {
             }
             Entry::File { path, text, mode } => {
                 let path = c_string(self.place(path)?.as_os_str())?;
-                self.push(Step::WriteFile {
-                    path,
-                    mode: *mode,
-                    content: text.clone().into_bytes(),
-                });
+                self.push(Step::WriteFile { path, mode: *mode, content: text.clone().into_bytes() });
                 Ok(())
             }
         }
@@ -207,11 +177,8 @@ impl Steps {
         entry: &Entry,
         attributes: MountAttributes,
     ) -> Result<(), SandboxError> {
-        let missing = |error| SandboxError::Source {
-            source_path: source.to_owned(),
-            entry: entry.describe(),
-            source: error,
-        };
+        let missing =
+            |error| SandboxError::Source { source_path: source.to_owned(), entry: entry.describe(), source: error };
         // Resolved here: inside, an absolute symlink on the way would lead into the staging root.
         let resolved = source.canonicalize().map_err(missing)?;
         let is_directory = resolved.metadata().map_err(missing)?.is_dir();
@@ -225,29 +192,16 @@ impl Steps {
         };
         let source = c_string(below(Path::new(HOST), &resolved)?.as_os_str())?;
         let target = c_string(at.as_os_str())?;
-        self.push(Step::Bind {
-            source,
-            target,
-            attributes,
-        });
+        self.push(Step::Bind { source, target, attributes });
         Ok(())
     }
 
     fn proc(&mut self) -> Result<(), SandboxError> {
         let at = self.directory(Path::new("/proc"), 0o555)?;
-        self.mount(
-            "proc",
-            &at,
-            MountFlags::MS_NOSUID | MountFlags::MS_NODEV | MountFlags::MS_NOEXEC,
-            "",
-        )?;
+        self.mount("proc", &at, MountFlags::MS_NOSUID | MountFlags::MS_NODEV | MountFlags::MS_NOEXEC, "")?;
         // A build run by root is still the kernel's root user to the files of /proc/sys.
         let sys = c_string(at.join("sys").as_os_str())?;
-        self.push(Step::Bind {
-            source: sys.clone(),
-            target: sys,
-            attributes: MountAttributes::READ_ONLY,
-        });
+        self.push(Step::Bind { source: sys.clone(), target: sys, attributes: MountAttributes::READ_ONLY });
         Ok(())
     }
 
@@ -256,23 +210,15 @@ impl Steps {
         let flags = MountFlags::MS_NOSUID | MountFlags::MS_NOEXEC;
         self.mount("devpts", &at, flags, "newinstance,mode=0620,ptmxmode=0666")?;
         let path = c_string(self.place(Path::new("/dev/ptmx"))?.as_os_str())?;
-        self.push(Step::Symlink {
-            path,
-            target: c"pts/ptmx".into(),
-        });
+        self.push(Step::Symlink { path, target: c"pts/ptmx".into() });
         Ok(())
     }
 
     /// From here on nothing of the host but the entries can be reached.
     fn finish_root(&mut self, working_directory: &Path) -> Result<(), SandboxError> {
         self.purpose = "the new root directory".into();
-        self.push(Step::AddAttributes {
-            path: c_string(OsStr::new(INSIDE))?,
-            attributes: MountAttributes::READ_ONLY,
-        });
-        self.push(Step::ReplaceRoot {
-            new_root: c_string(OsStr::new(INSIDE))?,
-        });
+        self.push(Step::AddAttributes { path: c_string(OsStr::new(INSIDE))?, attributes: MountAttributes::READ_ONLY });
+        self.push(Step::ReplaceRoot { new_root: c_string(OsStr::new(INSIDE))? });
         self.purpose = format!("working directory `{}`", working_directory.display());
         let path = c_string(working_directory.as_os_str())?;
         self.push(Step::ChangeDirectory { path });
@@ -292,10 +238,7 @@ impl Steps {
         }
         self.purpose = "resource limits".into();
         for limit in &plan.limits {
-            self.push(Step::ResourceLimit {
-                resource: limit.resource,
-                limit: limit.limit,
-            });
+            self.push(Step::ResourceLimit { resource: limit.resource, limit: limit.limit });
         }
         self.purpose = "user and group".into();
         self.identity(plan.identity);
@@ -306,9 +249,7 @@ impl Steps {
         self.push(Step::CloseOthersOnExec);
         if plan.system_calls == SystemCalls::Build {
             self.push(Step::FixedAddresses);
-            self.push(Step::FilterSystemCalls {
-                program: build_filter(),
-            });
+            self.push(Step::FilterSystemCalls { program: build_filter() });
         }
         Ok(())
     }
@@ -322,40 +263,20 @@ impl Steps {
             }),
             Identity::Dedicated { inside, .. } => {
                 self.push(Step::ClearGroups);
-                self.push(Step::SetIds {
-                    uid: inside.uid,
-                    gid: inside.gid,
-                });
+                self.push(Step::SetIds { uid: inside.uid, gid: inside.gid });
             }
         }
     }
 
     fn tmpfs(&mut self, at: &Path, options: &str) -> Result<(), SandboxError> {
-        self.mount(
-            "tmpfs",
-            at,
-            MountFlags::MS_NOSUID | MountFlags::MS_NODEV,
-            options,
-        )
+        self.mount("tmpfs", at, MountFlags::MS_NOSUID | MountFlags::MS_NODEV, options)
     }
 
-    fn mount(
-        &mut self,
-        fstype: &str,
-        at: &Path,
-        flags: MountFlags,
-        options: &str,
-    ) -> Result<(), SandboxError> {
+    fn mount(&mut self, fstype: &str, at: &Path, flags: MountFlags, options: &str) -> Result<(), SandboxError> {
         let fstype = c_string(OsStr::new(fstype))?;
         let target = c_string(at.as_os_str())?;
         let data = c_string(OsStr::new(options))?;
-        self.push(Step::Mount {
-            source: fstype.clone(),
-            target,
-            fstype,
-            flags,
-            data,
-        });
+        self.push(Step::Mount { source: fstype.clone(), target, fstype, flags, data });
         Ok(())
     }
 
@@ -370,18 +291,12 @@ impl Steps {
     /// The path in the staging root for a directory at `target`, which exists from now on.
     fn directory(&mut self, target: &Path, mode: u32) -> Result<PathBuf, SandboxError> {
         let at = below(Path::new(INSIDE), target)?;
-        let mut missing: Vec<_> = at
-            .ancestors()
-            .take_while(|path| !self.directories.contains(*path))
-            .map(Path::to_owned)
-            .collect();
+        let mut missing: Vec<_> =
+            at.ancestors().take_while(|path| !self.directories.contains(*path)).map(Path::to_owned).collect();
         missing.reverse();
         for path in missing {
             let mode = if path == at { mode } else { 0o755 };
-            self.push(Step::MakeDirectory {
-                path: c_string(path.as_os_str())?,
-                mode,
-            });
+            self.push(Step::MakeDirectory { path: c_string(path.as_os_str())?, mode });
             self.directories.insert(path);
         }
         Ok(at)
@@ -393,14 +308,11 @@ fn below(root: &Path, path: &Path) -> Result<PathBuf, SandboxError> {
     let plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
     match path.strip_prefix("/") {
         Ok(relative) if path.components().all(plain) => Ok(root.join(relative)),
-        _ => Err(SandboxError::Target {
-            target: path.to_owned(),
-        }),
+        _ => Err(SandboxError::Target { target: path.to_owned() }),
     }
 }
 
 fn c_string(text: &OsStr) -> Result<CString, SandboxError> {
-    CString::new(text.as_bytes()).map_err(|_| SandboxError::NulByte {
-        text: text.to_string_lossy().escape_debug().to_string(),
-    })
+    CString::new(text.as_bytes())
+        .map_err(|_| SandboxError::NulByte { text: text.to_string_lossy().escape_debug().to_string() })
 }

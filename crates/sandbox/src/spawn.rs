@@ -58,11 +58,8 @@ fn standard_streams(streams: StandardStreams) -> Result<[Option<OwnedFd>; 3], Sa
     let StandardStreams::Log(log) = streams else {
         return Ok([None, None, None]);
     };
-    let null =
-        File::open("/dev/null").map_err(|error| SyscallError::io("open", "/dev/null", &error))?;
-    let errors = log
-        .try_clone()
-        .map_err(|error| SyscallError::io("fcntl", "the log", &error))?;
+    let null = File::open("/dev/null").map_err(|error| SyscallError::io("open", "/dev/null", &error))?;
+    let errors = log.try_clone().map_err(|error| SyscallError::io("fcntl", "the log", &error))?;
     Ok([Some(null.into()), Some(log), Some(errors)])
 }
 

@@ -7,39 +7,27 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Access, Command, Entry, Exit, Identity, Ids, Network, Resource, ResourceLimit, SandboxError,
-    SandboxPlan, StandardStreams, build_plan, spawn, view_plan,
+    Access, Command, Entry, Exit, Identity, Ids, Network, Resource, ResourceLimit, SandboxError, SandboxPlan,
+    StandardStreams, build_plan, spawn, view_plan,
 };
 
 /// A build's sandbox with the host's /usr, running a shell script.
 fn plan(script: &str) -> SandboxPlan {
     let mut command = Command::new("/bin/sh", ["-ec", script]);
-    command
-        .environment
-        .insert("PATH".into(), "/usr/bin:/usr/sbin".into());
+    command.environment.insert("PATH".into(), "/usr/bin:/usr/sbin".into());
     let mut plan = build_plan(command, Network::Isolated);
     plan.entries.push(Entry::read_only("/usr"));
     for name in ["bin", "lib", "lib64"] {
-        plan.entries.push(Entry::Symlink {
-            path: Path::new("/").join(name),
-            target: Path::new("usr").join(name),
-        });
+        plan.entries.push(Entry::Symlink { path: Path::new("/").join(name), target: Path::new("usr").join(name) });
     }
     plan
 }
 
 #[allow(clippy::unwrap_used, reason = "part of the tests")]
 fn run(plan: &SandboxPlan) -> (Exit, String) {
-    let (mut output, writer) = nix::unistd::pipe()
-        .map(|(r, w)| (File::from(r), w))
-        .unwrap();
-    let mut child = spawn(plan, StandardStreams::Log(writer)).unwrap_or_else(|error| {
-        panic!(
-            "{error}: {:?}\n{}",
-            std::error::Error::source(&error),
-            plan.describe()
-        )
-    });
+    let (mut output, writer) = nix::unistd::pipe().map(|(r, w)| (File::from(r), w)).unwrap();
+    let mut child = spawn(plan, StandardStreams::Log(writer))
+        .unwrap_or_else(|error| panic!("{error}: {:?}\n{}", std::error::Error::source(&error), plan.describe()));
     let mut text = String::new();
     output.read_to_string(&mut text).unwrap();
     (child.wait().unwrap(), text)
@@ -53,35 +41,22 @@ fn output(script: &str) -> String {
 
 #[test]
 fn the_builder_is_user_1000_and_process_1() {
-    assert_eq!(
-        output("id -u; id -g; id -un; echo $$"),
-        "1000\n100\nnixbld\n1\n"
-    );
+    assert_eq!(output("id -u; id -g; id -un; echo $$"), "1000\n100\nnixbld\n1\n");
 }
 
 #[test]
 fn nothing_of_the_host_is_visible_but_the_entries() {
-    assert_eq!(
-        output("ls /"),
-        "bin\ndev\netc\nlib\nlib64\nproc\ntmp\nusr\n"
-    );
+    assert_eq!(output("ls /"), "bin\ndev\netc\nlib\nlib64\nproc\ntmp\nusr\n");
     assert_eq!(
         output("ls /dev | tr '\\n' ' '"),
         "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero "
     );
-    assert_eq!(
-        output("ls -d /proc/[0-9]* | wc -l"),
-        "3\n",
-        "only the shell, ls and wc"
-    );
+    assert_eq!(output("ls -d /proc/[0-9]* | wc -l"), "3\n", "only the shell, ls and wc");
 }
 
 #[test]
 fn the_environment_holds_only_what_the_plan_says() {
-    assert_eq!(
-        output("env -u PWD -u _ -u SHLVL -u OLDPWD"),
-        "PATH=/usr/bin:/usr/sbin\n"
-    );
+    assert_eq!(output("env -u PWD -u _ -u SHLVL -u OLDPWD"), "PATH=/usr/bin:/usr/sbin\n");
 }
 
 #[test]
@@ -94,18 +69,11 @@ fn the_root_and_read_only_entries_refuse_writing() {
 fn a_writable_entry_is_the_hosts_directory() {
     let dir = tempfile::tempdir().unwrap();
     let mut plan = plan("echo built > /build/out; stat -c %u /build/out");
-    plan.entries.push(Entry::Bind {
-        source: dir.path().to_owned(),
-        target: "/build".into(),
-        access: Access::Writable,
-    });
+    plan.entries.push(Entry::Bind { source: dir.path().to_owned(), target: "/build".into(), access: Access::Writable });
     plan.command.working_directory = "/build".into();
     let (exit, text) = run(&plan);
     assert_eq!((exit, text.as_str()), (Exit::Code(0), "1000\n"));
-    assert_eq!(
-        std::fs::read_to_string(dir.path().join("out")).unwrap(),
-        "built\n"
-    );
+    assert_eq!(std::fs::read_to_string(dir.path().join("out")).unwrap(), "built\n");
 }
 
 #[test]
@@ -130,8 +98,7 @@ try: os.setxattr(\"/tmp/f\", \"user.a\", b\"b\")
 except OSError as e: print(e.strerror)
 try: os.open(\"/tmp/g\", os.O_CREAT, 0o4755)
 except OSError as e: print(e.strerror)'";
-    let expected =
-        "not permitted\nnot permitted\nOperation not supported\nOperation not permitted\n";
+    let expected = "not permitted\nnot permitted\nOperation not supported\nOperation not permitted\n";
     assert_eq!(output(script), expected);
 }
 
@@ -143,10 +110,7 @@ fn there_are_no_privileges_inside() {
 
 #[test]
 fn a_terminal_can_be_made() {
-    assert_eq!(
-        output("python3 -c 'import os; print(os.ttyname(os.openpty()[1]))'"),
-        "/dev/pts/0\n"
-    );
+    assert_eq!(output("python3 -c 'import os; print(os.ttyname(os.openpty()[1]))'"), "/dev/pts/0\n");
 }
 
 #[test]
@@ -158,14 +122,8 @@ fn standard_input_is_empty_and_no_other_descriptor_is_open() {
 
 #[test]
 fn killing_ends_everything_inside() {
-    let (mut output, writer) = nix::unistd::pipe()
-        .map(|(r, w)| (File::from(r), w))
-        .unwrap();
-    let mut child = spawn(
-        &plan("setsid sleep 1000 & sleep 1000"),
-        StandardStreams::Log(writer),
-    )
-    .unwrap();
+    let (mut output, writer) = nix::unistd::pipe().map(|(r, w)| (File::from(r), w)).unwrap();
+    let mut child = spawn(&plan("setsid sleep 1000 & sleep 1000"), StandardStreams::Log(writer)).unwrap();
     assert_eq!(child.wait_timeout(Duration::from_millis(50)).unwrap(), None);
     let started = Instant::now();
     child.kill().unwrap();
@@ -178,10 +136,7 @@ fn killing_ends_everything_inside() {
 #[test]
 fn limits_hold() {
     let mut plan = plan("ulimit -n");
-    plan.limits.push(ResourceLimit {
-        resource: Resource::RLIMIT_NOFILE,
-        limit: 77,
-    });
+    plan.limits.push(ResourceLimit { resource: Resource::RLIMIT_NOFILE, limit: 77 });
     assert_eq!(run(&plan), (Exit::Code(0), "77\n".into()));
 }
 
@@ -190,25 +145,16 @@ fn a_missing_source_names_entry_and_path() {
     let mut plan = plan("true");
     plan.entries.push(Entry::read_only("/no/such/input"));
     let error = spawn(&plan, StandardStreams::Inherited).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot show `/no/such/input` in the sandbox (entry `bind ro /no/such/input`)"
-    );
+    assert_eq!(error.to_string(), "cannot show `/no/such/input` in the sandbox (entry `bind ro /no/such/input`)");
 }
 
 #[test]
 fn a_failure_inside_names_the_entry() {
     let mut plan = plan("true");
-    plan.entries.push(Entry::Directory {
-        path: "/usr/not/in/the/view".into(),
-        mode: 0o755,
-    });
+    plan.entries.push(Entry::Directory { path: "/usr/not/in/the/view".into(), mode: 0o755 });
     let error = spawn(&plan, StandardStreams::Inherited).unwrap_err();
     let text = error.to_string();
-    assert_eq!(
-        text,
-        "cannot set up the sandbox: directory /usr/not/in/the/view mode 0755"
-    );
+    assert_eq!(text, "cannot set up the sandbox: directory /usr/not/in/the/view mode 0755");
 }
 
 #[test]
@@ -233,56 +179,29 @@ fn a_program_in_a_view_sees_the_host_and_the_views_usr() {
     let view = tempfile::tempdir().unwrap();
     let home = tempfile::tempdir().unwrap();
     for directory in ["bin", "lib", "lib64"] {
-        std::os::unix::fs::symlink(
-            Path::new("/hostusr").join(directory),
-            view.path().join(directory),
-        )
-        .unwrap();
+        std::os::unix::fs::symlink(Path::new("/hostusr").join(directory), view.path().join(directory)).unwrap();
     }
     std::fs::write(view.path().join("marker"), "the view's\n").unwrap();
     std::fs::write(home.path().join("file"), "the host's\n").unwrap();
-    let script = format!(
-        "cat /usr/marker {}/file; echo > {0}/made; id -u",
-        home.path().display()
-    );
+    let script = format!("cat /usr/marker {}/file; echo > {0}/made; id -u", home.path().display());
     let mut command = Command::new("/bin/sh", ["-ec", &script]);
     command.environment.insert("PATH".into(), "/usr/bin".into());
     let mut plan = view_plan(view.path(), command).unwrap();
-    plan.entries.push(Entry::Bind {
-        source: "/usr".into(),
-        target: "/hostusr".into(),
-        access: Access::ReadOnly,
-    });
+    plan.entries.push(Entry::Bind { source: "/usr".into(), target: "/hostusr".into(), access: Access::ReadOnly });
     let (exit, text) = run(&plan);
     let uid = nix::unistd::geteuid();
-    assert_eq!(
-        (exit, text),
-        (Exit::Code(0), format!("the view's\nthe host's\n{uid}\n"))
-    );
+    assert_eq!((exit, text), (Exit::Code(0), format!("the view's\nthe host's\n{uid}\n")));
     assert!(home.path().join("made").exists());
 }
 
 #[test]
 fn root_can_run_a_build_as_another_account() {
-    let identity = Identity::Dedicated {
-        inside: Ids {
-            uid: 1000,
-            gid: 100,
-        },
-        outside: Ids {
-            uid: 30_001,
-            gid: 30_000,
-        },
-    };
+    let identity =
+        Identity::Dedicated { inside: Ids { uid: 1000, gid: 100 }, outside: Ids { uid: 30_001, gid: 30_000 } };
     let dir = tempfile::tempdir().unwrap();
-    let mut plan =
-        plan("id -u; id -G; stat -c %u /usr; touch /build/f; cat /proc/self/uid_map | wc -l");
+    let mut plan = plan("id -u; id -G; stat -c %u /usr; touch /build/f; cat /proc/self/uid_map | wc -l");
     plan.identity = identity;
-    plan.entries.push(Entry::Bind {
-        source: dir.path().to_owned(),
-        target: "/build".into(),
-        access: Access::Writable,
-    });
+    plan.entries.push(Entry::Bind { source: dir.path().to_owned(), target: "/build".into(), access: Access::Writable });
     if !nix::unistd::geteuid().is_root() {
         let error = spawn(&plan, StandardStreams::Inherited).unwrap_err();
         assert_eq!(error.to_string(), "only root can run a build as user 30001");
@@ -309,8 +228,5 @@ fn all_this_works_for_an_ordinary_user() {
         .expect("setpriv (Debian package util-linux)");
     let text = String::from_utf8_lossy(&status.stdout);
     assert!(status.status.success(), "{text}");
-    assert!(
-        text.contains("test result: ok. 19 passed") || text.contains("passed"),
-        "{text}"
-    );
+    assert!(text.contains("test result: ok. 19 passed") || text.contains("passed"), "{text}");
 }

@@ -45,23 +45,13 @@ impl Store {
     /// Errors when the store is open for reading only.
     pub fn batch(&self) -> Result<Batch<'_>, StoreError> {
         self.require_writable()?;
-        Ok(Batch {
-            store: self,
-            scratch: None,
-            locks: PathLocks::default(),
-            pending: BTreeMap::new(),
-        })
+        Ok(Batch { store: self, scratch: None, locks: PathLocks::default(), pending: BTreeMap::new() })
     }
 
     /// Adds one text; for many, use a batch.
     ///
     /// Errors as `Batch::add_text`.
-    pub fn add_text(
-        &self,
-        name: &str,
-        text: &[u8],
-        references: BTreeSet<StorePath>,
-    ) -> Result<StorePath, StoreError> {
+    pub fn add_text(&self, name: &str, text: &[u8], references: BTreeSet<StorePath>) -> Result<StorePath, StoreError> {
         let mut batch = self.batch()?;
         let path = batch.add_text(name, text, references)?;
         batch.commit()?;
@@ -102,14 +92,8 @@ impl Batch<'_> {
         text: &[u8],
         references: BTreeSet<StorePath>,
     ) -> Result<StorePath, StoreError> {
-        let address = ContentAddress {
-            method: ContentAddressMethod::Text,
-            hash: Hash::of(HashAlgo::Sha256, text),
-        };
-        let path =
-            self.store
-                .dir()
-                .make_content_path(name, &address, &references.clone().into())?;
+        let address = ContentAddress { method: ContentAddressMethod::Text, hash: Hash::of(HashAlgo::Sha256, text) };
+        let path = self.store.dir().make_content_path(name, &address, &references.clone().into())?;
         let Some(locks) = self.claim(&path)? else {
             return Ok(path);
         };
@@ -149,10 +133,8 @@ impl Batch<'_> {
             None => remove_tree(&place)?,
             Some(locks) => {
                 let mut info = PathInfo::new(path.clone(), nar);
-                info.content_address = Some(ContentAddress {
-                    method: ContentAddressMethod::NixArchive,
-                    hash: nar.hash,
-                });
+                info.content_address =
+                    Some(ContentAddress { method: ContentAddressMethod::NixArchive, hash: nar.hash });
                 self.install(info, &place, locks)?;
             }
         }
@@ -160,14 +142,8 @@ impl Batch<'_> {
     }
 
     fn source_path(&self, name: &str, nar: NarDigest) -> Result<AddedPath, StoreError> {
-        let address = ContentAddress {
-            method: ContentAddressMethod::NixArchive,
-            hash: nar.hash,
-        };
-        let path = self
-            .store
-            .dir()
-            .make_content_path(name, &address, &ReferenceSet::default())?;
+        let address = ContentAddress { method: ContentAddressMethod::NixArchive, hash: nar.hash };
+        let path = self.store.dir().make_content_path(name, &address, &ReferenceSet::default())?;
         Ok(AddedPath { path, nar })
     }
 
@@ -264,19 +240,12 @@ impl Store {
     /// Makes the contents of paths at their places durable and registers them, in one transaction.
     ///
     /// Errors when a reference is neither valid nor among them.
-    pub fn sync_and_register<'i>(
-        &self,
-        infos: impl IntoIterator<Item = &'i PathInfo>,
-    ) -> Result<(), StoreError> {
+    pub fn sync_and_register<'i>(&self, infos: impl IntoIterator<Item = &'i PathInfo>) -> Result<(), StoreError> {
         self.require_writable()?;
         sync_filesystem(self.layout().physical_store())?;
         let mut registrations = Vec::new();
         for info in infos {
-            let outputs = if info.path.is_derivation() {
-                self.known_outputs(&info.path)?
-            } else {
-                BTreeMap::new()
-            };
+            let outputs = if info.path.is_derivation() { self.known_outputs(&info.path)? } else { BTreeMap::new() };
             registrations.push(Registration { info, outputs });
         }
         let time = self.registration_time();
@@ -285,20 +254,13 @@ impl Store {
 
     fn known_outputs(&self, drv: &StorePath) -> Result<BTreeMap<String, StorePath>, StoreError> {
         let outputs = self.read_derivation(drv)?.outputs;
-        Ok(outputs
-            .into_iter()
-            .filter_map(|(name, output)| Some((name, output.path()?.clone())))
-            .collect())
+        Ok(outputs.into_iter().filter_map(|(name, output)| Some((name, output.path()?.clone()))).collect())
     }
 
     /// Canonicalises, hashes and registers what somebody else put at `path`'s place, such as an image's builder.
     ///
     /// Errors when the tree cannot be read or changed, or a reference is not valid.
-    pub fn register_in_place(
-        &self,
-        path: &StorePath,
-        references: BTreeSet<StorePath>,
-    ) -> Result<(), StoreError> {
+    pub fn register_in_place(&self, path: &StorePath, references: BTreeSet<StorePath>) -> Result<(), StoreError> {
         let place = self.physical(path);
         let _locks = self.lock_paths([path])?;
         canonicalise(&place)?;
@@ -313,19 +275,10 @@ impl Store {
 /// for error messages.
 ///
 /// Errors when the NAR is malformed or the tree cannot be written.
-pub fn unpack_nar(
-    path: &StorePath,
-    nar: &mut dyn Read,
-    tree: &Path,
-) -> Result<NarDigest, StoreError> {
-    let mut hashing = HashingReader {
-        inner: nar,
-        digest: DigestSink::default(),
-    };
-    read_nar(&mut hashing, &mut TreeWriter::new(tree)).map_err(|source| StoreError::Nar {
-        path: path.clone(),
-        source,
-    })?;
+pub fn unpack_nar(path: &StorePath, nar: &mut dyn Read, tree: &Path) -> Result<NarDigest, StoreError> {
+    let mut hashing = HashingReader { inner: nar, digest: DigestSink::default() };
+    read_nar(&mut hashing, &mut TreeWriter::new(tree))
+        .map_err(|source| StoreError::Nar { path: path.clone(), source })?;
     Ok(hashing.digest.finish())
 }
 

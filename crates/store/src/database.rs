@@ -30,17 +30,13 @@ type InfoRow = (i64, PathInfo);
 /// Creates file and tables.
 pub(crate) fn create(layout: &Layout) -> Result<(), StoreError> {
     let database = Database::open(layout)?;
-    database.run("create the tables", |connection| {
-        connection.execute_batch(schema::TABLES)
-    })
+    database.run("create the tables", |connection| connection.execute_batch(schema::TABLES))
 }
 
 impl Database {
     pub(crate) fn open(layout: &Layout) -> Result<Self, StoreError> {
         let path = layout.db_file();
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Self::connect(layout, &path.clone(), flags)?;
         database.run("configure the connection", |connection| {
             // `normal` loses at most the last registrations in a power cut, never consistency: the log is synced before
@@ -59,9 +55,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let probe = |database: &Self| {
             database.run("read", |connection| {
-                connection.query_row("select count(*) from sqlite_master", [], |row| {
-                    row.get::<_, i64>(0)
-                })
+                connection.query_row("select count(*) from sqlite_master", [], |row| row.get::<_, i64>(0))
             })
         };
         let ordinary = Self::connect(layout, &path, flags)?;
@@ -72,9 +66,7 @@ impl Database {
         let mut uri = String::from("file:");
         for byte in path.as_os_str().as_encoded_bytes() {
             match byte {
-                b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                    uri.push(char::from(*byte))
-                }
+                b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
                 other => uri.push_str(&format!("%{other:02X}")),
             }
         }
@@ -89,11 +81,7 @@ impl Database {
         let connection = Connection::open_with_flags(file, flags)
             .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection));
         match connection {
-            Ok(connection) => Ok(Self {
-                connection,
-                path,
-                dir: layout.store_dir().clone(),
-            }),
+            Ok(connection) => Ok(Self { connection, path, dir: layout.store_dir().clone() }),
             Err(source) => Err(wrap("open", &path, source)),
         }
     }
@@ -107,17 +95,11 @@ impl Database {
     }
 
     fn value_error(&self, what: &'static str, value: &str) -> StoreError {
-        StoreError::DatabaseValue {
-            path: self.path.clone(),
-            what,
-            value: value.to_owned(),
-        }
+        StoreError::DatabaseValue { path: self.path.clone(), what, value: value.to_owned() }
     }
 
     fn parse_path(&self, text: &str) -> Result<StorePath, StoreError> {
-        self.dir
-            .parse(text)
-            .map_err(|_| self.value_error("store path", text))
+        self.dir.parse(text).map_err(|_| self.value_error("store path", text))
     }
 
     pub(crate) fn is_valid(&self, path: &StorePath) -> Result<bool, StoreError> {
@@ -136,27 +118,20 @@ impl Database {
     pub(crate) fn info(&self, path: &StorePath) -> Result<Option<PathInfo>, StoreError> {
         let raw = self.run("read a path's row", |connection| {
             connection
-                .prepare_cached(&format!(
-                    "select {INFO_COLUMNS} from ValidPaths where path = ?1"
-                ))?
+                .prepare_cached(&format!("select {INFO_COLUMNS} from ValidPaths where path = ?1"))?
                 .query_row([self.dir.display(path)], raw_info)
                 .optional()
         })?;
         let Some(raw) = raw else { return Ok(None) };
         let (id, mut info) = self.typed_info(raw)?;
-        info.references = self.paths_of(
-            "select path from Refs join ValidPaths on reference = id where referrer = ?1",
-            params![id],
-        )?;
+        info.references =
+            self.paths_of("select path from Refs join ValidPaths on reference = id where referrer = ?1", params![id])?;
         Ok(Some(info))
     }
 
     fn typed_info(&self, raw: RawInfo) -> Result<InfoRow, StoreError> {
         let hash = Hash::parse(&raw.hash, None).map_err(|_| self.value_error("hash", &raw.hash))?;
-        let size_bytes = raw
-            .nar_size
-            .and_then(|size| u64::try_from(size).ok())
-            .unwrap_or(0);
+        let size_bytes = raw.nar_size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
         let mut info = PathInfo::new(self.parse_path(&raw.path)?, NarDigest { hash, size_bytes });
         info.ultimate = raw.ultimate == Some(1);
         info.deriver = match raw.deriver {
@@ -164,31 +139,21 @@ impl Database {
             _ => None,
         };
         for text in raw.sigs.unwrap_or_default().split_whitespace() {
-            let signature: Signature = text
-                .parse()
-                .map_err(|_| self.value_error("signature", text))?;
+            let signature: Signature = text.parse().map_err(|_| self.value_error("signature", text))?;
             info.signatures.push(signature);
         }
         info.content_address = match raw.ca {
-            Some(text) if !text.is_empty() => Some(
-                text.parse()
-                    .map_err(|_| self.value_error("content address", &text))?,
-            ),
+            Some(text) if !text.is_empty() => {
+                Some(text.parse().map_err(|_| self.value_error("content address", &text))?)
+            }
             _ => None,
         };
         Ok((raw.id, info))
     }
 
-    fn paths_of(
-        &self,
-        sql: &str,
-        parameters: impl rusqlite::Params,
-    ) -> Result<BTreeSet<StorePath>, StoreError> {
+    fn paths_of(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<BTreeSet<StorePath>, StoreError> {
         let texts: Vec<String> = self.run("read paths", |connection| {
-            connection
-                .prepare_cached(sql)?
-                .query_map(parameters, |row| row.get(0))?
-                .collect()
+            connection.prepare_cached(sql)?.query_map(parameters, |row| row.get(0))?.collect()
         })?;
         texts.iter().map(|text| self.parse_path(text)).collect()
     }
@@ -209,20 +174,14 @@ impl Database {
         )
     }
 
-    pub(crate) fn valid_derivers(
-        &self,
-        path: &StorePath,
-    ) -> Result<BTreeSet<StorePath>, StoreError> {
+    pub(crate) fn valid_derivers(&self, path: &StorePath) -> Result<BTreeSet<StorePath>, StoreError> {
         self.paths_of(
             "select p.path from DerivationOutputs d join ValidPaths p on d.drv = p.id where d.path = ?1",
             [self.dir.display(path)],
         )
     }
 
-    pub(crate) fn derivation_outputs(
-        &self,
-        drv: &StorePath,
-    ) -> Result<BTreeMap<String, StorePath>, StoreError> {
+    pub(crate) fn derivation_outputs(&self, drv: &StorePath) -> Result<BTreeMap<String, StorePath>, StoreError> {
         let rows: Vec<(String, String)> = self.run("read a derivation's outputs", |connection| {
             connection
                 .prepare_cached(
@@ -231,9 +190,7 @@ impl Database {
                 .query_map([self.dir.display(drv)], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
-        rows.into_iter()
-            .map(|(name, path)| Ok((name, self.parse_path(&path)?)))
-            .collect()
+        rows.into_iter().map(|(name, path)| Ok((name, self.parse_path(&path)?))).collect()
     }
 
     pub(crate) fn all_valid(&self) -> Result<BTreeSet<StorePath>, StoreError> {
@@ -242,11 +199,8 @@ impl Database {
 
     /// The whole reference graph at once: cheaper than a query per path when most of it is needed.
     pub(crate) fn graph(&self) -> Result<BTreeMap<StorePath, BTreeSet<StorePath>>, StoreError> {
-        let mut graph: BTreeMap<StorePath, BTreeSet<StorePath>> = self
-            .all_valid()?
-            .into_iter()
-            .map(|path| (path, BTreeSet::new()))
-            .collect();
+        let mut graph: BTreeMap<StorePath, BTreeSet<StorePath>> =
+            self.all_valid()?.into_iter().map(|path| (path, BTreeSet::new())).collect();
         let edges: Vec<(String, String)> = self.run("read all references", |connection| {
             connection
                 .prepare_cached(
@@ -257,18 +211,12 @@ impl Database {
                 .collect()
         })?;
         for (from, to) in edges {
-            graph
-                .entry(self.parse_path(&from)?)
-                .or_default()
-                .insert(self.parse_path(&to)?);
+            graph.entry(self.parse_path(&from)?).or_default().insert(self.parse_path(&to)?);
         }
         Ok(graph)
     }
 
-    pub(crate) fn path_from_hash_part(
-        &self,
-        hash_part: &str,
-    ) -> Result<Option<StorePath>, StoreError> {
+    pub(crate) fn path_from_hash_part(&self, hash_part: &str) -> Result<Option<StorePath>, StoreError> {
         let prefix = format!("{}/{hash_part}", self.dir.as_str());
         let text: Option<String> = self.run("look up a hash part", |connection| {
             connection
@@ -284,17 +232,11 @@ impl Database {
 
     /// Registers paths and the outputs of derivations among them, in one transaction. References must be valid or among
     /// the new paths.
-    pub(crate) fn register(
-        &mut self,
-        paths: &[Registration<'_>],
-        time: i64,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn register(&mut self, paths: &[Registration<'_>], time: i64) -> Result<(), StoreError> {
         let (path, dir) = (self.path.clone(), self.dir.clone());
         let failed = |source| wrap("register paths", &path, source);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
         for new in paths {
             insert(&transaction, &dir, new, time).map_err(failed)?;
         }
@@ -325,17 +267,14 @@ impl Database {
     ) -> Result<(), StoreError> {
         let (path, dir) = (self.path.clone(), self.dir.clone());
         let work = |connection: &mut Connection| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             for path in paths.clone() {
                 transaction
                     .prepare_cached("delete from Refs where referrer in (select id from ValidPaths where path = ?1)")?
                     .execute([dir.display(path)])?;
             }
             for path in paths {
-                transaction
-                    .prepare_cached("delete from ValidPaths where path = ?1")?
-                    .execute([dir.display(path)])?;
+                transaction.prepare_cached("delete from ValidPaths where path = ?1")?.execute([dir.display(path)])?;
             }
             transaction.commit()
         };
@@ -345,10 +284,7 @@ impl Database {
     /// SQLite's own check; the empty list means that nothing is wrong.
     pub(crate) fn integrity_problems(&self) -> Result<Vec<String>, StoreError> {
         let lines: Vec<String> = self.run("check integrity", |connection| {
-            connection
-                .prepare("pragma integrity_check")?
-                .query_map([], |row| row.get(0))?
-                .collect()
+            connection.prepare("pragma integrity_check")?.query_map([], |row| row.get(0))?.collect()
         })?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
@@ -361,12 +297,7 @@ pub(crate) struct Registration<'i> {
     pub(crate) outputs: BTreeMap<String, StorePath>,
 }
 
-fn insert(
-    connection: &Connection,
-    dir: &StoreDir,
-    new: &Registration<'_>,
-    time: i64,
-) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, dir: &StoreDir, new: &Registration<'_>, time: i64) -> rusqlite::Result<()> {
     let info = new.info;
     let signatures: Vec<String> = info.signatures.iter().map(ToString::to_string).collect();
     // An update keeps the row's id, and with it the references from others.
@@ -424,13 +355,7 @@ fn raw_info(row: &Row<'_>) -> rusqlite::Result<RawInfo> {
 fn wrap(action: &'static str, path: &Path, source: rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            StoreError::DatabaseCorrupt { path, source }
-        }
-        _ => StoreError::Database {
-            action,
-            path,
-            source,
-        },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::DatabaseCorrupt { path, source },
+        _ => StoreError::Database { action, path, source },
     }
 }

@@ -153,17 +153,11 @@ impl StoreError {
                  everything in it can be rebuilt or fetched",
             ),
             Self::Schema { .. } => Some("let the Nix that made this store upgrade or remove it"),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Some(DISK_FULL)
-            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(DISK_FULL),
             Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::EDQUOT) => {
                 Some("the disk quota is used up: `esker gc` frees what nothing uses any more")
             }
-            Self::Database { source, .. }
-                if source.sqlite_error_code() == Some(ErrorCode::DiskFull) =>
-            {
-                Some(DISK_FULL)
-            }
+            Self::Database { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DiskFull) => Some(DISK_FULL),
             _ => None,
         }
     }

@@ -65,15 +65,11 @@ impl Store {
         let mut report = GcReport::default();
         for path in graph.keys().filter(|path| !live.contains(*path)) {
             let nar_size_bytes = self.info(path)?.nar.size_bytes;
-            report.dead.push(DeadPath {
-                path: path.clone(),
-                nar_size_bytes,
-            });
+            report.dead.push(DeadPath { path: path.clone(), nar_size_bytes });
         }
         report.remains = self.find_remains(&graph, &temporary)?;
         if request == GcRequest::Delete {
-            self.database()
-                .unregister(report.dead.iter().map(|dead| &dead.path))?;
+            self.database().unregister(report.dead.iter().map(|dead| &dead.path))?;
             let dead = report.dead.iter().map(|dead| dead.path.base_name());
             for name in dead.chain(report.remains.iter().map(String::as_str)) {
                 let place = self.layout().physical_store().join(name);
@@ -99,12 +95,7 @@ impl Store {
             queue.push(root.path);
         }
         // Nix compares temporary roots by hash part, so that lock files and the like count as well.
-        queue.extend(
-            graph
-                .keys()
-                .filter(|path| temporary.contains(&path.hash_part()))
-                .cloned(),
-        );
+        queue.extend(graph.keys().filter(|path| temporary.contains(&path.hash_part())).cloned());
         let database = self.database();
         let mut live = BTreeSet::new();
         while let Some(path) = queue.pop() {
@@ -175,11 +166,7 @@ fn disk_usage(path: &Path) -> Result<u64, StoreError> {
         result => result.context("examine", path)?,
     };
     if !metadata.is_dir() {
-        return Ok(if metadata.nlink() == 1 {
-            metadata.blocks() * 512
-        } else {
-            0
-        });
+        return Ok(if metadata.nlink() == 1 { metadata.blocks() * 512 } else { 0 });
     }
     let mut total = metadata.blocks() * 512;
     for entry in std::fs::read_dir(path).context("list", path)? {

@@ -34,11 +34,7 @@ impl Layout {
         // Roots found in /proc and in links are compared with this path, so it must be the real one.
         let root = absolute.canonicalize().unwrap_or(absolute);
         let physical_store = below(&root, Path::new(store_dir.as_str()));
-        Ok(Self {
-            root,
-            store_dir,
-            physical_store,
-        })
+        Ok(Self { root, store_dir, physical_store })
     }
 
     /// What stands for `/`.
@@ -80,10 +76,8 @@ impl Layout {
     /// The store path that a logical *or* physical path lies in; `None` when it lies in no store path.
     #[must_use]
     pub fn store_path_of(&self, path: &Path) -> Option<StorePath> {
-        let inside = path
-            .strip_prefix(&self.physical_store)
-            .or_else(|_| path.strip_prefix(self.store_dir.as_str()))
-            .ok()?;
+        let inside =
+            path.strip_prefix(&self.physical_store).or_else(|_| path.strip_prefix(self.store_dir.as_str())).ok()?;
         match inside.components().next()? {
             Component::Normal(name) => StorePath::from_base_name(name.to_str()?).ok(),
             _ => None,
@@ -151,14 +145,7 @@ impl Layout {
         if auto.is_dir() && profile_roots.is_symlink() {
             return Ok(());
         }
-        for folder in [
-            self.links(),
-            self.db(),
-            self.temp_roots(),
-            self.profiles(),
-            self.gc_roots(),
-            self.logs(),
-        ] {
+        for folder in [self.links(), self.db(), self.temp_roots(), self.profiles(), self.gc_roots(), self.logs()] {
             std::fs::create_dir_all(&folder).context("create folder", &folder)?;
         }
         for folder in [&self.physical_store, &self.links(), &self.state()] {
@@ -183,11 +170,7 @@ impl Layout {
 /// `root` + an absolute path. `Path::join` would let the absolute path replace the root.
 fn below(root: &Path, absolute: &Path) -> PathBuf {
     let mut path = root.to_owned();
-    path.extend(
-        absolute
-            .components()
-            .filter(|part| matches!(part, Component::Normal(_))),
-    );
+    path.extend(absolute.components().filter(|part| matches!(part, Component::Normal(_))));
     path
 }
 
@@ -210,22 +193,12 @@ mod tests {
         let base = "7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-konsole-18.12.3";
         let logical = format!("/nix/store/{base}/bin/x");
         let physical = format!("/some/where{logical}");
-        assert_eq!(
-            layout.physical_of_logical(Path::new(&logical)),
-            Path::new(&physical)
-        );
+        assert_eq!(layout.physical_of_logical(Path::new(&logical)), Path::new(&physical));
         for path in [logical, physical] {
-            assert_eq!(
-                layout.store_path_of(Path::new(&path)).unwrap().base_name(),
-                base
-            );
+            assert_eq!(layout.store_path_of(Path::new(&path)).unwrap().base_name(), base);
         }
         assert_eq!(layout.store_path_of(Path::new("/nix/store/.links/x")), None);
         assert!(layout.is_chroot());
-        assert!(
-            !Layout::new(Path::new("/"), StoreDir::default())
-                .unwrap()
-                .is_chroot()
-        );
+        assert!(!Layout::new(Path::new("/"), StoreDir::default()).unwrap().is_chroot());
     }
 }

@@ -160,14 +160,8 @@ impl Store {
     /// collection to end; ask for validity after this call, not before.
     ///
     /// Errors when the temporary roots cannot be written.
-    pub fn add_temp_roots<'p>(
-        &self,
-        paths: impl IntoIterator<Item = &'p StorePath>,
-    ) -> Result<(), StoreError> {
-        let mut temp_roots = self
-            .temp_roots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    pub fn add_temp_roots<'p>(&self, paths: impl IntoIterator<Item = &'p StorePath>) -> Result<(), StoreError> {
+        let mut temp_roots = self.temp_roots.lock().unwrap_or_else(PoisonError::into_inner);
         if temp_roots.is_none() {
             *temp_roots = Some(TempRoots::create(&self.layout)?);
         }
@@ -181,14 +175,8 @@ impl Store {
     /// processes that lock the same set cannot block each other.
     ///
     /// Errors when a lock file cannot be made.
-    pub fn lock_paths<'p>(
-        &self,
-        paths: impl IntoIterator<Item = &'p StorePath>,
-    ) -> Result<PathLocks, StoreError> {
-        let mut files: Vec<PathBuf> = paths
-            .into_iter()
-            .map(|path| self.layout.lock_file(path))
-            .collect();
+    pub fn lock_paths<'p>(&self, paths: impl IntoIterator<Item = &'p StorePath>) -> Result<PathLocks, StoreError> {
+        let mut files: Vec<PathBuf> = paths.into_iter().map(|path| self.layout.lock_file(path)).collect();
         files.sort();
         let mut locks = PathLocks::default();
         for file in files {
@@ -245,9 +233,7 @@ impl Store {
     pub(crate) fn require_writable(&self) -> Result<(), StoreError> {
         match self.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(StoreError::ReadOnly {
-                root: self.layout.root().to_owned(),
-            }),
+            Access::ReadOnly => Err(StoreError::ReadOnly { root: self.layout.root().to_owned() }),
         }
     }
 }
@@ -259,20 +245,12 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for std::io::Result<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        })
+        self.map_err(|source| StoreError::Io { action, path: path.to_owned(), source })
     }
 }
 
 impl<T> Context<T> for nix::Result<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T, StoreError> {
-        self.map_err(|errno| StoreError::Io {
-            action,
-            path: path.to_owned(),
-            source: errno.into(),
-        })
+        self.map_err(|errno| StoreError::Io { action, path: path.to_owned(), source: errno.into() })
     }
 }

@@ -42,11 +42,7 @@ pub(crate) fn seal(root: &Path) -> Result<(), StoreError> {
     if metadata.is_dir() {
         set_mode(root, &metadata, 0o555)?;
     }
-    if metadata.mtime() == 1 && metadata.mtime_nsec() == 0 {
-        Ok(())
-    } else {
-        set_time(root)
-    }
+    if metadata.mtime() == 1 && metadata.mtime_nsec() == 0 { Ok(()) } else { set_time(root) }
 }
 
 fn canonicalise_entries(folder: &Path, owner: &Owner) -> Result<(), StoreError> {
@@ -69,32 +65,14 @@ fn canonicalise_node(path: &Path, metadata: &Metadata, owner: &Owner) -> Result<
         let now = path.symlink_metadata().context("examine", path)?;
         set_mode(path, &now, 0o555)?;
         // Changing entries above changed the time, so what was read before does not count.
-        return if has_canonical_time(&now) {
-            Ok(())
-        } else {
-            set_time(path)
-        };
+        return if has_canonical_time(&now) { Ok(()) } else { set_time(path) };
     }
     if metadata.is_file() {
-        set_mode(
-            path,
-            metadata,
-            if metadata.mode() & 0o100 == 0 {
-                0o444
-            } else {
-                0o555
-            },
-        )?;
+        set_mode(path, metadata, if metadata.mode() & 0o100 == 0 { 0o444 } else { 0o555 })?;
     } else if !metadata.is_symlink() {
-        return Err(StoreError::FileType {
-            path: path.to_owned(),
-        });
+        return Err(StoreError::FileType { path: path.to_owned() });
     }
-    if has_canonical_time(metadata) {
-        Ok(())
-    } else {
-        set_time(path)
-    }
+    if has_canonical_time(metadata) { Ok(()) } else { set_time(path) }
 }
 
 fn has_canonical_time(metadata: &Metadata) -> bool {
@@ -109,8 +87,7 @@ pub(crate) fn set_mode(path: &Path, metadata: &Metadata, mode: u32) -> Result<()
 }
 
 pub(crate) fn set_time(path: &Path) -> Result<(), StoreError> {
-    utimensat(AT_FDCWD, path, &KEEP, &ONE, UtimensatFlags::NoFollowSymlink)
-        .context("set the time of", path)
+    utimensat(AT_FDCWD, path, &KEEP, &ONE, UtimensatFlags::NoFollowSymlink).context("set the time of", path)
 }
 
 /// Whom files shall belong to.
@@ -120,18 +97,13 @@ struct Owner {
 
 impl Owner {
     fn wanted() -> Self {
-        Self {
-            user: Uid::effective()
-                .is_root()
-                .then(|| (0, Gid::effective().as_raw())),
-        }
+        Self { user: Uid::effective().is_root().then(|| (0, Gid::effective().as_raw())) }
     }
 
     fn give(&self, path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
         match self.user {
             Some((uid, gid)) if metadata.uid() != uid || metadata.gid() != gid => {
-                std::os::unix::fs::lchown(path, Some(uid), Some(gid))
-                    .context("set the owner of", path)
+                std::os::unix::fs::lchown(path, Some(uid), Some(gid)).context("set the owner of", path)
             }
             _ => Ok(()),
         }
@@ -150,22 +122,12 @@ mod tests {
         let root = folder.path().join("root");
         std::fs::create_dir_all(root.join("d")).unwrap();
         std::fs::write(root.join("d/program"), "x").unwrap();
-        std::fs::set_permissions(
-            root.join("d/program"),
-            std::fs::Permissions::from_mode(0o4755),
-        )
-        .unwrap();
+        std::fs::set_permissions(root.join("d/program"), std::fs::Permissions::from_mode(0o4755)).unwrap();
         std::fs::write(root.join("text"), "x").unwrap();
         std::os::unix::fs::symlink("nowhere", root.join("link")).unwrap();
         canonicalise(&root).unwrap();
         seal(&root).unwrap();
-        for (name, mode) in [
-            ("", 0o555),
-            ("d", 0o555),
-            ("d/program", 0o555),
-            ("text", 0o444),
-            ("link", 0o777),
-        ] {
+        for (name, mode) in [("", 0o555), ("d", 0o555), ("d/program", 0o555), ("text", 0o444), ("link", 0o777)] {
             let metadata = root.join(name).symlink_metadata().unwrap();
             assert_eq!(metadata.mode() & 0o7777, mode, "{name}");
             assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (1, 0), "{name}");

@@ -41,11 +41,7 @@ impl Store {
         self.require_writable()?;
         let scratch = self.scratch()?;
         let links = self.layout().links();
-        let mut work = Optimiser {
-            links: &links,
-            scratch: &scratch,
-            report: OptimiseReport::default(),
-        };
+        let mut work = Optimiser { links: &links, scratch: &scratch, report: OptimiseReport::default() };
         for path in paths {
             self.add_temp_roots([path])?;
             if self.is_valid(path)? {
@@ -125,11 +121,9 @@ fn replace_in(parent: Option<&Path>, fresh: &Path, path: &Path) -> Result<(), St
     let Some(parent) = parent else {
         return std::fs::rename(fresh, path).context("replace", path);
     };
-    std::fs::set_permissions(parent, Permissions::from_mode(0o755))
-        .context("set the mode of", parent)?;
+    std::fs::set_permissions(parent, Permissions::from_mode(0o755)).context("set the mode of", parent)?;
     let renamed = std::fs::rename(fresh, path).context("replace", path);
-    std::fs::set_permissions(parent, Permissions::from_mode(0o555))
-        .context("set the mode of", parent)?;
+    std::fs::set_permissions(parent, Permissions::from_mode(0o555)).context("set the mode of", parent)?;
     set_time(parent)?;
     renamed
 }

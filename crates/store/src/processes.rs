@@ -19,11 +19,7 @@ pub(crate) fn used_paths(layout: &Layout) -> BTreeMap<StorePath, u32> {
         return used;
     };
     for process in processes.flatten() {
-        let Some(pid) = process
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         let folder = process.path();
@@ -31,11 +27,7 @@ pub(crate) fn used_paths(layout: &Layout) -> BTreeMap<StorePath, u32> {
         for link in ["exe", "cwd", "root"] {
             found.extend(path_behind(layout, &folder.join(link)));
         }
-        for open in std::fs::read_dir(folder.join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for open in std::fs::read_dir(folder.join("fd")).into_iter().flatten().flatten() {
             found.extend(path_behind(layout, &open.path()));
         }
         for text in ["maps", "environ"] {
@@ -70,13 +62,8 @@ fn paths_in(layout: &Layout, text: &[u8]) -> Vec<StorePath> {
                 continue;
             };
             let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._?=".contains(byte);
-            let end = name
-                .iter()
-                .position(|byte| !is_name(byte))
-                .unwrap_or(name.len());
-            let path = std::str::from_utf8(&name[..end])
-                .ok()
-                .and_then(|name| StorePath::from_base_name(name).ok());
+            let end = name.iter().position(|byte| !is_name(byte)).unwrap_or(name.len());
+            let path = std::str::from_utf8(&name[..end]).ok().and_then(|name| StorePath::from_base_name(name).ok());
             found.extend(path);
         }
     }

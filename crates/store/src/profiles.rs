@@ -31,10 +31,7 @@ pub struct Profile {
 
 impl Profile {
     pub(crate) fn new(layout: &Layout, name: &str) -> Self {
-        Self {
-            layout: layout.clone(),
-            name: name.to_owned(),
-        }
+        Self { layout: layout.clone(), name: name.to_owned() }
     }
 
     /// The link to the current generation, on disk.
@@ -52,12 +49,7 @@ impl Profile {
     }
 
     fn number_of(&self, link_name: &str) -> Option<u64> {
-        link_name
-            .strip_prefix(&self.name)?
-            .strip_prefix('-')?
-            .strip_suffix("-link")?
-            .parse()
-            .ok()
+        link_name.strip_prefix(&self.name)?.strip_prefix('-')?.strip_suffix("-link")?.parse().ok()
     }
 
     /// All generations, by number.
@@ -68,11 +60,7 @@ impl Profile {
         let mut generations = Vec::new();
         for entry in std::fs::read_dir(&folder).context("list", &folder)? {
             let entry = entry.context("list", &folder)?;
-            let Some(number) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| self.number_of(name))
-            else {
+            let Some(number) = entry.file_name().to_str().and_then(|name| self.number_of(name)) else {
                 continue;
             };
             let link = entry.path();
@@ -82,11 +70,7 @@ impl Profile {
             };
             let metadata = link.symlink_metadata().context("examine", &link)?;
             let created = std::os::unix::fs::MetadataExt::mtime(&metadata);
-            generations.push(Generation {
-                number,
-                path,
-                created,
-            });
+            generations.push(Generation { number, path, created });
         }
         generations.sort();
         Ok(generations)
@@ -98,10 +82,7 @@ impl Profile {
     pub fn current(&self) -> Result<Option<u64>, StoreError> {
         let link = self.link();
         match std::fs::read_link(&link) {
-            Ok(target) => Ok(target
-                .file_name()
-                .and_then(|name| name.to_str())
-                .and_then(|name| self.number_of(name))),
+            Ok(target) => Ok(target.file_name().and_then(|name| name.to_str()).and_then(|name| self.number_of(name))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("read link", &link),
         }
@@ -118,21 +99,11 @@ impl Profile {
             return Ok(last.clone());
         }
         // The current link may outlive the generation it names; its number must not be given out again either.
-        let highest = generations
-            .last()
-            .map(|last| last.number)
-            .max(self.current()?)
-            .unwrap_or(0);
+        let highest = generations.last().map(|last| last.number).max(self.current()?).unwrap_or(0);
         let number = highest + 1;
-        replace_link(
-            &self.generation_link(number),
-            Path::new(&self.layout.store_dir().display(path)),
-        )?;
+        replace_link(&self.generation_link(number), Path::new(&self.layout.store_dir().display(path)))?;
         self.sync()?;
-        let found = self
-            .generations()?
-            .into_iter()
-            .find(|generation| generation.number == number);
+        let found = self.generations()?.into_iter().find(|generation| generation.number == number);
         found.ok_or_else(|| self.no_generation(number))
     }
 
@@ -156,10 +127,7 @@ impl Profile {
         let current = self.current()?;
         for number in numbers {
             if Some(*number) == current {
-                return Err(StoreError::CurrentGeneration {
-                    profile: self.name.clone(),
-                    number: *number,
-                });
+                return Err(StoreError::CurrentGeneration { profile: self.name.clone(), number: *number });
             }
             if self.generation_link(*number).symlink_metadata().is_err() {
                 return Err(self.no_generation(*number));
@@ -173,10 +141,7 @@ impl Profile {
     }
 
     fn no_generation(&self, number: u64) -> StoreError {
-        StoreError::NoGeneration {
-            profile: self.name.clone(),
-            number,
-        }
+        StoreError::NoGeneration { profile: self.name.clone(), number }
     }
 
     /// The lock that nix-env takes on the same profile.
@@ -188,8 +153,6 @@ impl Profile {
 
     fn sync(&self) -> Result<(), StoreError> {
         let folder = self.layout.profiles();
-        std::fs::File::open(&folder)
-            .and_then(|file| file.sync_all())
-            .context("sync", &folder)
+        std::fs::File::open(&folder).and_then(|file| file.sync_all()).context("sync", &folder)
     }
 }

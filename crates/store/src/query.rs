@@ -42,8 +42,7 @@ impl Store {
     ///
     /// Errors when the path is not valid.
     pub fn info(&self, path: &StorePath) -> Result<PathInfo, StoreError> {
-        self.find_info(path)?
-            .ok_or_else(|| StoreError::NotValid { path: path.clone() })
+        self.find_info(path)?.ok_or_else(|| StoreError::NotValid { path: path.clone() })
     }
 
     /// Direct references, itself included if it refers to itself; empty for an invalid path.
@@ -70,10 +69,7 @@ impl Store {
     /// The outputs of a valid derivation by name, as far as their paths are known.
     ///
     /// Errors when the database cannot be read.
-    pub fn derivation_outputs(
-        &self,
-        drv: &StorePath,
-    ) -> Result<BTreeMap<String, StorePath>, StoreError> {
+    pub fn derivation_outputs(&self, drv: &StorePath) -> Result<BTreeMap<String, StorePath>, StoreError> {
         self.database().derivation_outputs(drv)
     }
 
@@ -149,10 +145,7 @@ impl Store {
     /// The valid path with this hash part.
     ///
     /// Errors when the database cannot be read.
-    pub fn path_from_hash_part(
-        &self,
-        hash_part: &HashPart,
-    ) -> Result<Option<StorePath>, StoreError> {
+    pub fn path_from_hash_part(&self, hash_part: &HashPart) -> Result<Option<StorePath>, StoreError> {
         self.database().path_from_hash_part(&hash_part.to_string())
     }
 
@@ -162,11 +155,7 @@ impl Store {
     pub fn read_derivation(&self, drv: &StorePath) -> Result<Derivation, StoreError> {
         let file = self.physical(drv);
         let bytes = std::fs::read(&file).context("read derivation", &file)?;
-        Derivation::parse(drv.derivation_name(), &bytes, self.dir()).map_err(|source| {
-            StoreError::Derivation {
-                path: drv.clone(),
-                source,
-            }
-        })
+        Derivation::parse(drv.derivation_name(), &bytes, self.dir())
+            .map_err(|source| StoreError::Derivation { path: drv.clone(), source })
     }
 }

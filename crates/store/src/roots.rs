@@ -42,21 +42,12 @@ impl Store {
     pub fn find_roots(&self) -> Result<Vec<Root>, StoreError> {
         let mut roots: Vec<Root> = find_links(self.layout())?
             .into_iter()
-            .map(|(link, found)| Root {
-                path: found.path,
-                kind: RootKind::Link(link),
-            })
+            .map(|(link, found)| Root { path: found.path, kind: RootKind::Link(link) })
             .collect();
         let processes = processes::used_paths(self.layout());
-        roots.extend(processes.into_iter().map(|(path, pid)| Root {
-            path,
-            kind: RootKind::Process(pid),
-        }));
+        roots.extend(processes.into_iter().map(|(path, pid)| Root { path, kind: RootKind::Process(pid) }));
         let temporary = temp_roots::read_all(self.layout())?;
-        roots.extend(temporary.into_iter().map(|path| Root {
-            path,
-            kind: RootKind::Temporary,
-        }));
+        roots.extend(temporary.into_iter().map(|path| Root { path, kind: RootKind::Temporary }));
         roots.sort();
         Ok(roots)
     }
@@ -69,10 +60,7 @@ impl Store {
         self.require_writable()?;
         self.add_temp_roots([target])?;
         let link = std::path::absolute(link).context("find", link)?;
-        if link
-            .symlink_metadata()
-            .is_ok_and(|metadata| !metadata.is_symlink())
-        {
+        if link.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink()) {
             return Err(StoreError::NotALink { path: link });
         }
         let name = Hash::of(HashAlgo::Sha1, link.as_os_str().as_bytes()).to_base32();
@@ -105,9 +93,7 @@ impl Store {
     pub fn remove_root(&self, name: &str) -> Result<(), StoreError> {
         let link = self.layout().gc_roots().join(name);
         match std::fs::remove_file(&link) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context("remove", &link)
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("remove", &link),
             _ => Ok(()),
         }
     }
@@ -126,9 +112,7 @@ pub(crate) fn replace_link(link: &Path, target: &Path) -> Result<(), StoreError>
     name.push(format!(".tmp-{}", std::process::id()));
     let temporary = link.with_file_name(name);
     match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).context("remove", &temporary)?
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("remove", &temporary)?,
         _ => {}
     }
     symlink(target, &temporary).context("create link", &temporary)?;
@@ -175,8 +159,7 @@ fn search(
             } else if let Some((link, store_path)) = indirect(layout, &path, &target) {
                 roots.insert(link, LinkedRoot { path: store_path });
             }
-        } else if let Some(store_path) = crate::layout::base_name_as_store_path(&entry.file_name())
-        {
+        } else if let Some(store_path) = crate::layout::base_name_as_store_path(&entry.file_name()) {
             // A plain file named like a store path is a root too, says Nix.
             roots.insert(path, LinkedRoot { path: store_path });
         }
@@ -200,9 +183,8 @@ pub(crate) fn remove_stale_links(layout: &Layout) -> Result<(), StoreError> {
     for (folder, is_stale) in [
         (
             &auto,
-            &(|link: &Path| {
-                link_behind(link).is_some_and(|target| target.symlink_metadata().is_err())
-            }) as &dyn Fn(&Path) -> bool,
+            &(|link: &Path| link_behind(link).is_some_and(|target| target.symlink_metadata().is_err()))
+                as &dyn Fn(&Path) -> bool,
         ),
         (&results, &|link: &Path| !agrees(layout, &auto, link)),
     ] {
@@ -223,12 +205,7 @@ fn link_behind(link: &Path) -> Option<PathBuf> {
 /// Whether the direct link still says the same as the `result` link it accompanies.
 fn agrees(layout: &Layout, auto: &Path, direct: &Path) -> bool {
     let said = link_behind(direct).and_then(|target| layout.store_path_of(&target));
-    let result = direct
-        .file_name()
-        .map(|name| auto.join(name))
-        .and_then(|auto| link_behind(&auto));
-    let meant = result
-        .and_then(|link| link_behind(&link))
-        .and_then(|target| layout.store_path_of(&target));
+    let result = direct.file_name().map(|name| auto.join(name)).and_then(|auto| link_behind(&auto));
+    let meant = result.and_then(|link| link_behind(&link)).and_then(|target| layout.store_path_of(&target));
     said.is_some() && said == meant
 }

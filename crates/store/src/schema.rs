@@ -63,10 +63,7 @@ pub(crate) fn prepare(layout: &Layout) -> Result<FileLock, StoreError> {
     match std::fs::read_to_string(&schema_file) {
         Ok(text) if text.trim() == VERSION => return Ok(lock),
         Ok(text) => {
-            return Err(StoreError::Schema {
-                path: layout.db(),
-                found: text.trim().to_owned(),
-            });
+            return Err(StoreError::Schema { path: layout.db(), found: text.trim().to_owned() });
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).context("read", &schema_file),
@@ -89,12 +86,7 @@ fn reserve_space(layout: &Layout) -> Result<(), StoreError> {
     if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == RESERVED_BYTES) {
         return Ok(());
     }
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let Ok(file) = file else {
         return Ok(());
     };
@@ -110,9 +102,7 @@ fn reserve_space(layout: &Layout) -> Result<(), StoreError> {
 pub(crate) fn release_reserved_space(layout: &Layout) -> Result<(), StoreError> {
     let path = layout.db().join("reserved");
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).context("remove", &path)
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("remove", &path),
         _ => Ok(()),
     }
 }

@@ -26,9 +26,7 @@ impl Scratch {
     pub(crate) fn create(layout: &Layout) -> Result<Self, StoreError> {
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = layout
-                .physical_store()
-                .join(format!("tmp-{}-{number}", std::process::id()));
+            let path = layout.physical_store().join(format!("tmp-{}-{number}", std::process::id()));
             match std::fs::create_dir(&path) {
                 // Left by a process that died, or another pid namespace's.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
@@ -42,11 +40,7 @@ impl Scratch {
             // A collector may have come between; then begin again.
             if let Some(lock) = FileLock::try_lock_file(folder, &path, LockMode::Exclusive)? {
                 if path.is_dir() {
-                    return Ok(Self {
-                        path,
-                        next: AtomicU64::new(0),
-                        _lock: lock,
-                    });
+                    return Ok(Self { path, next: AtomicU64::new(0), _lock: lock });
                 }
             }
         }
@@ -61,8 +55,7 @@ impl Scratch {
     /// A name in the folder that was not given out before.
     #[must_use]
     pub fn fresh(&self) -> PathBuf {
-        self.path
-            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+        self.path.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
 }
 
@@ -86,8 +79,7 @@ pub(crate) fn remove_tree(root: &Path) -> Result<(), StoreError> {
         return std::fs::remove_file(root).context("remove", root);
     }
     if metadata.permissions().mode() & 0o700 != 0o700 {
-        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700))
-            .context("set the mode of", root)?;
+        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700)).context("set the mode of", root)?;
     }
     for entry in std::fs::read_dir(root).context("list", root)? {
         let entry = entry.context("list", root)?;

@@ -27,27 +27,15 @@ impl TempRoots {
         let pid = std::process::id();
         // A second store object in this process, or the same pid in another namespace, holds the plain name.
         for number in 0_u32.. {
-            let name = if number == 0 {
-                pid.to_string()
-            } else {
-                format!("{pid}-{number}")
-            };
+            let name = if number == 0 { pid.to_string() } else { format!("{pid}-{number}") };
             let path = layout.temp_roots().join(name);
             let Some(lock) = FileLock::try_lock(&path, LockMode::Exclusive)? else {
                 continue;
             };
             // A collector that found the file unlocked deletes it; then we hold one that nobody will read.
             if path.exists() {
-                let mut temp_roots = Self {
-                    path,
-                    lock,
-                    written: BTreeSet::new(),
-                };
-                temp_roots
-                    .lock
-                    .file()
-                    .set_len(0)
-                    .context("empty", &temp_roots.path)?;
+                let mut temp_roots = Self { path, lock, written: BTreeSet::new() };
+                temp_roots.lock.file().set_len(0).context("empty", &temp_roots.path)?;
                 return Ok(temp_roots);
             }
         }
@@ -70,10 +58,7 @@ impl TempRoots {
             return Ok(());
         }
         let _no_collection = FileLock::wait(&layout.gc_lock(), LockMode::Shared)?;
-        self.lock
-            .file()
-            .write_all(&text)
-            .context("write", &self.path)
+        self.lock.file().write_all(&text).context("write", &self.path)
     }
 }
 
@@ -91,12 +76,7 @@ pub(crate) fn read_all(layout: &Layout) -> Result<BTreeSet<StorePath>, StoreErro
     let mut roots = BTreeSet::new();
     for entry in std::fs::read_dir(&folder).context("list", &folder)? {
         let path = entry.context("list", &folder)?.path();
-        let file = match OpenOptions::new()
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-        {
+        let file = match OpenOptions::new().read(true).write(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             result => result.context("open", &path)?,
         };
@@ -109,15 +89,9 @@ pub(crate) fn read_all(layout: &Layout) -> Result<BTreeSet<StorePath>, StoreErro
         let text = std::fs::read(&path).context("read", &path)?;
         // What follows the last NUL was being written when its process died or is being written now; its writer holds no
         // shared gc.lock, so it does not count yet.
-        let complete = text
-            .iter()
-            .rposition(|byte| *byte == 0)
-            .map_or(0, |end| end + 1);
+        let complete = text.iter().rposition(|byte| *byte == 0).map_or(0, |end| end + 1);
         for root in text[..complete].split(|byte| *byte == 0) {
-            if let Some(root) = std::str::from_utf8(root)
-                .ok()
-                .and_then(|text| layout.store_dir().parse(text).ok())
-            {
+            if let Some(root) = std::str::from_utf8(root).ok().and_then(|text| layout.store_dir().parse(text).ok()) {
                 roots.insert(root);
             }
         }

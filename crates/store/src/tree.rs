@@ -39,24 +39,14 @@ fn walk(path: &Path, name: &[u8], visitor: &mut dyn TreeVisitor) -> Result<(), S
     }
     if metadata.is_symlink() {
         let target = std::fs::read_link(path).context("read link", path)?;
-        return visitor
-            .symlink(name, target.as_os_str().as_bytes())
-            .context("copy", path);
+        return visitor.symlink(name, target.as_os_str().as_bytes()).context("copy", path);
     }
     if !metadata.is_file() {
-        return Err(StoreError::FileType {
-            path: path.to_owned(),
-        });
+        return Err(StoreError::FileType { path: path.to_owned() });
     }
-    let mode = if metadata.mode() & 0o100 == 0 {
-        FileMode::Regular
-    } else {
-        FileMode::Executable
-    };
+    let mode = if metadata.mode() & 0o100 == 0 { FileMode::Regular } else { FileMode::Executable };
     let mut file = File::open(path).context("open", path)?;
-    visitor
-        .file(name, mode, metadata.len(), &mut file)
-        .context("read", path)
+    visitor.file(name, mode, metadata.len(), &mut file).context("read", path)
 }
 
 /// Hash and size of the tree's NAR.
@@ -73,18 +63,11 @@ pub fn scan_tree(
     root: &Path,
     candidates: impl IntoIterator<Item = HashPart>,
 ) -> Result<(NarDigest, BTreeSet<HashPart>), StoreError> {
-    let sink = ScanSink {
-        digest: DigestSink::default(),
-        scanner: ReferenceScanner::new(candidates),
-    };
+    let sink = ScanSink { digest: DigestSink::default(), scanner: ReferenceScanner::new(candidates) };
     // Tokens are tiny; without a buffer each would be hashed and scanned on its own.
-    let mut writer =
-        NarWriter::new(BufWriter::with_capacity(64 * 1024, sink)).context("scan", root)?;
+    let mut writer = NarWriter::new(BufWriter::with_capacity(64 * 1024, sink)).context("scan", root)?;
     walk_tree(root, &mut writer)?;
-    let sink = writer
-        .finish()
-        .and_then(|buffer| Ok(buffer.into_inner()?))
-        .context("scan", root)?;
+    let sink = writer.finish().and_then(|buffer| Ok(buffer.into_inner()?)).context("scan", root)?;
     Ok((sink.digest.finish(), sink.scanner.found()))
 }
 
@@ -96,10 +79,7 @@ pub(crate) struct DigestSink {
 
 impl Default for DigestSink {
     fn default() -> Self {
-        Self {
-            hasher: Hasher::new(HashAlgo::Sha256),
-            len: 0,
-        }
+        Self { hasher: Hasher::new(HashAlgo::Sha256), len: 0 }
     }
 }
 
@@ -110,10 +90,7 @@ impl DigestSink {
     }
 
     pub(crate) fn finish(self) -> NarDigest {
-        NarDigest {
-            hash: self.hasher.finish(),
-            size_bytes: self.len,
-        }
+        NarDigest { hash: self.hasher.finish(), size_bytes: self.len }
     }
 }
 
@@ -145,18 +122,11 @@ impl TreeWriter {
     /// A writer whose root will be `root`, which must not exist.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self {
-            path: root.to_owned(),
-            depth: 0,
-        }
+        Self { path: root.to_owned(), depth: 0 }
     }
 
     fn place(&self, name: &[u8]) -> PathBuf {
-        if self.depth == 0 {
-            self.path.clone()
-        } else {
-            self.path.join(OsStr::from_bytes(name))
-        }
+        if self.depth == 0 { self.path.clone() } else { self.path.join(OsStr::from_bytes(name)) }
     }
 }
 
@@ -184,29 +154,16 @@ impl TreeVisitor for TreeWriter {
         set_time(&place).map_err(io::Error::other)
     }
 
-    fn file(
-        &mut self,
-        name: &[u8],
-        mode: FileMode,
-        size_bytes: u64,
-        contents: &mut dyn Read,
-    ) -> io::Result<()> {
+    fn file(&mut self, name: &[u8], mode: FileMode, size_bytes: u64, contents: &mut dyn Read) -> io::Result<()> {
         let place = self.place(name);
         let bits = match mode {
             FileMode::Regular => 0o444,
             FileMode::Executable => 0o555,
         };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(bits)
-            .open(&place)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(bits).open(&place)?;
         let copied = io::copy(&mut contents.take(size_bytes), &mut file)?;
         if copied != size_bytes {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file is shorter than announced",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than announced"));
         }
         // The process's umask took bits away if it is stricter than usual.
         if file.metadata()?.mode() & 0o7777 != bits {

@@ -84,24 +84,13 @@ impl Store {
     /// Verifies all valid paths.
     ///
     /// Errors when the database cannot be read; damage elsewhere is reported, not an error.
-    pub fn verify(
-        &self,
-        contents: ContentCheck,
-        repair: Repair,
-    ) -> Result<VerifyReport, StoreError> {
+    pub fn verify(&self, contents: ContentCheck, repair: Repair) -> Result<VerifyReport, StoreError> {
         let messages = self.database().integrity_problems()?;
         let mut report = VerifyReport {
-            problems: messages
-                .into_iter()
-                .map(|message| VerifyProblem::Database { message })
-                .collect(),
+            problems: messages.into_iter().map(|message| VerifyProblem::Database { message }).collect(),
             ..VerifyReport::default()
         };
-        let infos = self
-            .all_valid()?
-            .iter()
-            .map(|path| self.info(path))
-            .collect::<Result<Vec<_>, _>>()?;
+        let infos = self.all_valid()?.iter().map(|path| self.info(path)).collect::<Result<Vec<_>, _>>()?;
         report.checked = infos.len();
         report.problems.extend(self.check_all(&infos, contents));
         if repair == Repair::Unregister {
@@ -129,18 +118,13 @@ impl Store {
                 scope.spawn(|| {
                     while let Some((i, info)) = next_item(&next, infos) {
                         if let Some(problem) = self.check_one(info, contents) {
-                            found
-                                .lock()
-                                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                                .push((i, problem));
+                            found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((i, problem));
                         }
                     }
                 });
             }
         });
-        let mut found = found
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         found.sort_by_key(|(i, _)| *i);
         found.into_iter().map(|(_, problem)| problem).collect()
     }
@@ -148,32 +132,19 @@ impl Store {
     fn check_one(&self, info: &PathInfo, contents: ContentCheck) -> Option<VerifyProblem> {
         let place = self.physical(&info.path);
         if place.symlink_metadata().is_err() {
-            return Some(VerifyProblem::Missing {
-                path: info.path.clone(),
-            });
+            return Some(VerifyProblem::Missing { path: info.path.clone() });
         }
         if contents == ContentCheck::Skip {
             return None;
         }
         match digest_tree(&place) {
             Ok(actual) if actual == info.nar => None,
-            Ok(actual) => Some(VerifyProblem::Changed {
-                path: info.path.clone(),
-                expected: info.nar,
-                actual,
-            }),
-            Err(error) => Some(VerifyProblem::Unreadable {
-                path: info.path.clone(),
-                error,
-            }),
+            Ok(actual) => Some(VerifyProblem::Changed { path: info.path.clone(), expected: info.nar, actual }),
+            Err(error) => Some(VerifyProblem::Unreadable { path: info.path.clone(), error }),
         }
     }
 
-    fn add_referrers_closure(
-        &self,
-        path: &StorePath,
-        closure: &mut BTreeSet<StorePath>,
-    ) -> Result<(), StoreError> {
+    fn add_referrers_closure(&self, path: &StorePath, closure: &mut BTreeSet<StorePath>) -> Result<(), StoreError> {
         let mut queue = vec![path.clone()];
         while let Some(path) = queue.pop() {
             if closure.insert(path.clone()) {

@@ -22,9 +22,7 @@ const ROLE: &str = "ESKER_CRASH_ROLE";
 const ROOT: &str = "ESKER_CRASH_ROOT";
 
 fn main() {
-    let root = std::env::var_os(ROOT)
-        .map(PathBuf::from)
-        .unwrap_or_default();
+    let root = std::env::var_os(ROOT).map(PathBuf::from).unwrap_or_default();
     match std::env::var(ROLE).as_deref() {
         Ok("writer") => write_for_ever(&root),
         Ok("adder") => add_hundred(&root),
@@ -66,17 +64,9 @@ fn write_for_ever(root: &Path) {
     for round in std::process::id().. {
         let mut batch = store.batch().unwrap();
         for i in 0..10 {
-            let tree = batch
-                .add_tree("tree", &make_tree(folder.path(), round + i))
-                .unwrap();
+            let tree = batch.add_tree("tree", &make_tree(folder.path(), round + i)).unwrap();
             let text = store.logical(&tree);
-            batch
-                .add_text(
-                    &format!("text-{i}"),
-                    text.as_bytes(),
-                    BTreeSet::from([tree]),
-                )
-                .unwrap();
+            batch.add_text(&format!("text-{i}"), text.as_bytes(), BTreeSet::from([tree])).unwrap();
         }
         batch.commit().unwrap();
         // The parent may have stopped listening.
@@ -99,10 +89,7 @@ fn killed_writers_leave_a_valid_store() {
     let folder = tempfile::tempdir().unwrap();
     let mut registered = 0;
     for delay_ms in [5, 0, 20, 35, 50, 65, 80, 95, 110, 125, 140, 155, 170] {
-        let mut child = myself("writer", folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = myself("writer", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
         // Every other time only after a first commit; the others may be killed before there is a database.
         if delay_ms % 2 == 0 {
             let mut first = [0];
@@ -110,11 +97,7 @@ fn killed_writers_leave_a_valid_store() {
         }
         std::thread::sleep(Duration::from_millis(delay_ms));
         child.kill().unwrap();
-        assert_eq!(
-            child.wait().unwrap().signal(),
-            Some(9),
-            "the writer ended by itself"
-        );
+        assert_eq!(child.wait().unwrap().signal(), Some(9), "the writer ended by itself");
         let store = open(&folder.path().join("store"));
         assert_valid(&store);
         registered += store.all_valid().unwrap().len();
@@ -122,10 +105,7 @@ fn killed_writers_leave_a_valid_store() {
     assert!(registered > 0, "nothing was ever registered");
     let store = open(&folder.path().join("store"));
     store.collect_garbage(GcRequest::Delete).unwrap();
-    let left: Vec<_> = std::fs::read_dir(store.layout().physical_store())
-        .unwrap()
-        .flatten()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(store.layout().physical_store()).unwrap().flatten().collect();
     let names: Vec<_> = left.iter().map(std::fs::DirEntry::file_name).collect();
     assert_eq!(names, [".links"], "remains were not collected");
 }
@@ -136,29 +116,19 @@ fn add_hundred(root: &Path) {
     let mut batch = store.batch().unwrap();
     for i in 0..100 {
         // Half of the processes go the other way, so that they wait for each other.
-        let number = if std::process::id() % 2 == 0 {
-            i
-        } else {
-            99 - i
-        };
-        batch
-            .add_tree("tree", &make_tree(folder.path(), number))
-            .unwrap();
+        let number = if std::process::id() % 2 == 0 { i } else { 99 - i };
+        batch.add_tree("tree", &make_tree(folder.path(), number)).unwrap();
     }
     batch.commit().unwrap();
     for i in 0..100 {
-        let path = batch
-            .add_tree("tree", &make_tree(folder.path(), i))
-            .unwrap();
+        let path = batch.add_tree("tree", &make_tree(folder.path(), i)).unwrap();
         assert!(store.is_valid(&path).unwrap());
     }
 }
 
 fn processes_that_add_the_same_paths_do_not_disturb_each_other() {
     let folder = tempfile::tempdir().unwrap();
-    let children: Vec<_> = (0..4)
-        .map(|_| myself("adder", folder.path()).spawn().unwrap())
-        .collect();
+    let children: Vec<_> = (0..4).map(|_| myself("adder", folder.path()).spawn().unwrap()).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
@@ -177,8 +147,7 @@ fn a_full_disk_is_an_error_and_collecting_helps() {
         .env(ROLE, "filler")
         .env(ROOT, folder.path())
         .status();
-    let status = status
-        .unwrap_or_else(|error| panic!("unshare is needed (Debian package util-linux): {error}"));
+    let status = status.unwrap_or_else(|error| panic!("unshare is needed (Debian package util-linux): {error}"));
     assert!(status.success(), "{status}");
 }
 
@@ -187,29 +156,17 @@ fn fill_the_disk(root: &Path) {
         let store = open(root);
         let error = (0..10_000).find_map(|i| {
             let text = format!("{i}").repeat(5000);
-            store
-                .add_text(&format!("filling-{i}"), text.as_bytes(), BTreeSet::new())
-                .err()
+            store.add_text(&format!("filling-{i}"), text.as_bytes(), BTreeSet::new()).err()
         });
         assert_valid(&store);
         error.expect("the disk never became full")
     };
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("disk is full")),
-        "{error:?}"
-    );
-    assert!(
-        matches!(error, StoreError::Io { .. } | StoreError::Database { .. }),
-        "{error:?}"
-    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("disk is full")), "{error:?}");
+    assert!(matches!(error, StoreError::Io { .. } | StoreError::Database { .. }), "{error:?}");
     let store = open(root);
     assert_valid(&store);
     let report = store.collect_garbage(GcRequest::Delete).unwrap();
     assert!(!report.dead.is_empty());
-    store
-        .add_text("after", b"there is room again", BTreeSet::new())
-        .unwrap();
+    store.add_text("after", b"there is room again", BTreeSet::new()).unwrap();
     assert_valid(&store);
 }

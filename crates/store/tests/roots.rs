@@ -1,9 +1,6 @@
 //! What keeps paths alive: profiles, links, processes; and what verification and read-only opening do.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test does"
-)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,29 +8,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix_formats::StorePath;
-use store::{
-    Access, ContentCheck, GcRequest, Repair, RootKind, Store, StoreError, StoreOptions,
-    VerifyProblem,
-};
+use store::{Access, ContentCheck, GcRequest, Repair, RootKind, Store, StoreError, StoreOptions, VerifyProblem};
 
 fn open(folder: &Path) -> Store {
     Store::open(StoreOptions::new(folder.join("root"))).unwrap()
 }
 
 fn add(store: &Store, name: &str) -> StorePath {
-    store
-        .add_text(name, name.as_bytes(), BTreeSet::new())
-        .unwrap()
+    store.add_text(name, name.as_bytes(), BTreeSet::new()).unwrap()
 }
 
 /// Dead paths' names, as a fresh process would see them: without the temporary roots of the one that added them.
 fn dead_names(folder: &Path) -> Vec<String> {
     let report = open(folder).collect_garbage(GcRequest::ListDead).unwrap();
-    report
-        .dead
-        .iter()
-        .map(|dead| dead.path.name().to_owned())
-        .collect()
+    report.dead.iter().map(|dead| dead.path.name().to_owned()).collect()
 }
 
 #[test]
@@ -49,18 +37,9 @@ fn generations_keep_what_they_name_until_deleted() {
         assert_eq!(profile.add_generation(&two).unwrap().number, 2);
         profile.switch(2).unwrap();
         assert_eq!(profile.current().unwrap(), Some(2));
-        assert_eq!(
-            std::fs::read_link(profile.link()).unwrap(),
-            Path::new("system-2-link")
-        );
-        assert!(matches!(
-            profile.switch(7),
-            Err(StoreError::NoGeneration { number: 7, .. })
-        ));
-        assert!(matches!(
-            profile.delete(&[1, 2]),
-            Err(StoreError::CurrentGeneration { number: 2, .. })
-        ));
+        assert_eq!(std::fs::read_link(profile.link()).unwrap(), Path::new("system-2-link"));
+        assert!(matches!(profile.switch(7), Err(StoreError::NoGeneration { number: 7, .. })));
+        assert!(matches!(profile.delete(&[1, 2]), Err(StoreError::CurrentGeneration { number: 2, .. })));
         (one, two)
     };
     assert!(dead_names(folder.path()).is_empty());
@@ -71,14 +50,7 @@ fn generations_keep_what_they_name_until_deleted() {
     profile.switch(2).unwrap();
     profile.delete(&[1]).unwrap();
     let report = store.collect_garbage(GcRequest::Delete).unwrap();
-    assert_eq!(
-        report
-            .dead
-            .iter()
-            .map(|dead| &dead.path)
-            .collect::<Vec<_>>(),
-        [&one]
-    );
+    assert_eq!(report.dead.iter().map(|dead| &dead.path).collect::<Vec<_>>(), [&one]);
     assert!(store.is_valid(&two).unwrap());
     // A number is not given out twice while a higher one exists or is current.
     let three = add(&store, "three");
@@ -91,25 +63,18 @@ fn named_roots_and_result_links_keep_paths() {
     let result = folder.path().join("result");
     {
         let store = open(folder.path());
-        store
-            .add_root("esker/mounted/x", &add(&store, "mounted"))
-            .unwrap();
+        store.add_root("esker/mounted/x", &add(&store, "mounted")).unwrap();
         store.add_result_link(&result, &add(&store, "old")).unwrap();
         store.add_result_link(&result, &add(&store, "new")).unwrap();
         add(&store, "loose");
-        let error = store
-            .add_result_link(folder.path(), &add(&store, "loose"))
-            .unwrap_err();
+        let error = store.add_result_link(folder.path(), &add(&store, "loose")).unwrap_err();
         assert!(matches!(error, StoreError::NotALink { .. }));
         assert_eq!(std::fs::read(&result).unwrap(), b"new");
     }
     assert_eq!(sorted(dead_names(folder.path())), ["loose", "old"]);
     std::fs::remove_file(&result).unwrap();
     open(folder.path()).remove_root("esker/mounted/x").unwrap();
-    assert_eq!(
-        sorted(dead_names(folder.path())),
-        ["loose", "mounted", "new", "old"]
-    );
+    assert_eq!(sorted(dead_names(folder.path())), ["loose", "mounted", "new", "old"]);
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
@@ -125,32 +90,19 @@ fn a_running_process_keeps_its_files() {
         add(&store, "used")
     };
     let store = open(folder.path());
-    let mut child = Command::new("sleep")
-        .arg("1000")
-        .env("USES", store.physical(&path))
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new("sleep").arg("1000").env("USES", store.physical(&path)).stdin(Stdio::null()).spawn().unwrap();
     let id = child.id();
     // Between fork and exec the child still has our environment.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !std::fs::read(format!("/proc/{id}/environ"))
-        .unwrap()
-        .windows(5)
-        .any(|text| text == b"USES=")
-    {
+    while !std::fs::read(format!("/proc/{id}/environ")).unwrap().windows(5).any(|text| text == b"USES=") {
         assert!(std::time::Instant::now() < deadline);
         std::thread::yield_now();
     }
     let roots = store.find_roots().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(
-        roots
-            .iter()
-            .any(|root| root.path == path && root.kind == RootKind::Process(id)),
-        "{roots:?}"
-    );
+    assert!(roots.iter().any(|root| root.path == path && root.kind == RootKind::Process(id)), "{roots:?}");
     assert_eq!(dead_names(folder.path()), ["used"]);
 }
 
@@ -158,45 +110,17 @@ fn a_running_process_keeps_its_files() {
 fn verification_finds_missing_and_changed_paths_and_forgets_them_with_their_referrers() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let (missing, changed, fine) = (
-        add(&store, "missing"),
-        add(&store, "changed"),
-        add(&store, "fine"),
-    );
-    let referrer = store
-        .add_text("referrer", b"r", BTreeSet::from([missing.clone()]))
-        .unwrap();
+    let (missing, changed, fine) = (add(&store, "missing"), add(&store, "changed"), add(&store, "fine"));
+    let referrer = store.add_text("referrer", b"r", BTreeSet::from([missing.clone()])).unwrap();
     std::fs::remove_file(store.physical(&missing)).unwrap();
     let place = store.physical(&changed);
     std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o644)).unwrap();
     std::fs::write(&place, "other").unwrap();
-    assert_eq!(
-        store
-            .verify(ContentCheck::Skip, Repair::Report)
-            .unwrap()
-            .problems
-            .len(),
-        1
-    );
-    let report = store
-        .verify(ContentCheck::Hash, Repair::Unregister)
-        .unwrap();
-    assert!(
-        report
-            .problems
-            .iter()
-            .any(|p| matches!(p, VerifyProblem::Missing { path } if *path == missing))
-    );
-    assert!(
-        report
-            .problems
-            .iter()
-            .any(|p| matches!(p, VerifyProblem::Changed { path, .. } if *path == changed))
-    );
-    assert_eq!(
-        report.unregistered,
-        BTreeSet::from([missing.clone(), changed.clone(), referrer])
-    );
+    assert_eq!(store.verify(ContentCheck::Skip, Repair::Report).unwrap().problems.len(), 1);
+    let report = store.verify(ContentCheck::Hash, Repair::Unregister).unwrap();
+    assert!(report.problems.iter().any(|p| matches!(p, VerifyProblem::Missing { path } if *path == missing)));
+    assert!(report.problems.iter().any(|p| matches!(p, VerifyProblem::Changed { path, .. } if *path == changed)));
+    assert_eq!(report.unregistered, BTreeSet::from([missing.clone(), changed.clone(), referrer]));
     assert_eq!(store.all_valid().unwrap(), BTreeSet::from([fine]));
     // What was forgotten can be made again, over the remains.
     assert_eq!(add(&store, "changed"), changed);
@@ -213,18 +137,9 @@ fn a_damaged_database_is_named_with_advice() {
         }
         store.layout().state().join("db/db.sqlite")
     };
-    std::fs::write(
-        &file,
-        "this is no database, however one looks at it; it has been overwritten",
-    )
-    .unwrap();
-    let error = Store::open(StoreOptions::new(folder.path().join("root")))
-        .err()
-        .unwrap();
-    assert!(
-        matches!(error, StoreError::DatabaseCorrupt { .. }),
-        "{error:?}"
-    );
+    std::fs::write(&file, "this is no database, however one looks at it; it has been overwritten").unwrap();
+    let error = Store::open(StoreOptions::new(folder.path().join("root"))).err().unwrap();
+    assert!(matches!(error, StoreError::DatabaseCorrupt { .. }), "{error:?}");
     assert!(error.to_string().contains("db.sqlite") && error.hint().is_some());
 }
 
@@ -233,9 +148,7 @@ fn another_schema_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let schema = open(folder.path()).layout().state().join("db/schema");
     std::fs::write(schema, "11").unwrap();
-    let error = Store::open(StoreOptions::new(folder.path().join("root")))
-        .err()
-        .unwrap();
+    let error = Store::open(StoreOptions::new(folder.path().join("root"))).err().unwrap();
     assert!(matches!(error, StoreError::Schema { .. }), "{error:?}");
 }
 
@@ -243,16 +156,10 @@ fn another_schema_is_refused() {
 fn a_read_only_store_answers_and_refuses_to_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = add(&open(folder.path()), "path");
-    let options = StoreOptions {
-        access: Access::ReadOnly,
-        ..StoreOptions::new(folder.path().join("root"))
-    };
+    let options = StoreOptions { access: Access::ReadOnly, ..StoreOptions::new(folder.path().join("root")) };
     let store = Store::open(options).unwrap();
     assert!(store.is_valid(&path).unwrap());
-    assert!(matches!(
-        store.add_text("x", b"", BTreeSet::new()),
-        Err(StoreError::ReadOnly { .. })
-    ));
+    assert!(matches!(store.add_text("x", b"", BTreeSet::new()), Err(StoreError::ReadOnly { .. })));
 }
 
 #[test]

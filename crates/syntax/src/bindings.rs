@@ -59,7 +59,13 @@ impl<'s> Builder<'s> {
     }
 
     /// `inherit name;` or `inherit (from) name;`
-    pub(crate) fn inherit(&mut self, name: Sym, span: Span, value: Value<'s>, symbols: &Symbols<'_>) -> Result<(), SyntaxError> {
+    pub(crate) fn inherit(
+        &mut self,
+        name: Sym,
+        span: Span,
+        value: Value<'s>,
+        symbols: &Symbols<'_>,
+    ) -> Result<(), SyntaxError> {
         if let Some(i) = self.find(name) {
             return Err(duplicate(&symbols.text(name), span, self.statics[i].1));
         }
@@ -74,7 +80,13 @@ impl<'s> Builder<'s> {
     }
 
     /// `path = value;`
-    pub(crate) fn bind(&mut self, path: &[AttrName<'s>], span: Span, value: Expr<'s>, symbols: &Symbols<'_>) -> Result<(), SyntaxError> {
+    pub(crate) fn bind(
+        &mut self,
+        path: &[AttrName<'s>],
+        span: Span,
+        value: Expr<'s>,
+        symbols: &Symbols<'_>,
+    ) -> Result<(), SyntaxError> {
         let Some((last, nested)) = path.split_last() else { return Ok(()) };
         let mut set = self;
         for (i, name) in nested.iter().enumerate() {
@@ -115,7 +127,14 @@ impl<'s> Builder<'s> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "one caller; the parts of one binding")]
-    fn bind_last(&mut self, name: Sym, span: Span, value: Expr<'s>, text: &dyn Fn() -> String, symbols: &Symbols<'_>) -> Result<(), SyntaxError> {
+    fn bind_last(
+        &mut self,
+        name: Sym,
+        span: Span,
+        value: Expr<'s>,
+        text: &dyn Fn() -> String,
+        symbols: &Symbols<'_>,
+    ) -> Result<(), SyntaxError> {
         let Some(i) = self.find(name) else {
             self.push(name, span, Slot::Value(Value::Expr(value)));
             return Ok(());

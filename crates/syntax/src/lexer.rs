@@ -6,7 +6,7 @@ use diagnostics::{Pos, Span};
 
 use crate::ast::Op;
 use crate::token::Token;
-use crate::{SyntaxError, Symbols};
+use crate::{Symbols, SyntaxError};
 
 /// The text and how its offsets map to positions.
 pub(crate) struct Lexer<'t> {

@@ -31,8 +31,17 @@ pub fn parse<'s>(
     bump: &'s Bump,
     features: Features,
 ) -> Result<Expr<'s>, SyntaxError> {
-    let mut parser =
-        Parser { lexer: Lexer { text, base }, symbols, bump, features, token: Token::Eof, start: 0, end: 0, prev_end: 0, depth: 0 };
+    let mut parser = Parser {
+        lexer: Lexer { text, base },
+        symbols,
+        bump,
+        features,
+        token: Token::Eof,
+        start: 0,
+        end: 0,
+        prev_end: 0,
+        depth: 0,
+    };
     parser.advance()?;
     let expr = parser.expr()?;
     if parser.token == Token::Eof { Ok(expr) } else { Err(parser.unexpected("end of file")) }
@@ -69,7 +78,10 @@ impl<'s> Parser<'_, '_, 's, '_> {
     fn unexpected(&self, expected: &str) -> SyntaxError {
         let end = self.end.max(self.start + 1);
         let expecting = if expected.is_empty() { String::new() } else { format!(", expecting {expected}") };
-        SyntaxError::new(format!("syntax error, unexpected {}{expecting}", self.token.describe()), self.lexer.span(self.start, end))
+        SyntaxError::new(
+            format!("syntax error, unexpected {}{expecting}", self.token.describe()),
+            self.lexer.span(self.start, end),
+        )
     }
 
     fn expect(&mut self, token: Token) -> Res<()> {
@@ -237,7 +249,10 @@ impl<'s> Parser<'_, '_, 's, '_> {
         match name {
             Some(name) if names.iter().any(|n| n.0 == name) => {
                 let text = self.symbols.text(name);
-                Err(SyntaxError::new(format!("duplicate formal function argument '{text}'"), self.lexer.span(start, self.prev_end)))
+                Err(SyntaxError::new(
+                    format!("duplicate formal function argument '{text}'"),
+                    self.lexer.span(start, self.prev_end),
+                ))
             }
             _ => Ok(()),
         }
@@ -281,8 +296,11 @@ impl<'s> Parser<'_, '_, 's, '_> {
         if self.features.pipe_operators {
             return Ok(());
         }
-        Err(SyntaxError::new("experimental Nix feature 'pipe-operators' is disabled", self.lexer.span(self.start, self.end))
-            .hint("add '--extra-experimental-features pipe-operators' to enable it"))
+        Err(SyntaxError::new(
+            "experimental Nix feature 'pipe-operators' is disabled",
+            self.lexer.span(self.start, self.end),
+        )
+        .hint("add '--extra-experimental-features pipe-operators' to enable it"))
     }
 
     fn apply(&self, start: usize, f: Expr<'s>, args: &[Expr<'s>]) -> Expr<'s> {
@@ -387,7 +405,8 @@ impl<'s> Parser<'_, '_, 's, '_> {
             }
             // `f or` once was an application to a variable called `or`, and still is.
             Token::OrKw => {
-                let or = Expr { span: self.lexer.span(self.start, self.end), kind: Kind::Var(self.symbols.intern(b"or")) };
+                let or =
+                    Expr { span: self.lexer.span(self.start, self.end), kind: Kind::Var(self.symbols.intern(b"or")) };
                 self.advance()?;
                 Ok(self.apply(start, base, &[or]))
             }
@@ -402,7 +421,9 @@ impl<'s> Parser<'_, '_, 's, '_> {
             Token::Int(n) => Kind::Int(n),
             Token::Float(n) => Kind::Float(n),
             Token::Uri => Kind::Str(self.text_parts(start, end)),
-            Token::Search => Kind::Search(self.alloc(&*self.bump.alloc_slice_copy(&self.lexer.text[start + 1..end - 1]))),
+            Token::Search => {
+                Kind::Search(self.alloc(&*self.bump.alloc_slice_copy(&self.lexer.text[start + 1..end - 1])))
+            }
             Token::Quote => return self.string(),
             Token::IndentQuote => return self.indented_string(),
             Token::Path => return self.path(),
@@ -490,7 +511,9 @@ impl<'s> Parser<'_, '_, 's, '_> {
         while self.token != Token::Semicolon {
             match self.attr_name()? {
                 AttrName::Static(name, span) => builder.inherit(name, span, value, self.symbols)?,
-                AttrName::Dynamic(e) => return Err(SyntaxError::new("dynamic attributes not allowed in inherit", e.span)),
+                AttrName::Dynamic(e) => {
+                    return Err(SyntaxError::new("dynamic attributes not allowed in inherit", e.span));
+                }
             }
         }
         self.advance()

@@ -110,28 +110,19 @@ pub fn spawn(plan: &ChildPlan) -> Result<Process, SpawnError> {
     let prepared = Prepared::new(plan)?;
     let (report_reader, report_writer) = pipe()?;
     let (go_reader, go_writer) = pipe()?;
-    let ends = ChildEnds {
-        go: go_reader.as_raw_fd(),
-        go_writer: go_writer.as_raw_fd(),
-        report: report_writer.as_raw_fd(),
-    };
+    let ends =
+        ChildEnds { go: go_reader.as_raw_fd(), go_writer: go_writer.as_raw_fd(), report: report_writer.as_raw_fd() };
     let mut pidfd: RawFd = -1;
     let arguments = CloneArguments::new(plan.namespaces, &mut pidfd);
     // SAFETY: without CLONE_VM and with a null stack this behaves as fork: the child runs on a copy of our memory.
     // `arguments` and the `pidfd` it points to live until after the call. The child only runs `run_child`, which
     // keeps to async-signal-safe calls and never returns.
-    let pid = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw const arguments,
-            size_of::<CloneArguments>(),
-        )
-    };
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<CloneArguments>()) };
     if pid == 0 {
         run_child(plan, &prepared, &ends);
     }
-    let pid = Errno::result(pid)
-        .map_err(|errno| SyscallError::new("clone3", format!("{:?}", plan.namespaces), errno))?;
+    let pid =
+        Errno::result(pid).map_err(|errno| SyscallError::new("clone3", format!("{:?}", plan.namespaces), errno))?;
     // SAFETY: the clone succeeded, so the kernel has put a new descriptor here that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let process = Process::new(i32::try_from(pid).unwrap_or(-1), pidfd);
@@ -144,17 +135,11 @@ pub fn spawn(plan: &ChildPlan) -> Result<Process, SpawnError> {
     let_go(go_writer)?;
     match read_report(report_reader)? {
         None => Ok(process),
-        Some((EXEC, errno)) => Err(SpawnError::Exec {
-            program: plan.program.path.to_string_lossy().into_owned(),
-            errno,
-        }),
-        Some((START, errno)) => {
-            Err(SyscallError::new("read", "the parent's go-ahead", errno).into())
+        Some((EXEC, errno)) => {
+            Err(SpawnError::Exec { program: plan.program.path.to_string_lossy().into_owned(), errno })
         }
-        Some((index, errno)) => Err(SpawnError::Step {
-            index: usize::try_from(index).unwrap_or(usize::MAX),
-            errno,
-        }),
+        Some((START, errno)) => Err(SyscallError::new("read", "the parent's go-ahead", errno).into()),
+        Some((index, errno)) => Err(SpawnError::Step { index: usize::try_from(index).unwrap_or(usize::MAX), errno }),
     }
 }
 
@@ -240,13 +225,7 @@ fn run_child(plan: &ChildPlan, prepared: &Prepared, ends: &ChildEnds) -> ! {
     }
     let path: &CStr = &plan.program.path;
     // SAFETY: the path and both arrays are null-terminated and were built from strings that `plan` owns.
-    unsafe {
-        libc::execve(
-            path.as_ptr(),
-            prepared.arguments.as_ptr(),
-            prepared.environment.as_ptr(),
-        )
-    };
+    unsafe { libc::execve(path.as_ptr(), prepared.arguments.as_ptr(), prepared.environment.as_ptr()) };
     report_and_die(ends.report, EXEC, Errno::last());
 }
 
@@ -299,8 +278,7 @@ fn report_and_die(report: RawFd, number: u32, errno: Errno) -> ! {
 }
 
 fn pipe() -> Result<(File, File), SyscallError> {
-    let (reader, writer) =
-        nix::unistd::pipe2(OFlag::O_CLOEXEC).on("pipe2", "a new child process")?;
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).on("pipe2", "a new child process")?;
     Ok((reader.into(), writer.into()))
 }
 
@@ -327,15 +305,9 @@ fn let_go(mut writer: File) -> Result<(), SyscallError> {
 /// The step and errno that the child reported, or `None` when its end closed silently because execve worked.
 fn read_report(mut reader: File) -> Result<Option<(u32, Errno)>, SyscallError> {
     let mut bytes = Vec::new();
-    reader
-        .read_to_end(&mut bytes)
-        .map_err(|error| SyscallError::io("read", "a new child process", &error))?;
-    let number = bytes
-        .first_chunk::<4>()
-        .map(|chunk| u32::from_ne_bytes(*chunk));
-    let errno = bytes
-        .last_chunk::<4>()
-        .map(|chunk| Errno::from_raw(i32::from_ne_bytes(*chunk)));
+    reader.read_to_end(&mut bytes).map_err(|error| SyscallError::io("read", "a new child process", &error))?;
+    let number = bytes.first_chunk::<4>().map(|chunk| u32::from_ne_bytes(*chunk));
+    let errno = bytes.last_chunk::<4>().map(|chunk| Errno::from_raw(i32::from_ne_bytes(*chunk)));
     Ok(number.zip(errno))
 }
 
@@ -367,11 +339,7 @@ mod tests {
     #[test]
     fn the_program_gets_arguments_environment_and_output() {
         let (mut reader, writer) = pipe().unwrap();
-        let mut plan = plan(
-            "/bin/sh",
-            &["sh", "-c", "echo $GREETING $1", "-", "you"],
-            vec![],
-        );
+        let mut plan = plan("/bin/sh", &["sh", "-c", "echo $GREETING $1", "-", "you"], vec![]);
         plan.stdio[1] = Some(writer.into());
         let mut child = spawn(&plan).unwrap();
         drop(plan);
@@ -383,12 +351,7 @@ mod tests {
 
     #[test]
     fn a_failing_step_is_reported_by_its_number() {
-        let steps = vec![
-            Step::Umask { mask: 0o22 },
-            Step::ChangeDirectory {
-                path: c"/no/such".into(),
-            },
-        ];
+        let steps = vec![Step::Umask { mask: 0o22 }, Step::ChangeDirectory { path: c"/no/such".into() }];
         match spawn(&plan("/bin/true", &["true"], steps)) {
             Err(SpawnError::Step { index, errno }) => {
                 assert_eq!((index, errno), (1, Errno::ENOENT))
@@ -410,11 +373,7 @@ mod tests {
     #[test]
     fn the_child_starts_with_default_signals() {
         let (mut reader, writer) = pipe().unwrap();
-        let mut plan = plan(
-            "/bin/grep",
-            &["grep", "SigIgn", "/proc/self/status"],
-            vec![],
-        );
+        let mut plan = plan("/bin/grep", &["grep", "SigIgn", "/proc/self/status"], vec![]);
         plan.stdio[1] = Some(writer.into());
         let mut child = spawn(&plan).unwrap();
         drop(plan);

@@ -17,8 +17,7 @@ use nix::sys::stat::Mode;
 
 use crate::child::checked;
 use crate::fs_context::{
-    Depth, EMPTY_PATH, MOVE_FROM_FD, MountAttr, MountAttributes, mount_setattr, move_mount,
-    open_tree_copy,
+    Depth, EMPTY_PATH, MOVE_FROM_FD, MountAttr, MountAttributes, mount_setattr, move_mount, open_tree_copy,
 };
 use crate::seccomp::Instruction;
 
@@ -160,37 +159,20 @@ pub(crate) fn run_step(step: &Step) -> Result<(), Errno> {
             let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
             nix::mount::mount(None::<&str>, c"/", None::<&str>, flags, None::<&str>)
         }
-        Step::Mount {
-            source,
-            target,
-            fstype,
-            flags,
-            data,
-        } => nix::mount::mount(
+        Step::Mount { source, target, fstype, flags, data } => nix::mount::mount(
             Some(source.as_c_str()),
             target.as_c_str(),
             Some(fstype.as_c_str()),
             *flags,
             Some(data.as_c_str()),
         ),
-        Step::Bind {
-            source,
-            target,
-            attributes,
-        } => bind(source, target, *attributes),
-        Step::AddAttributes { path, attributes } => mount_setattr(
-            libc::AT_FDCWD,
-            path,
-            Depth::One.at_flags(),
-            &MountAttr::setting(*attributes),
-        ),
+        Step::Bind { source, target, attributes } => bind(source, target, *attributes),
+        Step::AddAttributes { path, attributes } => {
+            mount_setattr(libc::AT_FDCWD, path, Depth::One.at_flags(), &MountAttr::setting(*attributes))
+        }
         Step::MakeDirectory { path, mode } => make_directory(path, *mode),
         Step::MakeFile { path } => make_file(path),
-        Step::WriteFile {
-            path,
-            mode,
-            content,
-        } => write_file(path, *mode, content),
+        Step::WriteFile { path, mode, content } => write_file(path, *mode, content),
         Step::Symlink { path, target } => {
             nix::unistd::symlinkat(target.as_c_str(), nix::fcntl::AT_FDCWD, path.as_c_str())
         }
@@ -227,9 +209,7 @@ fn run_process_step(step: &Step) -> Result<(), Errno> {
         }
         Step::ClearGroups => {
             // SAFETY: a length of zero, so the list is not looked at.
-            checked(unsafe {
-                libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>())
-            })
+            checked(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) })
         }
         Step::NestedUserNamespace { uid_map, gid_map } => {
             nix::sched::unshare(CloneFlags::CLONE_NEWUSER)?;
@@ -237,18 +217,13 @@ fn run_process_step(step: &Step) -> Result<(), Errno> {
             overwrite(c"/proc/self/setgroups", b"deny")?;
             overwrite(c"/proc/self/gid_map", gid_map)
         }
-        Step::ResourceLimit { resource, limit } => {
-            nix::sys::resource::setrlimit(*resource, *limit, *limit)
-        }
+        Step::ResourceLimit { resource, limit } => nix::sys::resource::setrlimit(*resource, *limit, *limit),
         Step::Umask { mask } => {
             nix::sys::stat::umask(Mode::from_bits_truncate(*mask));
             Ok(())
         }
         Step::NewSession => nix::unistd::setsid().map(drop),
-        Step::DieWithParent => control(
-            libc::PR_SET_PDEATHSIG,
-            c_ulong::from(libc::SIGKILL.unsigned_abs()),
-        ),
+        Step::DieWithParent => control(libc::PR_SET_PDEATHSIG, c_ulong::from(libc::SIGKILL.unsigned_abs())),
         Step::NoNewPrivileges => control(libc::PR_SET_NO_NEW_PRIVS, 1),
         Step::FixedAddresses => {
             const ADDR_NO_RANDOMIZE: c_ulong = 0x004_0000;
@@ -258,14 +233,7 @@ fn run_process_step(step: &Step) -> Result<(), Errno> {
         Step::CloseOthersOnExec => {
             const CLOSE_RANGE_CLOEXEC: c_ulong = 4;
             // SAFETY: all arguments are integers; descriptors are only marked, none that we use closes.
-            checked(unsafe {
-                libc::syscall(
-                    libc::SYS_close_range,
-                    3,
-                    c_ulong::from(u32::MAX),
-                    CLOSE_RANGE_CLOEXEC,
-                )
-            })
+            checked(unsafe { libc::syscall(libc::SYS_close_range, 3, c_ulong::from(u32::MAX), CLOSE_RANGE_CLOEXEC) })
         }
         Step::FilterSystemCalls { program } => crate::seccomp::load(program),
         // All others are handled by the caller.
@@ -281,13 +249,8 @@ fn control(option: c_int, value: c_ulong) -> Result<(), Errno> {
 
 fn bind(source: &CStr, target: &CStr, attributes: MountAttributes) -> Result<(), Errno> {
     let tree: RawFd = open_tree_copy(source, Depth::Tree)?;
-    let attached = mount_setattr(
-        tree,
-        c"",
-        EMPTY_PATH | Depth::Tree.at_flags(),
-        &MountAttr::setting(attributes),
-    )
-    .and_then(|()| move_mount(tree, target, MOVE_FROM_FD));
+    let attached = mount_setattr(tree, c"", EMPTY_PATH | Depth::Tree.at_flags(), &MountAttr::setting(attributes))
+        .and_then(|()| move_mount(tree, target, MOVE_FROM_FD));
     // SAFETY: the descriptor is ours and used no more.
     unsafe { libc::close(tree) };
     attached

@@ -26,10 +26,7 @@ pub enum Readiness {
 }
 
 /// Waits until `fd` can be read, at most `timeout` (rounded up to milliseconds; `None` waits for ever).
-pub fn wait_readable(
-    fd: BorrowedFd<'_>,
-    timeout: Option<Duration>,
-) -> Result<Readiness, SyscallError> {
+pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<Readiness, SyscallError> {
     let mut remaining = match timeout {
         None => PollTimeout::NONE,
         Some(limit) => {
@@ -60,15 +57,9 @@ mod tests {
     fn a_silent_pipe_times_out_and_a_closed_one_is_ready() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let limit = Some(Duration::from_millis(1));
-        assert_eq!(
-            wait_readable(reader.as_fd(), limit).unwrap(),
-            Readiness::TimedOut
-        );
+        assert_eq!(wait_readable(reader.as_fd(), limit).unwrap(), Readiness::TimedOut);
         drop(writer);
-        assert_eq!(
-            wait_readable(reader.as_fd(), limit).unwrap(),
-            Readiness::Ready
-        );
+        assert_eq!(wait_readable(reader.as_fd(), limit).unwrap(), Readiness::Ready);
     }
 
     #[test]

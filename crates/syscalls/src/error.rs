@@ -25,12 +25,7 @@ pub struct SyscallError {
 impl SyscallError {
     /// An error of `call` about `subject`.
     pub fn new(call: &'static str, subject: impl Into<String>, errno: Errno) -> Self {
-        Self {
-            call,
-            subject: subject.into(),
-            kernel_log: Vec::new(),
-            errno,
-        }
+        Self { call, subject: subject.into(), kernel_log: Vec::new(), errno }
     }
 
     /// An error of `call` about a path.
@@ -83,9 +78,7 @@ mod tests {
     #[test]
     fn shows_what_the_kernel_wrote_into_the_context() {
         let mut error = SyscallError::new("fsconfig", "erofs", Errno::EINVAL);
-        error
-            .kernel_log
-            .push("erofs: cannot find valid superblock".into());
+        error.kernel_log.push("erofs: cannot find valid superblock".into());
         assert_eq!(
             error.to_string(),
             "fsconfig failed on `erofs` (the kernel says: erofs: cannot find valid superblock)"

@@ -39,20 +39,12 @@ pub fn mknod(path: &Path, what: SpecialFile, mode: u32) -> Result<(), SyscallErr
 
 /// Swaps two existing paths atomically (`RENAME_EXCHANGE`).
 pub fn exchange(first: &Path, second: &Path) -> Result<(), SyscallError> {
-    renameat2(
-        AT_FDCWD,
-        first,
-        AT_FDCWD,
-        second,
-        RenameFlags::RENAME_EXCHANGE,
-    )
-    .on_path("renameat2 (exchange)", second)
+    renameat2(AT_FDCWD, first, AT_FDCWD, second, RenameFlags::RENAME_EXCHANGE).on_path("renameat2 (exchange)", second)
 }
 
 /// Renames atomically and errors with `EEXIST` instead of replacing (`RENAME_NOREPLACE`).
 pub fn rename_no_replace(from: &Path, to: &Path) -> Result<(), SyscallError> {
-    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)
-        .on_path("renameat2 (no replace)", to)
+    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE).on_path("renameat2 (no replace)", to)
 }
 
 /// Sets owner and group of `path` itself, not of what a symlink points to.
@@ -80,20 +72,12 @@ pub struct ExtendedStatus {
 
 /// Asks for [`ExtendedStatus`]; a final symlink is not followed.
 pub fn extended_status(path: &Path) -> Result<ExtendedStatus, SyscallError> {
-    let name = CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| Errno::EINVAL)
-        .on_path("statx", path)?;
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL).on_path("statx", path)?;
     let mut status = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `name` is NUL-terminated, `status` is writable memory of the size the kernel fills in; both outlive
     // the call.
     let result = unsafe {
-        libc::statx(
-            libc::AT_FDCWD,
-            name.as_ptr(),
-            libc::AT_SYMLINK_NOFOLLOW,
-            libc::STATX_MNT_ID,
-            status.as_mut_ptr(),
-        )
+        libc::statx(libc::AT_FDCWD, name.as_ptr(), libc::AT_SYMLINK_NOFOLLOW, libc::STATX_MNT_ID, status.as_mut_ptr())
     };
     Errno::result(result).map(drop).on_path("statx", path)?;
     // SAFETY: all bytes were zeroed and every field is an integer, so any content is a valid value.
@@ -110,14 +94,8 @@ pub fn extended_status(path: &Path) -> Result<ExtendedStatus, SyscallError> {
 pub fn available_bytes(path: &Path) -> Result<u64, SyscallError> {
     let status = nix::sys::statvfs::statvfs(path).on_path("statvfs", path)?;
     // The types' widths differ between architectures.
-    #[allow(
-        clippy::useless_conversion,
-        reason = "the kernel's types are narrower on some architectures"
-    )]
-    let (blocks, size) = (
-        u64::from(status.blocks_available()),
-        u64::from(status.fragment_size()),
-    );
+    #[allow(clippy::useless_conversion, reason = "the kernel's types are narrower on some architectures")]
+    let (blocks, size) = (u64::from(status.blocks_available()), u64::from(status.fragment_size()));
     Ok(blocks.saturating_mul(size))
 }
 
@@ -162,11 +140,7 @@ mod tests {
     #[test]
     fn proc_is_a_mount_root_and_its_files_are_not() {
         assert!(extended_status(Path::new("/proc")).unwrap().is_mount_root);
-        assert!(
-            !extended_status(Path::new("/proc/version"))
-                .unwrap()
-                .is_mount_root
-        );
+        assert!(!extended_status(Path::new("/proc/version")).unwrap().is_mount_root);
     }
 
     #[test]

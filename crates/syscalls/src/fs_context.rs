@@ -103,19 +103,12 @@ impl FsContext {
         // SAFETY: `name` is a NUL-terminated string that outlives the call; the kernel only reads it.
         let fd = unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), FSOPEN_CLOEXEC) };
         let fd = owned_fd(fd).on("fsopen", fstype)?;
-        Ok(Self {
-            fd,
-            fstype: fstype.to_owned(),
-        })
+        Ok(Self { fd, fstype: fstype.to_owned() })
     }
 
     /// Sets a parameter with a value, like `source` or `lowerdir+`.
     pub fn set_string(&self, key: &str, value: impl AsRef<OsStr>) -> Result<(), SyscallError> {
-        let subject = format!(
-            "{} {key}={}",
-            self.fstype,
-            Path::new(value.as_ref()).display()
-        );
+        let subject = format!("{} {key}={}", self.fstype, Path::new(value.as_ref()).display());
         let key = c_string(OsStr::new(key)).on("fsconfig", &subject)?;
         let value = c_string(value.as_ref()).on("fsconfig", &subject)?;
         self.configure(FsConfigCommand::SetString, key.as_ptr(), value.as_ptr(), 0)
@@ -134,42 +127,22 @@ impl FsContext {
     pub fn set_fd(&self, key: &str, fd: BorrowedFd<'_>) -> Result<(), SyscallError> {
         let subject = format!("{} {key}", self.fstype);
         let key = c_string(OsStr::new(key)).on("fsconfig", &subject)?;
-        self.configure(
-            FsConfigCommand::SetFd,
-            key.as_ptr(),
-            std::ptr::null(),
-            fd.as_raw_fd(),
-        )
-        .map_err(|errno| self.error(subject, errno))
+        self.configure(FsConfigCommand::SetFd, key.as_ptr(), std::ptr::null(), fd.as_raw_fd())
+            .map_err(|errno| self.error(subject, errno))
     }
 
     /// Creates the filesystem and a mount of it that is attached nowhere yet.
     pub fn mount(self, attributes: MountAttributes) -> Result<DetachedMount, SyscallError> {
-        self.configure(
-            FsConfigCommand::Create,
-            std::ptr::null(),
-            std::ptr::null(),
-            0,
-        )
-        .map_err(|errno| self.error(format!("{} create", self.fstype), errno))?;
+        self.configure(FsConfigCommand::Create, std::ptr::null(), std::ptr::null(), 0)
+            .map_err(|errno| self.error(format!("{} create", self.fstype), errno))?;
         // SAFETY: all arguments are integers; the descriptor is open, `self` owns it.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_fsmount,
-                self.fd.as_raw_fd(),
-                FSMOUNT_CLOEXEC,
-                attributes.bits(),
-            )
-        };
+        let fd = unsafe { libc::syscall(libc::SYS_fsmount, self.fd.as_raw_fd(), FSMOUNT_CLOEXEC, attributes.bits()) };
         let fd = owned_fd(fd).map_err(|errno| {
             let mut error = self.error(self.fstype.clone(), errno);
             error.call = "fsmount";
             error
         })?;
-        Ok(DetachedMount {
-            fd,
-            name: self.fstype,
-        })
+        Ok(DetachedMount { fd, name: self.fstype })
     }
 
     fn configure(
@@ -181,16 +154,8 @@ impl FsContext {
     ) -> Result<(), Errno> {
         // SAFETY: `key` and `value` are null or NUL-terminated strings owned by the caller for the call's duration,
         // in the combination that `command` asks for; the kernel only reads them.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_fsconfig,
-                self.fd.as_raw_fd(),
-                command as c_uint,
-                key,
-                value,
-                aux,
-            )
-        };
+        let result =
+            unsafe { libc::syscall(libc::SYS_fsconfig, self.fd.as_raw_fd(), command as c_uint, key, value, aux) };
         Errno::result(result).map(drop)
     }
 
@@ -202,9 +167,7 @@ impl FsContext {
             // Each message starts with its level: "e ", "w " or "i ".
             let text = String::from_utf8_lossy(&message[..length]);
             let text = text.trim_end();
-            error
-                .kernel_log
-                .push(text.get(2..).unwrap_or(text).to_owned());
+            error.kernel_log.push(text.get(2..).unwrap_or(text).to_owned());
         }
         error
     }
@@ -224,28 +187,15 @@ impl DetachedMount {
         let name = c_string(path.as_os_str()).on_path("open_tree", path)?;
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth.at_flags();
         // SAFETY: `name` is a NUL-terminated string that outlives the call; the kernel only reads it.
-        let fd =
-            unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, name.as_ptr(), flags) };
-        Ok(Self {
-            fd: owned_fd(fd).on_path("open_tree", path)?,
-            name: path.display().to_string(),
-        })
+        let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, name.as_ptr(), flags) };
+        Ok(Self { fd: owned_fd(fd).on_path("open_tree", path)?, name: path.display().to_string() })
     }
 
     /// Adds attributes to this mount (`Depth::Tree`: and to all below).
-    pub fn add_attributes(
-        &self,
-        attributes: MountAttributes,
-        depth: Depth,
-    ) -> Result<(), SyscallError> {
+    pub fn add_attributes(&self, attributes: MountAttributes, depth: Depth) -> Result<(), SyscallError> {
         let change = MountAttr::setting(attributes);
-        mount_setattr(
-            self.fd.as_raw_fd(),
-            c"",
-            AT_EMPTY_PATH | depth.at_flags(),
-            &change,
-        )
-        .on("mount_setattr", &self.name)
+        mount_setattr(self.fd.as_raw_fd(), c"", AT_EMPTY_PATH | depth.at_flags(), &change)
+            .on("mount_setattr", &self.name)
     }
 
     /// Attaches the mount at `target`; a symlink there is followed.
@@ -267,11 +217,7 @@ impl AsFd for DetachedMount {
 }
 
 /// Adds attributes to the mount at `path` (`Depth::Tree`: and to all below).
-pub fn add_attributes(
-    path: &Path,
-    attributes: MountAttributes,
-    depth: Depth,
-) -> Result<(), SyscallError> {
+pub fn add_attributes(path: &Path, attributes: MountAttributes, depth: Depth) -> Result<(), SyscallError> {
     let name = c_string(path.as_os_str()).on_path("mount_setattr", path)?;
     let change = MountAttr::setting(attributes);
     mount_setattr(libc::AT_FDCWD, &name, depth.at_flags(), &change).on_path("mount_setattr", path)
@@ -288,22 +234,12 @@ pub(crate) struct MountAttr {
 
 impl MountAttr {
     pub(crate) const fn setting(attributes: MountAttributes) -> Self {
-        Self {
-            set: attributes.bits(),
-            clear: 0,
-            propagation: 0,
-            userns_fd: 0,
-        }
+        Self { set: attributes.bits(), clear: 0, propagation: 0, userns_fd: 0 }
     }
 }
 
 /// mount_setattr(2). Async-signal-safe.
-pub(crate) fn mount_setattr(
-    dir: RawFd,
-    path: &std::ffi::CStr,
-    flags: c_uint,
-    change: &MountAttr,
-) -> Result<(), Errno> {
+pub(crate) fn mount_setattr(dir: RawFd, path: &std::ffi::CStr, flags: c_uint, change: &MountAttr) -> Result<(), Errno> {
     // SAFETY: `path` and `change` are valid for the call and the size given is that of `change`.
     let result = unsafe {
         libc::syscall(
@@ -330,16 +266,8 @@ pub(crate) fn open_tree_copy(path: &std::ffi::CStr, depth: Depth) -> Result<RawF
 /// move_mount(2) of the mount behind `fd`. Async-signal-safe.
 pub(crate) fn move_mount(fd: RawFd, target: &std::ffi::CStr, flags: c_uint) -> Result<(), Errno> {
     // SAFETY: both paths are NUL-terminated strings that outlive the call; the kernel only reads them.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            fd,
-            c"".as_ptr(),
-            libc::AT_FDCWD,
-            target.as_ptr(),
-            flags,
-        )
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_move_mount, fd, c"".as_ptr(), libc::AT_FDCWD, target.as_ptr(), flags) };
     Errno::result(result).map(drop)
 }
 

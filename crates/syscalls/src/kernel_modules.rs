@@ -23,27 +23,13 @@ pub enum ModuleFile {
 
 /// Loads the module in the open `file` with `parameters` (`name=value` separated by spaces).
 /// Errors with `EEXIST` when it is loaded already, which most callers take for success.
-pub fn load(
-    file: impl AsFd,
-    name: &str,
-    parameters: &str,
-    form: ModuleFile,
-) -> Result<(), SyscallError> {
-    let arguments = CString::new(parameters)
-        .map_err(|_| Errno::EINVAL)
-        .on("finit_module", name)?;
+pub fn load(file: impl AsFd, name: &str, parameters: &str, form: ModuleFile) -> Result<(), SyscallError> {
+    let arguments = CString::new(parameters).map_err(|_| Errno::EINVAL).on("finit_module", name)?;
     let flags = match form {
         ModuleFile::Plain => 0,
         ModuleFile::Compressed => COMPRESSED_FILE,
     };
     // SAFETY: the descriptor is borrowed for the call and `arguments` is a NUL-terminated string that outlives it.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_finit_module,
-            file.as_fd().as_raw_fd(),
-            arguments.as_ptr(),
-            flags,
-        )
-    };
+    let result = unsafe { libc::syscall(libc::SYS_finit_module, file.as_fd().as_raw_fd(), arguments.as_ptr(), flags) };
     Errno::result(result).map(drop).on("finit_module", name)
 }

@@ -56,20 +56,13 @@ impl LoopDevice {
             let device = open(&path, OpenOptions::new().read(true))?;
             match configure(&device, &backing) {
                 Ok(()) => {
-                    return Ok(Self {
-                        path,
-                        _open: device,
-                    });
+                    return Ok(Self { path, _open: device });
                 }
                 Err(Errno::EBUSY) => {}
                 Err(errno) => return Err(SyscallError::path("ioctl LOOP_CONFIGURE", image, errno)),
             }
         }
-        Err(SyscallError::path(
-            "ioctl LOOP_CONFIGURE",
-            image,
-            Errno::EBUSY,
-        ))
+        Err(SyscallError::path("ioctl LOOP_CONFIGURE", image, Errno::EBUSY))
     }
 
     /// The device file.
@@ -92,19 +85,12 @@ fn configure(device: &File, backing: impl AsFd) -> Result<(), Errno> {
     };
     // SAFETY: the request reads a `struct loop_config` from this address; `config` has its layout and outlives the
     // call.
-    let result = unsafe {
-        libc::ioctl(
-            device.as_raw_fd(),
-            LOOP_CONFIGURE as _,
-            std::ptr::from_ref(&config),
-        )
-    };
+    let result = unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE as _, std::ptr::from_ref(&config)) };
     Errno::result(result).map(drop)
 }
 
 fn open(path: &Path, how: &OpenOptions) -> Result<File, SyscallError> {
-    how.open(path)
-        .map_err(|error| SyscallError::io("open", path.display().to_string(), &error))
+    how.open(path).map_err(|error| SyscallError::io("open", path.display().to_string(), &error))
 }
 
 #[cfg(test)]

@@ -8,46 +8,26 @@ use crate::SyscallError;
 use crate::error::Context;
 
 /// Mounts filesystem `fstype` from `source` at `target`. `data` are the filesystem's own options, comma separated.
-pub fn mount(
-    source: &Path,
-    target: &Path,
-    fstype: &str,
-    flags: MountFlags,
-    data: &str,
-) -> Result<(), SyscallError> {
-    nix::mount::mount(Some(source), target, Some(fstype), flags, Some(data))
-        .on_path("mount", target)
+pub fn mount(source: &Path, target: &Path, fstype: &str, flags: MountFlags, data: &str) -> Result<(), SyscallError> {
+    nix::mount::mount(Some(source), target, Some(fstype), flags, Some(data)).on_path("mount", target)
 }
 
 /// Makes the directory or file `source` visible at `target` too (`MS_BIND`). Only `MS_REC` has a meaning in `flags`.
 pub fn bind(source: &Path, target: &Path, flags: MountFlags) -> Result<(), SyscallError> {
-    nix::mount::mount(
-        Some(source),
-        target,
-        None::<&str>,
-        flags | MountFlags::MS_BIND,
-        None::<&str>,
-    )
-    .on_path("mount --bind", target)
+    nix::mount::mount(Some(source), target, None::<&str>, flags | MountFlags::MS_BIND, None::<&str>)
+        .on_path("mount --bind", target)
 }
 
 /// Changes the flags of the mount at `target`. A bind mount is made read-only by
 /// `MS_REMOUNT | MS_BIND | MS_RDONLY`; propagation by one of `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`.
 pub fn change(target: &Path, flags: MountFlags) -> Result<(), SyscallError> {
-    nix::mount::mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
-        .on_path("mount (change)", target)
+    nix::mount::mount(None::<&str>, target, None::<&str>, flags, None::<&str>).on_path("mount (change)", target)
 }
 
 /// Moves the mount at `source` to `target` (`MS_MOVE`).
 pub fn move_to(source: &Path, target: &Path) -> Result<(), SyscallError> {
-    nix::mount::mount(
-        Some(source),
-        target,
-        None::<&str>,
-        MountFlags::MS_MOVE,
-        None::<&str>,
-    )
-    .on_path("mount --move", target)
+    nix::mount::mount(Some(source), target, None::<&str>, MountFlags::MS_MOVE, None::<&str>)
+        .on_path("mount --move", target)
 }
 
 /// Detaches the topmost mount at `target`.

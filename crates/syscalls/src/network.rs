@@ -5,9 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_short};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
 
 use crate::SyscallError;
 use crate::error::Context;
@@ -29,13 +27,7 @@ pub(crate) fn set_interface_up(name: [u8; 3]) -> Result<(), Errno> {
     }
     request.ifr_ifru.ifru_flags = IFF_UP_RUNNING;
     // SAFETY: the request reads a `struct ifreq` from this address, which outlives the call.
-    let result = unsafe {
-        libc::ioctl(
-            socket,
-            libc::SIOCSIFFLAGS as _,
-            std::ptr::from_mut(&mut request),
-        )
-    };
+    let result = unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, std::ptr::from_mut(&mut request)) };
     let result = Errno::result(result).map(drop);
     // SAFETY: the descriptor is ours and used no more.
     unsafe { libc::close(socket) };

@@ -32,11 +32,7 @@ pub struct Process {
 
 impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd) -> Self {
-        Self {
-            pid,
-            pidfd,
-            exit: None,
-        }
+        Self { pid, pidfd, exit: None }
     }
 
     /// Its process id, in our namespace.
@@ -59,11 +55,7 @@ impl Process {
             WaitStatus::Signaled(_, signal, _) => Exit::Signal(signal as i32),
             WaitStatus::Exited(_, code) => Exit::Code(code),
             other => {
-                return Err(SyscallError::new(
-                    "waitid",
-                    format!("{other:?}"),
-                    Errno::EINVAL,
-                ));
+                return Err(SyscallError::new("waitid", format!("{other:?}"), Errno::EINVAL));
             }
         };
         self.exit = Some(exit);
@@ -72,9 +64,7 @@ impl Process {
 
     /// Waits until it ends or the time is up; `None` then.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<Exit>, SyscallError> {
-        if self.exit.is_none()
-            && wait_readable(self.pidfd.as_fd(), Some(timeout))? == Readiness::TimedOut
-        {
+        if self.exit.is_none() && wait_readable(self.pidfd.as_fd(), Some(timeout))? == Readiness::TimedOut {
             return Ok(None);
         }
         self.wait().map(Some)
@@ -88,11 +78,8 @@ impl Process {
         }
         // Not reaped yet, so neither its id nor its group's can belong to anyone else.
         if nix::unistd::getpgid(Some(Pid::from_raw(self.pid))) == Ok(Pid::from_raw(self.pid)) {
-            already_gone_is_fine(nix::sys::signal::killpg(
-                Pid::from_raw(self.pid),
-                Signal::SIGKILL,
-            ))
-            .on("kill", &format!("process group {}", self.pid))?;
+            already_gone_is_fine(nix::sys::signal::killpg(Pid::from_raw(self.pid), Signal::SIGKILL))
+                .on("kill", &format!("process group {}", self.pid))?;
         }
         // SAFETY: the descriptor is open; no signal information is passed.
         let result = unsafe {
@@ -104,8 +91,7 @@ impl Process {
                 0,
             )
         };
-        already_gone_is_fine(Errno::result(result).map(drop))
-            .on("pidfd_send_signal", &self.pid.to_string())
+        already_gone_is_fine(Errno::result(result).map(drop)).on("pidfd_send_signal", &self.pid.to_string())
     }
 }
 
@@ -135,10 +121,7 @@ fn already_gone_is_fine(result: Result<(), Errno>) -> Result<(), Errno> {
 
 /// The effective user and group of this process.
 pub fn effective_ids() -> (u32, u32) {
-    (
-        nix::unistd::geteuid().as_raw(),
-        nix::unistd::getegid().as_raw(),
-    )
+    (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
 }
 
 /// Replaces this process by a program; returns only on failure.

@@ -27,11 +27,7 @@ pub(crate) fn load(program: &[Instruction]) -> Result<(), Errno> {
     // SAFETY: `header` points to `len` instructions of the kernel's layout (checked by a test); the kernel copies
     // them and writes to neither.
     let result = unsafe {
-        libc::prctl(
-            libc::PR_SET_SECCOMP,
-            c_ulong::from(libc::SECCOMP_MODE_FILTER),
-            std::ptr::from_ref(&header),
-        )
+        libc::prctl(libc::PR_SET_SECCOMP, c_ulong::from(libc::SECCOMP_MODE_FILTER), std::ptr::from_ref(&header))
     };
     Errno::result(result).map(drop)
 }

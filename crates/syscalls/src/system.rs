@@ -42,8 +42,7 @@ pub fn sync() {
 /// Writes back the filesystem that holds `path` and reports whether that worked (syncfs(2), which since 5.8
 /// also returns earlier write errors).
 pub fn sync_filesystem(path: &Path) -> Result<(), SyscallError> {
-    let file = File::open(path)
-        .map_err(|error| SyscallError::io("open", path.display().to_string(), &error))?;
+    let file = File::open(path).map_err(|error| SyscallError::io("open", path.display().to_string(), &error))?;
     // SAFETY: the descriptor is open for the duration of the call, `file` owns it.
     let result = unsafe { libc::syncfs(file.as_raw_fd()) };
     Errno::result(result).map(drop).on_path("syncfs", path)

@@ -64,7 +64,12 @@ pub fn keys(texts: &[String]) -> Result<Vec<PublicKey>, SystemError> {
 /// Copies a path with all that it references from caches into the store.
 ///
 /// Errors when no cache has it signed by a trusted key.
-pub fn copy_closure(session: &Session, path: &StorePath, caches: &[Box<dyn BinaryCache>], trusted: &[PublicKey]) -> Result<(), SystemError> {
+pub fn copy_closure(
+    session: &Session,
+    path: &StorePath,
+    caches: &[Box<dyn BinaryCache>],
+    trusted: &[PublicKey],
+) -> Result<(), SystemError> {
     let supply = Supply { caches, trusted };
     session.with_builder(&supply, |builder| builder.copy(&BTreeSet::from([path.clone()])))?;
     Ok(())

@@ -79,8 +79,10 @@ pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError
     let path = store.physical(toplevel).join("boot.json");
     let text = fs_err::read(&path).map_err(|source| SystemError::Read { path: path.clone(), source })?;
     let BootJson { bootspec, esker } = serde_json::from_slice(&text).map_err(boot_error)?;
-    let architecture = Architecture::from_system(&bootspec.system)
-        .ok_or_else(|| SystemError::Unexpected { what: bootspec.system.clone(), expected: "a system that Esker boots" })?;
+    let architecture = Architecture::from_system(&bootspec.system).ok_or_else(|| SystemError::Unexpected {
+        what: bootspec.system.clone(),
+        expected: "a system that Esker boots",
+    })?;
     Ok(Loader {
         title: format!("Esker {}", esker.host_name),
         settings: LoaderSettings {

@@ -50,7 +50,12 @@ pub(crate) fn look_up(session: &Session, subject: &Subject, attribute: &str) -> 
 /// Keeps a result. A cache that cannot be written costs time, no result.
 pub(crate) fn keep(session: &Session, subject: &Subject, attribute: &str, read: Read, result: &Instantiated) {
     let path = place(session, subject, attribute);
-    let entry = Entry { recorded_ns: read.started_ns, program: session.program_stamp(), record: read.record, result: result.clone() };
+    let entry = Entry {
+        recorded_ns: read.started_ns,
+        program: session.program_stamp(),
+        record: read.record,
+        result: result.clone(),
+    };
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(&path);
         fs_err::create_dir_all(folder)?;

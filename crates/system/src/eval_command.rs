@@ -71,19 +71,19 @@ impl Session {
                 self.eval_text(&text, "«stdin»", &path, form)
             }
             EvalSubject::File(file) => {
-                let file = fs_err::canonicalize(file).map_err(|source| SystemError::Read { path: file.clone(), source })?;
-                self.eval_text(&format!("import (/. + {})", crate::evaluation::quoted(&file.display().to_string())), "«esker»", &path, form)
+                let file =
+                    fs_err::canonicalize(file).map_err(|source| SystemError::Read { path: file.clone(), source })?;
+                self.eval_text(
+                    &format!("import (/. + {})", crate::evaluation::quoted(&file.display().to_string())),
+                    "«esker»",
+                    &path,
+                    form,
+                )
             }
         }
     }
 
-    fn eval_text(
-        &self,
-        text: &str,
-        name: &str,
-        path: &[String],
-        form: Form,
-    ) -> Result<Printed, SystemError> {
+    fn eval_text(&self, text: &str, name: &str, path: &[String], form: Form) -> Result<Printed, SystemError> {
         let io = Rc::new(StoreIo::new(self.store().clone()));
         let bump = Bump::new();
         let world: Rc<dyn lang::io::EvalIo> = io.clone();

@@ -27,7 +27,8 @@ impl Locations {
     ///
     /// Errors when the modules are nowhere.
     pub fn find(store: Option<&Path>) -> Result<Self, SystemError> {
-        let program = env::current_exe().and_then(fs_err::canonicalize).map_err(|source| SystemError::OwnProgram { source })?;
+        let program =
+            env::current_exe().and_then(fs_err::canonicalize).map_err(|source| SystemError::OwnProgram { source })?;
         let share = match env::var_os("ESKER_SHARE") {
             Some(folder) => PathBuf::from(folder),
             None => ancestor_with(&program, "share/esker/modules/eval.nix")

@@ -91,7 +91,12 @@ impl Session {
     /// Moves the lock to the archive as it is now, and says what that changes for the system.
     ///
     /// Errors when the archive cannot be reached, its signatures are wrong, or the configuration does not evaluate.
-    pub fn update(&self, configuration: &Configuration, system: &str, write: WriteLock) -> Result<LockUpdate, SystemError> {
+    pub fn update(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        write: WriteLock,
+    ) -> Result<LockUpdate, SystemError> {
         let fresh = self.ensure_lock(configuration)?;
         let old = Lock::load(&configuration.lock)?;
         let new = if fresh { old.clone() } else { self.current_lock(Some(&old))? };
@@ -102,7 +107,13 @@ impl Session {
         Ok(LockUpdate { moved: new != old, changes })
     }
 
-    fn changes(&self, configuration: &Configuration, system: &str, old: &Lock, new: &Lock) -> Result<Changes, SystemError> {
+    fn changes(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        old: &Lock,
+        new: &Lock,
+    ) -> Result<Changes, SystemError> {
         let folder = tempfile::tempdir().map_err(|source| SystemError::Write { path: std::env::temp_dir(), source })?;
         let packages = |name: &str, lock: &Lock| -> Result<Vec<SolvedPackage>, SystemError> {
             let path = folder.path().join(name);
@@ -124,11 +135,18 @@ impl Session {
     /// Packages whose names or descriptions have all the words.
     ///
     /// Errors when the archive's index cannot be had.
-    pub fn search(&self, configuration: &Configuration, system: &str, words: &[String]) -> Result<Vec<Found>, SystemError> {
+    pub fn search(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        words: &[String],
+    ) -> Result<Vec<Found>, SystemError> {
         self.ensure_lock(configuration)?;
         let archive = self.archive(configuration)?;
-        let architecture = Architecture::parse(system)
-            .ok_or_else(|| SystemError::Unexpected { what: system.to_owned(), expected: "a system that Debian has packages for" })?;
+        let architecture = Architecture::parse(system).ok_or_else(|| SystemError::Unexpected {
+            what: system.to_owned(),
+            expected: "a system that Debian has packages for",
+        })?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut found = Vec::new();
         for hit in archive.search(&words, architecture).map_err(archive_error)? {

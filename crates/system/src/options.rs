@@ -26,7 +26,8 @@ impl Session {
         self.ensure_lock(configuration)?;
         let subject = Subject::System { configuration: configuration.clone(), system: system.to_owned() };
         let path = attribute_path(name);
-        let (shown, _) = evaluate_unchecked(self, &subject, |eval, modules, value| look_up(eval, modules, value, &path))?;
+        let (shown, _) =
+            evaluate_unchecked(self, &subject, |eval, modules, value| look_up(eval, modules, value, &path))?;
         Ok(shown)
     }
 }
@@ -58,7 +59,13 @@ fn is_shown(doc: &OptionDoc) -> bool {
 fn list(docs: &[&OptionDoc]) -> ShownOption {
     let width = docs.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0).min(48);
     let text = docs.iter().map(|doc| format!("{:width$}  {}\n", doc.name, first_line(doc))).collect();
-    ShownOption { text, json: docs.iter().map(|doc| json!({ "name": doc.name, "type": doc.type_description, "description": doc.description })).collect() }
+    ShownOption {
+        text,
+        json: docs
+            .iter()
+            .map(|doc| json!({ "name": doc.name, "type": doc.type_description, "description": doc.description }))
+            .collect(),
+    }
 }
 
 /// The first sentence or line of a description.
@@ -152,7 +159,12 @@ fn place_text(place: &Place) -> String {
 fn definition_text<'a>(eval: &Eval<'a>, definition: &DefinitionInfo<'a>) -> String {
     let overridden = if definition.counts { "" } else { ", overridden" };
     let value = pretty(eval, definition.value);
-    format!("{} ({}{overridden})\n  {}", place_text(&definition.place), priority_text(definition.priority), value.replace('\n', "\n  "))
+    format!(
+        "{} ({}{overridden})\n  {}",
+        place_text(&definition.place),
+        priority_text(definition.priority),
+        value.replace('\n', "\n  ")
+    )
 }
 
 /// A priority as a person writes it.

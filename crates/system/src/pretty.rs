@@ -51,7 +51,13 @@ fn shown_set<'a>(eval: &Eval<'a>, set: &'a Attrs<'a>, depth: usize) -> String {
         .sorted_attrs(set)
         .into_iter()
         .take(PARTS)
-        .map(|attr| format!("{} = {};", module::show_path(&[eval.symbols().text(attr.name)]), shown(eval, attr.value(), depth - 1)))
+        .map(|attr| {
+            format!(
+                "{} = {};",
+                module::show_path(&[eval.symbols().text(attr.name)]),
+                shown(eval, attr.value(), depth - 1)
+            )
+        })
         .collect();
     more(&mut parts, set.len());
     enclosed("{", parts, "}")

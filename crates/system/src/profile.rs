@@ -184,7 +184,9 @@ fn packages(store: &Store, toplevel: &StorePath) -> Result<BTreeMap<String, Stri
         let control = store.physical(&path).join("DEBIAN/control");
         let Ok(text) = std::fs::read_to_string(control) else { continue };
         let field = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim().to_owned())
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                .map(|value| value.trim().to_owned())
         };
         if let (Some(name), Some(version)) = (field("Package"), field("Version")) {
             found.insert(name, version);

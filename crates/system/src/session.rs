@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive::{AptFetcher, Archive, HttpFetcher, Lock};
-use build::{BinaryCache, BuildObserver, BuildPlan, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, Tools};
+use build::{
+    BinaryCache, BuildObserver, BuildPlan, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, Tools,
+};
 use nix_formats::StorePath;
 use nix_formats::signature::PublicKey;
 use store::{Store, StoreOptions};
@@ -216,7 +218,8 @@ impl Session {
             observer: &*self.options.observer,
             cancellation: &self.options.cancellation,
         };
-        let mut options = BuilderOptions { systems: BTreeSet::from([crate::host_system()]), ..BuilderOptions::default() };
+        let mut options =
+            BuilderOptions { systems: BTreeSet::from([crate::host_system()]), ..BuilderOptions::default() };
         if let Some(jobs) = self.options.jobs {
             options.max_jobs = jobs.max(1);
         }
@@ -254,7 +257,12 @@ impl Session {
     /// Builds an attribute of the package set and returns its output.
     ///
     /// Errors as [`Self::build_system`].
-    pub fn build_package(&self, configuration: &Configuration, system: &str, attribute: &str) -> Result<StorePath, SystemError> {
+    pub fn build_package(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        attribute: &str,
+    ) -> Result<StorePath, SystemError> {
         self.ensure_lock(configuration)?;
         let subject = Subject::Packages { configuration: configuration.clone(), system: system.to_owned() };
         let (drv, out) = self.instantiate(&subject, attribute)?.paths()?;

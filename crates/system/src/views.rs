@@ -12,7 +12,11 @@ use crate::{Session, SystemError};
 /// Makes the trees of a store, beside it, so that they can share its files.
 pub(crate) fn provider(store: &Store) -> HardLinkViews {
     let layout = store.layout();
-    HardLinkViews::new(layout.store_dir().clone(), layout.physical_store().to_owned(), layout.esker_state().join("views"))
+    HardLinkViews::new(
+        layout.store_dir().clone(),
+        layout.physical_store().to_owned(),
+        layout.esker_state().join("views"),
+    )
 }
 
 impl Session {

@@ -79,7 +79,13 @@ struct Tree {
 impl StoreIo {
     /// A world over a store.
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, record: RefCell::default(), pending: RefCell::default(), solution: RefCell::default(), messages: RefCell::default() }
+        Self {
+            store,
+            record: RefCell::default(),
+            pending: RefCell::default(),
+            solution: RefCell::default(),
+            messages: RefCell::default(),
+        }
     }
 
     /// What was read so far.
@@ -131,7 +137,8 @@ impl StoreIo {
     ///
     /// Errors when it cannot be read.
     pub(crate) fn add_source(&self, name: &str, source: &Path) -> Result<StorePath, IoError> {
-        let digest = digest_tree(source).map_err(|e| failed(format!("cannot copy '{}' to the store", source.display()), e))?;
+        let digest =
+            digest_tree(source).map_err(|e| failed(format!("cannot copy '{}' to the store", source.display()), e))?;
         let path = self.source_path(name, ContentAddressMethod::NixArchive, digest.hash)?;
         self.observe(source, Observation::tree(digest.hash));
         let tree = Tree { name: name.to_owned(), source: source.to_owned(), _copy: None };
@@ -141,7 +148,8 @@ impl StoreIo {
 
     /// Notes a file that was read elsewhere on the evaluation's behalf, such as the lock.
     pub(crate) fn observe_file(&self, path: &Path) {
-        let observation = std::fs::read(path).map_or_else(|_| Observation::absent(), |bytes| Observation::file(path, &bytes));
+        let observation =
+            std::fs::read(path).map_or_else(|_| Observation::absent(), |bytes| Observation::file(path, &bytes));
         self.observe(path, observation);
     }
 
@@ -155,7 +163,12 @@ impl StoreIo {
         self.pending.take();
     }
 
-    fn source_path(&self, name: &str, method: ContentAddressMethod, hash: nix_formats::Hash) -> Result<StorePath, IoError> {
+    fn source_path(
+        &self,
+        name: &str,
+        method: ContentAddressMethod,
+        hash: nix_formats::Hash,
+    ) -> Result<StorePath, IoError> {
         let address = ContentAddress { method, hash };
         self.store
             .dir()

@@ -71,10 +71,7 @@ impl ViewError {
     /// What to do about it, if that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Cover { target, .. } => Some(format!(
-                "the view must have a directory `{}`",
-                target.display()
-            )),
+            Self::Cover { target, .. } => Some(format!("the view must have a directory `{}`", target.display())),
             Self::Metadata { .. } => Some("the kernel's log says more".into()),
             _ => None,
         }

@@ -36,49 +36,31 @@ fn assemble(view: &ViewMount, staging: &Staging<'_>) -> Result<(), ViewError> {
     let root = staging.path.join(ROOT);
     mount_metadata(&view.image)
         .and_then(|image| image.attach(&metadata, Placement::OnTop))
-        .map_err(|source| ViewError::Metadata {
-            image: view.image.clone(),
-            source,
-        })?;
+        .map_err(|source| ViewError::Metadata { image: view.image.clone(), source })?;
     mount_overlay(view, &metadata)
         .and_then(|overlay| overlay.attach(&root, Placement::OnTop))
-        .map_err(|source| ViewError::Overlay {
-            image: view.image.clone(),
-            source,
-        })?;
+        .map_err(|source| ViewError::Overlay { image: view.image.clone(), source })?;
     for cover in &view.covers {
-        bind(&cover.source, &root.join(&cover.target), MountFlags::MS_REC).map_err(|source| {
-            ViewError::Cover {
-                source_path: cover.source.clone(),
-                target: cover.target.clone(),
-                source,
-            }
+        bind(&cover.source, &root.join(&cover.target), MountFlags::MS_REC).map_err(|source| ViewError::Cover {
+            source_path: cover.source.clone(),
+            target: cover.target.clone(),
+            source,
         })?;
     }
     Ok(())
 }
 
-fn attach(
-    view: &ViewMount,
-    staging: &Staging<'_>,
-    attachment: Attachment,
-) -> Result<(), ViewError> {
+fn attach(view: &ViewMount, staging: &Staging<'_>, attachment: Attachment) -> Result<(), ViewError> {
     let placement = match attachment {
         Attachment::OnTop => Placement::OnTop,
         Attachment::Flip => Placement::Beneath,
     };
     DetachedMount::copy_of(&staging.path.join(ROOT), Depth::Tree)
         .and_then(|tree| tree.attach(&view.target, placement))
-        .map_err(|source| ViewError::Attach {
-            image: view.image.clone(),
-            target: view.target.clone(),
-            source,
-        })?;
+        .map_err(|source| ViewError::Attach { image: view.image.clone(), target: view.target.clone(), source })?;
     if attachment == Attachment::Flip {
-        umount(&view.target, UmountFlags::MNT_DETACH).map_err(|source| ViewError::Detach {
-            target: view.target.clone(),
-            source,
-        })?;
+        umount(&view.target, UmountFlags::MNT_DETACH)
+            .map_err(|source| ViewError::Detach { target: view.target.clone(), source })?;
     }
     Ok(())
 }
@@ -127,28 +109,13 @@ struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     fn prepare(path: &'a Path) -> Result<Self, ViewError> {
-        let failed = |source| ViewError::Staging {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| ViewError::Staging { path: path.to_owned(), source };
         let create = |directory: &Path| {
-            std::fs::create_dir_all(directory).map_err(|error| {
-                failed(SyscallError::io(
-                    "mkdir",
-                    directory.display().to_string(),
-                    &error,
-                ))
-            })
+            std::fs::create_dir_all(directory)
+                .map_err(|error| failed(SyscallError::io("mkdir", directory.display().to_string(), &error)))
         };
         create(path)?;
-        mount(
-            Path::new("view"),
-            path,
-            "tmpfs",
-            MountFlags::empty(),
-            "mode=0700",
-        )
-        .map_err(failed)?;
+        mount(Path::new("view"), path, "tmpfs", MountFlags::empty(), "mode=0700").map_err(failed)?;
         let staging = Self { path };
         let ready = change(path, MountFlags::MS_PRIVATE)
             .map_err(failed)
@@ -165,10 +132,8 @@ impl<'a> Staging<'a> {
     }
 
     fn dismantle(self) -> Result<(), ViewError> {
-        umount(self.path, UmountFlags::MNT_DETACH).map_err(|source| ViewError::Staging {
-            path: self.path.to_owned(),
-            source,
-        })
+        umount(self.path, UmountFlags::MNT_DETACH)
+            .map_err(|source| ViewError::Staging { path: self.path.to_owned(), source })
     }
 }
 
@@ -182,15 +147,8 @@ mod tests {
         let image = dir.path().join("image");
         let tree = dir.path().join("tree");
         std::fs::create_dir(&tree).unwrap();
-        let made = std::process::Command::new("mkfs.erofs")
-            .arg("--quiet")
-            .arg(&image)
-            .arg(&tree)
-            .status();
-        assert!(
-            made.expect("mkfs.erofs (Debian package erofs-utils)")
-                .success()
-        );
+        let made = std::process::Command::new("mkfs.erofs").arg("--quiet").arg(&image).arg(&tree).status();
+        assert!(made.expect("mkfs.erofs (Debian package erofs-utils)").success());
         mount_through_loop_device(&image).unwrap();
     }
 }

@@ -48,12 +48,7 @@ impl ViewMount {
         writeln!(text, "overlay at {}", self.target.display())?;
         for cover in &self.covers {
             let at = self.target.join(&cover.target);
-            writeln!(
-                text,
-                "bind {} over {}",
-                cover.source.display(),
-                at.display()
-            )?;
+            writeln!(text, "bind {} over {}", cover.source.display(), at.display())?;
         }
         Ok(())
     }

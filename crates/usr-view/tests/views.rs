@@ -22,10 +22,7 @@ struct World {
 impl World {
     /// The calling thread moves into a new mount namespace with a tmpfs in it.
     fn new() -> Self {
-        assert!(
-            nix::unistd::geteuid().is_root(),
-            "mounting views needs root: run these tests as root"
-        );
+        assert!(nix::unistd::geteuid().is_root(), "mounting views needs root: run these tests as root");
         unshare(NamespaceFlags::CLONE_NEWNS).unwrap();
         change(Path::new("/"), MountFlags::MS_REC | MountFlags::MS_PRIVATE).unwrap();
         let root = PathBuf::from("/mnt");
@@ -55,10 +52,7 @@ impl World {
         set_attribute(&tool, "trusted.overlay.metacopy", "");
         set_attribute(&tool, "trusted.overlay.redirect", &redirect);
         let image = self.root.join(format!("{name}.erofs"));
-        run(
-            "mkfs.erofs",
-            [OsStr::new("--quiet"), image.as_ref(), tree.as_ref()],
-        );
+        run("mkfs.erofs", [OsStr::new("--quiet"), image.as_ref(), tree.as_ref()]);
         image
     }
 
@@ -82,35 +76,18 @@ impl World {
         // The namespace belongs to this thread, not to the process.
         let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         let place = |line: &str| PathBuf::from(line.split(' ').nth(4).unwrap_or_default());
-        table
-            .lines()
-            .filter(|line| place(line).starts_with(path))
-            .count()
+        table.lines().filter(|line| place(line).starts_with(path)).count()
     }
 }
 
 fn set_attribute(path: &Path, name: &str, value: &str) {
-    run(
-        "setfattr",
-        [
-            OsStr::new("-n"),
-            name.as_ref(),
-            "-v".as_ref(),
-            value.as_ref(),
-            path.as_ref(),
-        ],
-    );
+    run("setfattr", [OsStr::new("-n"), name.as_ref(), "-v".as_ref(), value.as_ref(), path.as_ref()]);
 }
 
 fn run<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) {
     let output = Command::new(program).args(arguments).output();
-    let output =
-        output.unwrap_or_else(|error| panic!("`{program}` is needed (erofs-utils, attr): {error}"));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = output.unwrap_or_else(|error| panic!("`{program}` is needed (erofs-utils, attr): {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -143,10 +120,7 @@ fn mount_tables_name_the_view() {
     view.name = "/nix/store/sw/usr.erofs".into();
     apply(&view, Attachment::OnTop).unwrap();
     let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-    assert!(
-        table.contains(" /mnt/usr ro,relatime - overlay /nix/store/sw/usr.erofs "),
-        "{table}"
-    );
+    assert!(table.contains(" /mnt/usr ro,relatime - overlay /nix/store/sw/usr.erofs "), "{table}");
 }
 
 #[test]
@@ -165,10 +139,7 @@ fn a_flip_shows_the_new_view_and_leaves_open_files_alone() {
     let world = World::new();
     world.package("store", "aaa-tool", "one\n");
     world.package("store", "bbb-tool", "second\n");
-    let (first, second) = (
-        world.view("one", "aaa-tool", 4),
-        world.view("two", "bbb-tool", 7),
-    );
+    let (first, second) = (world.view("one", "aaa-tool", 4), world.view("two", "bbb-tool", 7));
     apply(&world.mount_of(&first), Attachment::OnTop).unwrap();
     let mut open = fs::File::open(world.tool()).unwrap();
     apply(&world.mount_of(&second), Attachment::Flip).unwrap();
@@ -181,10 +152,7 @@ fn a_flip_shows_the_new_view_and_leaves_open_files_alone() {
 fn no_look_up_misses_during_flips() {
     let world = World::new();
     world.package("store", "aaa-tool", "one\n");
-    let images = [
-        world.view("one", "aaa-tool", 4),
-        world.view("two", "aaa-tool", 4),
-    ];
+    let images = [world.view("one", "aaa-tool", 4), world.view("two", "aaa-tool", 4)];
     apply(&world.mount_of(&images[0]), Attachment::OnTop).unwrap();
     let tool = world.tool();
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -215,10 +183,7 @@ fn the_booted_kernels_modules_stay_over_every_view() {
     let modules = world.root.join("modules");
     fs::create_dir_all(modules.join("6.1")).unwrap();
     let mut view = world.mount_of(&world.view("one", "aaa-tool", 4));
-    view.covers.push(Cover {
-        source: modules,
-        target: "lib/modules".into(),
-    });
+    view.covers.push(Cover { source: modules, target: "lib/modules".into() });
     for attachment in [Attachment::OnTop, Attachment::Flip] {
         apply(&view, attachment).unwrap();
         assert!(world.root.join("usr/lib/modules/6.1").is_dir());
@@ -232,18 +197,9 @@ fn a_broken_image_is_named_and_nothing_changes() {
     let image = world.root.join("broken.erofs");
     fs::write(&image, vec![0; 8192]).unwrap();
     let error = apply(&world.mount_of(&image), Attachment::OnTop).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot mount the view's metadata `/mnt/broken.erofs`"
-    );
-    assert!(
-        matches!(&error, ViewError::Metadata { source, .. } if source.errno == Errno::EINVAL),
-        "{error:?}"
-    );
-    assert_eq!(
-        world.mounts_at(&world.root.join("usr")) + world.mounts_at(&world.root.join("staging")),
-        0
-    );
+    assert_eq!(error.to_string(), "cannot mount the view's metadata `/mnt/broken.erofs`");
+    assert!(matches!(&error, ViewError::Metadata { source, .. } if source.errno == Errno::EINVAL), "{error:?}");
+    assert_eq!(world.mounts_at(&world.root.join("usr")) + world.mounts_at(&world.root.join("staging")), 0);
 }
 
 #[test]
@@ -251,16 +207,10 @@ fn a_missing_place_for_modules_is_explained() {
     let world = World::new();
     world.package("store", "aaa-tool", "one\n");
     let mut view = world.mount_of(&world.view("one", "aaa-tool", 4));
-    view.covers.push(Cover {
-        source: world.root.join("store"),
-        target: "lib/nowhere".into(),
-    });
+    view.covers.push(Cover { source: world.root.join("store"), target: "lib/nowhere".into() });
     let error = apply(&view, Attachment::OnTop).unwrap_err();
     assert!(matches!(error, ViewError::Cover { .. }), "{error:?}");
-    assert_eq!(
-        error.hint().unwrap(),
-        "the view must have a directory `lib/nowhere`"
-    );
+    assert_eq!(error.hint().unwrap(), "the view must have a directory `lib/nowhere`");
 }
 
 #[test]

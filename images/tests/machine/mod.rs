@@ -28,11 +28,7 @@ impl Machine {
     pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::open(StoreOptions::new(folder.path().join("root"))).unwrap();
-        fs::write(
-            folder.path().join("boot.efi"),
-            "MZ #### LoaderInfo: systemd-boot 257.8 ####",
-        )
-        .unwrap();
+        fs::write(folder.path().join("boot.efi"), "MZ #### LoaderInfo: systemd-boot 257.8 ####").unwrap();
         Machine { folder, store }
     }
 
@@ -41,18 +37,8 @@ impl Machine {
     }
 
     /// Puts files (path, contents) at a store path of this name and registers it.
-    pub fn add(
-        &self,
-        name: &str,
-        references: &[&StorePath],
-        files: &[(&str, Vec<u8>)],
-    ) -> StorePath {
-        let hash: String = name
-            .bytes()
-            .chain([b'0'; 32])
-            .map(hash_digit)
-            .take(32)
-            .collect();
+    pub fn add(&self, name: &str, references: &[&StorePath], files: &[(&str, Vec<u8>)]) -> StorePath {
+        let hash: String = name.bytes().chain([b'0'; 32]).map(hash_digit).take(32).collect();
         let path = StorePath::from_base_name(&format!("{hash}-{name}")).unwrap();
         let place = self.store.physical(&path);
         for (file, contents) in files {
@@ -61,8 +47,7 @@ impl Machine {
             fs::write(file, contents).unwrap();
         }
         symlink("usr/bin", place.join("bin")).unwrap();
-        let references: BTreeSet<StorePath> =
-            references.iter().map(|path| (*path).clone()).collect();
+        let references: BTreeSet<StorePath> = references.iter().map(|path| (*path).clone()).collect();
         self.store.register_in_place(&path, references).unwrap();
         path
     }
@@ -72,42 +57,26 @@ impl Machine {
         let library = self.package("libc");
         let program = self.package(&format!("program-{name}"));
         let kernel = self.known_or("linux", || vec![("boot/vmlinuz", vec![7; 300_000])]);
-        let initrd = self.known_or(&format!("initrd-{name}"), || {
-            vec![("initrd", name.as_bytes().repeat(1_000))]
-        });
+        let initrd = self.known_or(&format!("initrd-{name}"), || vec![("initrd", name.as_bytes().repeat(1_000))]);
         let boot_json = serde_json::json!({ "org.nixos.bootspec.v1": {
             "init": format!("/nix/store/{name}/init"), "kernelParams": ["quiet"], "label": "13.2", "system": "x86_64-linux",
             "kernel": format!("{}/boot/vmlinuz", self.store.logical(&kernel)),
             "initrd": format!("{}/initrd", self.store.logical(&initrd)), "toplevel": name,
         } });
         let references = [&library, &program, &kernel, &initrd];
-        self.add(
-            &format!("system-{name}"),
-            &references,
-            &[("boot.json", boot_json.to_string().into_bytes())],
-        )
+        self.add(&format!("system-{name}"), &references, &[("boot.json", boot_json.to_string().into_bytes())])
     }
 
     fn package(&self, name: &str) -> StorePath {
         self.known_or(name, || {
             let large = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-            vec![
-                ("usr/bin/tool", large),
-                ("usr/share/doc/readme", name.as_bytes().to_vec()),
-                ("usr/empty", Vec::new()),
-            ]
+            vec![("usr/bin/tool", large), ("usr/share/doc/readme", name.as_bytes().to_vec()), ("usr/empty", Vec::new())]
         })
     }
 
-    fn known_or(
-        &self,
-        name: &str,
-        files: impl FnOnce() -> Vec<(&'static str, Vec<u8>)>,
-    ) -> StorePath {
+    fn known_or(&self, name: &str, files: impl FnOnce() -> Vec<(&'static str, Vec<u8>)>) -> StorePath {
         let valid = self.store.all_valid().unwrap();
-        let known = valid
-            .into_iter()
-            .find(|path| path.to_string()[33..] == *name);
+        let known = valid.into_iter().find(|path| path.to_string()[33..] == *name);
         known.unwrap_or_else(|| self.add(name, &[], &files()))
     }
 
@@ -115,10 +84,7 @@ impl Machine {
     pub fn request(&self, toplevels: &[StorePath], output: &str) -> ImageRequest<'_> {
         let generations: Vec<ImageGeneration> = (1..)
             .zip(toplevels)
-            .map(|(number, toplevel)| ImageGeneration {
-                number,
-                toplevel: toplevel.clone(),
-            })
+            .map(|(number, toplevel)| ImageGeneration { number, toplevel: toplevel.clone() })
             .collect();
         let default = EntryId::of_generation(u32::try_from(generations.len()).unwrap());
         ImageRequest {
@@ -137,11 +103,7 @@ impl Machine {
                 },
                 systemd_boot: SystemdBoot::load(Architecture::X64, &self.path("boot.efi")).unwrap(),
             },
-            sizes: Sizes {
-                disk_bytes: None,
-                free_bytes: 16 << 20,
-                esp_bytes: 40 << 20,
-            },
+            sizes: Sizes { disk_bytes: None, free_bytes: 16 << 20, esp_bytes: 40 << 20 },
             output: self.path(output),
         }
     }
@@ -156,54 +118,30 @@ fn hash_digit(byte: u8) -> char {
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
         .output()
         .unwrap_or_else(|error| panic!("cannot run {program}, which this test needs: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}\n{text}{errors}",
-        output.status
-    );
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{text}{errors}", output.status);
     text
 }
 
 /// A partition (from 0) of an image, as e2fsprogs takes it.
 pub fn partition(image: &Path, partition: usize) -> String {
-    let mut file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(image)
-        .unwrap();
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
     let layout = DiskLayout::read_from(&mut file).unwrap();
-    format!(
-        "{}?offset={}",
-        text(image),
-        layout.partitions[partition].first.offset_bytes()
-    )
+    format!("{}?offset={}", text(image), layout.partitions[partition].first.offset_bytes())
 }
 
 /// Copies a partition (from 0) of an image into a file.
 pub fn extract(image: &Path, partition: usize, to: &Path) {
-    let mut file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(image)
-        .unwrap();
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
     let layout = DiskLayout::read_from(&mut file).unwrap();
     let partition = &layout.partitions[partition];
-    file.seek(SeekFrom::Start(partition.first.offset_bytes()))
-        .unwrap();
-    std::io::copy(
-        &mut file.take(partition.sectors * 512),
-        &mut File::create(to).unwrap(),
-    )
-    .unwrap();
+    file.seek(SeekFrom::Start(partition.first.offset_bytes())).unwrap();
+    std::io::copy(&mut file.take(partition.sectors * 512), &mut File::create(to).unwrap()).unwrap();
 }
 
 pub fn text(path: &Path) -> &str {

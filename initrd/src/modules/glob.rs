@@ -53,12 +53,7 @@ fn match_set(set: &[u8], byte: u8) -> Option<usize> {
     let negated = matches!(set.first(), Some(b'!' | b'^'));
     let start = usize::from(negated);
     // A `]` that comes first is a member.
-    let end = start
-        + 1
-        + set
-            .get(start + 1..)?
-            .iter()
-            .position(|&byte| byte == b']')?;
+    let end = start + 1 + set.get(start + 1..)?.iter().position(|&byte| byte == b']')?;
     let members = &set[start..end];
     let mut contains = false;
     let mut at = 0;
@@ -93,10 +88,7 @@ mod tests {
     fn matches_what_the_kernel_and_depmod_write() {
         let yes = [
             ("virtio:d00000002v*", "virtio:d00000002v00001AF4"),
-            (
-                "pci:v*d*sv*sd*bc01sc08i02*",
-                "pci:v00008086d00005845sv00001AF4sd00001100bc01sc08i02",
-            ),
+            ("pci:v*d*sv*sd*bc01sc08i02*", "pci:v00008086d00005845sv00001AF4sd00001100bc01sc08i02"),
             ("acpi*:PNP0A08:*", "acpi:PNP0A08:PNP0A03:"),
             ("fs-ext4", "fs_ext4"),
             ("usb:v05ACp026[9A-F]d*", "usb:v05ACp026Bd0001"),

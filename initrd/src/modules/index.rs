@@ -49,9 +49,7 @@ impl ModuleIndex {
         for (file, needs) in texts.dep.lines().filter_map(|line| line.split_once(':')) {
             let needs = needs.split_whitespace().map(str::to_owned).collect();
             let file = file.trim().to_owned();
-            index
-                .modules
-                .insert(module_name(&file), Module { file, needs });
+            index.modules.insert(module_name(&file), Module { file, needs });
         }
         for line in texts.alias.lines() {
             if let ["alias", pattern, module] = line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -118,22 +116,12 @@ impl ModuleIndex {
             let needs: String = module.needs.iter().map(|file| format!(" {file}")).collect();
             writeln!(texts.dep, "{}:{needs}", module.file)?;
         }
-        for (pattern, module) in self
-            .aliases
-            .values()
-            .flatten()
-            .filter(|(_, module)| chosen(module))
-        {
+        for (pattern, module) in self.aliases.values().flatten().filter(|(_, module)| chosen(module)) {
             writeln!(texts.alias, "alias {pattern} {module}")?;
         }
         for (name, soft) in self.soft.iter().filter(|(name, _)| chosen(name)) {
             let list = |names: &[String]| names.join(" ");
-            writeln!(
-                texts.softdep,
-                "softdep {name} pre: {} post: {}",
-                list(&soft.before),
-                list(&soft.after)
-            )?;
+            writeln!(texts.softdep, "softdep {name} pre: {} post: {}", list(&soft.before), list(&soft.after))?;
         }
         for name in &self.builtin {
             writeln!(texts.builtin, "{name}.ko")?;
@@ -186,10 +174,7 @@ mod tests {
     #[test]
     fn finds_modules_by_modalias() {
         let index = index();
-        assert_eq!(
-            index.matching("virtio:d00000002v00001AF4"),
-            BTreeSet::from(["virtio_blk"])
-        );
+        assert_eq!(index.matching("virtio:d00000002v00001AF4"), BTreeSet::from(["virtio_blk"]));
         assert_eq!(index.matching("fs-ext4"), BTreeSet::from(["ext4"]));
         assert_eq!(index.matching("acpi:QEMU0002:"), BTreeSet::from(["jbd2"]));
         assert!(index.matching("virtio:d00000009v00001AF4").is_empty());
@@ -209,10 +194,7 @@ mod tests {
             texts.dep,
             "kernel/fs/ext4/ext4.ko.xz: kernel/fs/jbd2/jbd2.ko.xz kernel/lib/crc16.ko.xz\nkernel/fs/jbd2/jbd2.ko.xz:\n"
         );
-        assert_eq!(
-            texts.alias,
-            "alias acpi*:QEMU0002:* jbd2\nalias fs-ext4 ext4\n"
-        );
+        assert_eq!(texts.alias, "alias acpi*:QEMU0002:* jbd2\nalias fs-ext4 ext4\n");
         assert_eq!(ModuleIndex::parse(&texts).subset(&names), texts);
     }
 }

@@ -24,10 +24,7 @@ mod tests {
     #[test]
     fn names_come_from_files_and_have_underscores() {
         assert_eq!(module_name("kernel/fs/nls/nls_cp437.ko.xz"), "nls_cp437");
-        assert_eq!(
-            module_name("kernel/drivers/nvme/host/nvme-core.ko"),
-            "nvme_core"
-        );
+        assert_eq!(module_name("kernel/drivers/nvme/host/nvme-core.ko"), "nvme_core");
         assert_eq!(module_name("virtio-blk"), "virtio_blk");
     }
 }

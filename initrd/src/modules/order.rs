@@ -66,10 +66,7 @@ impl<'a> Order<'a> {
         for file in module.needs.iter().rev() {
             self.add(index, &module_name(file), need);
         }
-        self.files.push(Loading {
-            file: &module.file,
-            need,
-        });
+        self.files.push(Loading { file: &module.file, need });
         for name in soft.iter().flat_map(|soft| &soft.after) {
             self.add_optional(index, name);
         }
@@ -118,13 +115,7 @@ mod tests {
 
     #[test]
     fn dependencies_come_first_the_last_listed_before_all() {
-        let expected = [
-            "(crc32c_generic.ko)",
-            "(crc32c-intel.ko)",
-            "jbd2.ko",
-            "mbcache.ko",
-            "ext4.ko",
-        ];
+        let expected = ["(crc32c_generic.ko)", "(crc32c-intel.ko)", "jbd2.ko", "mbcache.ko", "ext4.ko"];
         assert_eq!(files("ext4"), expected);
         assert_eq!(files("fs-ext4"), expected);
     }

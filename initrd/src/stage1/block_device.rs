@@ -32,9 +32,7 @@ impl DeviceName {
     /// Understands fstab's notation and udev's links.
     pub(super) fn parse(text: &str) -> Self {
         let tagged = |tag: &str, folder: &str| {
-            let value = text
-                .strip_prefix(tag)
-                .map(|value| value.trim_matches('"').to_owned());
+            let value = text.strip_prefix(tag).map(|value| value.trim_matches('"').to_owned());
             value.or_else(|| text.strip_prefix(folder).map(unescape))
         };
         if let Some(label) = tagged("LABEL=", "/dev/disk/by-label/") {
@@ -49,11 +47,7 @@ impl DeviceName {
         if let Some(label) = tagged("PARTLABEL=", "/dev/disk/by-partlabel/") {
             return Self::PartLabel(label);
         }
-        if text.starts_with("/dev/") {
-            Self::Node(text.into())
-        } else {
-            Self::None(text.to_owned())
-        }
+        if text.starts_with("/dev/") { Self::Node(text.into()) } else { Self::None(text.to_owned()) }
     }
 }
 
@@ -63,10 +57,7 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("\\x") {
         bytes.extend_from_slice(before.as_bytes());
-        match after
-            .get(..2)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        {
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);
                 rest = &after[2..];
@@ -96,12 +87,8 @@ impl BlockDevice {
         match name {
             DeviceName::Node(node) => self.node == *node,
             DeviceName::Label(label) => filesystem.is_some_and(|found| found.label == *label),
-            DeviceName::Uuid(uuid) => {
-                filesystem.is_some_and(|found| found.uuid.eq_ignore_ascii_case(uuid))
-            }
-            DeviceName::PartUuid(uuid) => {
-                partition.is_some_and(|found| found.uuid.eq_ignore_ascii_case(uuid))
-            }
+            DeviceName::Uuid(uuid) => filesystem.is_some_and(|found| found.uuid.eq_ignore_ascii_case(uuid)),
+            DeviceName::PartUuid(uuid) => partition.is_some_and(|found| found.uuid.eq_ignore_ascii_case(uuid)),
             DeviceName::PartLabel(label) => partition.is_some_and(|found| found.name == *label),
             DeviceName::None(_) => false,
         }
@@ -135,10 +122,7 @@ pub(super) struct DeviceTree {
 impl DeviceTree {
     /// The machine's.
     pub(super) fn of_machine() -> Self {
-        Self {
-            class: "/sys/class/block".into(),
-            nodes: "/dev".into(),
-        }
+        Self { class: "/sys/class/block".into(), nodes: "/dev".into() }
     }
 
     /// All block devices that can be read, sorted by name. A device that cannot is not ready, or a drive without a disk.
@@ -147,10 +131,7 @@ impl DeviceTree {
             .map(|entries| entries.flatten().map(|entry| entry.file_name()).collect())
             .unwrap_or_default();
         names.sort();
-        names
-            .iter()
-            .filter_map(|name| self.read(Path::new(name)))
-            .collect()
+        names.iter().filter_map(|name| self.read(Path::new(name))).collect()
     }
 
     fn read(&self, name: &Path) -> Option<BlockDevice> {
@@ -158,11 +139,7 @@ impl DeviceTree {
         let node = self.nodes.join(name.to_str()?.replace('!', "/"));
         let mut file = File::open(&node).ok()?;
         let filesystem = probe(&mut file).ok()?;
-        Some(BlockDevice {
-            node,
-            filesystem,
-            partition: self.partition(name),
-        })
+        Some(BlockDevice { node, filesystem, partition: self.partition(name) })
     }
 
     /// The entry in the partition table of the disk, whose folder in sysfs holds the partition's.
@@ -171,9 +148,7 @@ impl DeviceTree {
         let number = number_in(&folder.join("partition"))?;
         let disk = folder.parent()?;
         let sector_bytes = number_in(&disk.join("queue/logical_block_size"))?;
-        let node = self
-            .nodes
-            .join(disk.file_name()?.to_str()?.replace('!', "/"));
+        let node = self.nodes.join(disk.file_name()?.to_str()?.replace('!', "/"));
         read_entry(&mut File::open(node).ok()?, number, sector_bytes).ok()?
     }
 }
@@ -199,11 +174,7 @@ pub(super) fn wait_for(boot: &mut Boot, text: &str) -> Result<BlockDevice, Stage
             return Err(Stage1Error::NoDevice {
                 device: text.to_owned(),
                 seconds: limit.as_secs(),
-                found: if found.is_empty() {
-                    "none".into()
-                } else {
-                    found.join(", ")
-                },
+                found: if found.is_empty() { "none".into() } else { found.join(", ") },
             });
         }
         make_progress(boot, left)?;
@@ -234,19 +205,10 @@ mod tests {
     #[test]
     fn understands_every_notation() {
         let parse = DeviceName::parse;
-        assert_eq!(
-            parse("LABEL=esker-nix"),
-            DeviceName::Label("esker-nix".into())
-        );
+        assert_eq!(parse("LABEL=esker-nix"), DeviceName::Label("esker-nix".into()));
         assert_eq!(parse("LABEL=\"a b\""), DeviceName::Label("a b".into()));
-        assert_eq!(
-            parse("/dev/disk/by-label/a\\x20b"),
-            DeviceName::Label("a b".into())
-        );
-        assert_eq!(
-            parse("/dev/disk/by-uuid/1A-2B"),
-            DeviceName::Uuid("1A-2B".into())
-        );
+        assert_eq!(parse("/dev/disk/by-label/a\\x20b"), DeviceName::Label("a b".into()));
+        assert_eq!(parse("/dev/disk/by-uuid/1A-2B"), DeviceName::Uuid("1A-2B".into()));
         assert_eq!(parse("PARTUUID=0f"), DeviceName::PartUuid("0f".into()));
         assert_eq!(parse("PARTLABEL=nix"), DeviceName::PartLabel("nix".into()));
         assert_eq!(parse("/dev/vda2"), DeviceName::Node("/dev/vda2".into()));
@@ -256,21 +218,14 @@ mod tests {
     /// A disk `vda` with a partition `vda1` that holds a vfat, as files.
     fn machine() -> (tempfile::TempDir, DeviceTree) {
         let dir = tempfile::tempdir().unwrap();
-        let tree = DeviceTree {
-            class: dir.path().join("class"),
-            nodes: dir.path().join("dev"),
-        };
+        let tree = DeviceTree { class: dir.path().join("class"), nodes: dir.path().join("dev") };
         let partition = dir.path().join("devices/vda/vda1");
         std::fs::create_dir_all(&partition).unwrap();
         std::fs::create_dir_all(dir.path().join("devices/vda/queue")).unwrap();
         std::fs::create_dir_all(&tree.class).unwrap();
         std::fs::create_dir_all(&tree.nodes).unwrap();
         std::fs::write(partition.join("partition"), "1\n").unwrap();
-        std::fs::write(
-            dir.path().join("devices/vda/queue/logical_block_size"),
-            "512\n",
-        )
-        .unwrap();
+        std::fs::write(dir.path().join("devices/vda/queue/logical_block_size"), "512\n").unwrap();
         symlink(dir.path().join("devices/vda"), tree.class.join("vda")).unwrap();
         symlink(&partition, tree.class.join("vda1")).unwrap();
         // A drive without a disk has no node that can be opened.
@@ -297,12 +252,7 @@ mod tests {
     fn finds_a_partition_by_each_of_its_names() {
         let (_dir, tree) = machine();
         let devices = tree.list();
-        for name in [
-            "LABEL=ESP",
-            "UUID=abcd-1234",
-            "PARTLABEL=n",
-            "PARTUUID=07070707-0707-0707-0707-070707070707",
-        ] {
+        for name in ["LABEL=ESP", "UUID=abcd-1234", "PARTLABEL=n", "PARTUUID=07070707-0707-0707-0707-070707070707"] {
             let name = DeviceName::parse(name);
             let found: Vec<_> = devices.iter().filter(|device| device.is(&name)).collect();
             assert_eq!(found.len(), 1, "{name:?} in {devices:?}");
@@ -315,12 +265,6 @@ mod tests {
         let (_dir, tree) = machine();
         let texts: Vec<_> = tree.list().iter().map(BlockDevice::describe).collect();
         let nodes = tree.nodes.display();
-        assert_eq!(
-            texts,
-            [
-                format!("{nodes}/vda"),
-                format!("{nodes}/vda1 (vfat, LABEL=ESP, UUID=ABCD-1234)")
-            ]
-        );
+        assert_eq!(texts, [format!("{nodes}/vda"), format!("{nodes}/vda1 (vfat, LABEL=ESP, UUID=ABCD-1234)")]);
     }
 }

@@ -37,9 +37,7 @@ impl CommandLine {
                 "init" => line.init = Some(value.to_owned()),
                 "root" => line.store_device = Some(value.to_owned()),
                 "rootfstype" => line.store_fs_type = Some(value.to_owned()),
-                "rootflags" => {
-                    line.store_options = Some(value.split(',').map(str::to_owned).collect())
-                }
+                "rootflags" => line.store_options = Some(value.split(',').map(str::to_owned).collect()),
                 "esker.debug" => line.debug = true,
                 "esker.panic" => line.panic = Some(parse_policy(value)?),
                 "rd.timeout" => line.device_timeout_seconds = Some(parse_seconds(value)?),
@@ -55,9 +53,7 @@ impl CommandLine {
         let path = Path::new(init);
         match path.parent() {
             Some(toplevel) if path.is_absolute() && path.ends_with("init") => Ok(toplevel),
-            _ => Err(Stage1Error::BadInit {
-                init: init.to_owned(),
-            }),
+            _ => Err(Stage1Error::BadInit { init: init.to_owned() }),
         }
     }
 
@@ -120,10 +116,7 @@ mod tests {
         let line = CommandLine::parse(text).unwrap();
         assert_eq!(line.toplevel().unwrap(), Path::new("/nix/store/x-system"));
         assert_eq!(line.store_device.as_deref(), Some("LABEL=my nix"));
-        assert_eq!(
-            line.store_options,
-            Some(vec!["subvol=@".into(), "ro".into()])
-        );
+        assert_eq!(line.store_options, Some(vec!["subvol=@".into(), "ro".into()]));
         assert_eq!((line.debug, line.panic), (true, Some(FailurePolicy::Halt)));
         assert_eq!(line.device_timeout_seconds, Some(90));
     }
@@ -136,21 +129,10 @@ mod tests {
 
     #[test]
     fn a_missing_or_wrong_init_is_an_error() {
-        let toplevel = |text| {
-            CommandLine::parse(text)
-                .unwrap()
-                .toplevel()
-                .map(Path::to_owned)
-        };
+        let toplevel = |text| CommandLine::parse(text).unwrap().toplevel().map(Path::to_owned);
         assert!(matches!(toplevel("quiet"), Err(Stage1Error::NoInit)));
-        assert!(matches!(
-            toplevel("init=/bin/sh"),
-            Err(Stage1Error::BadInit { .. })
-        ));
-        assert!(matches!(
-            toplevel("init=x/init"),
-            Err(Stage1Error::BadInit { .. })
-        ));
+        assert!(matches!(toplevel("init=/bin/sh"), Err(Stage1Error::BadInit { .. })));
+        assert!(matches!(toplevel("init=x/init"), Err(Stage1Error::BadInit { .. })));
     }
 
     #[test]

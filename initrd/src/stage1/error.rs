@@ -19,11 +19,7 @@ pub(super) enum Stage1Error {
     BadInit { init: String },
     /// A parameter has a value that is not understood.
     #[error("the kernel parameter `{parameter}` has the value `{value}`, expected {expected}")]
-    BadParameter {
-        parameter: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    BadParameter { parameter: &'static str, value: String, expected: &'static str },
     /// The settings are not of their form.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -53,11 +49,7 @@ pub(super) enum Stage1Error {
     },
     /// A device did not appear.
     #[error("no device is `{device}` after {seconds} s; there are: {found}")]
-    NoDevice {
-        device: String,
-        seconds: u64,
-        found: String,
-    },
+    NoDevice { device: String, seconds: u64, found: String },
     /// A filesystem cannot be mounted.
     #[error("cannot mount {fs_type} from `{device}` at `{}`", mount_point.display())]
     Mount {
@@ -69,10 +61,7 @@ pub(super) enum Stage1Error {
     },
     /// The type is `auto` and the device has no filesystem that is known here.
     #[error("`{device}` has no filesystem that stage 1 knows")]
-    UnknownFilesystem {
-        device: String,
-        mount_point: PathBuf,
-    },
+    UnknownFilesystem { device: String, mount_point: PathBuf },
     /// The store has no such system.
     #[error("`{}` is not in this machine's store", path.display())]
     NotInStore {
@@ -117,17 +106,13 @@ impl Stage1Error {
             Self::NoInit => "it must name the `init` of a toplevel in /nix/store".into(),
             Self::BadInit { .. } => "it must be an absolute path that ends in /init".into(),
             Self::NoModule { .. } => "this initrd may be for another kernel".into(),
-            Self::NoDevice { .. } => {
-                "`rd.timeout=` waits longer, `root=` names another device".into()
-            }
+            Self::NoDevice { .. } => "`rd.timeout=` waits longer, `root=` names another device".into(),
             Self::UnknownFilesystem { mount_point, .. } => {
                 format!("set `fileSystems.\"{}\".fsType`", mount_point.display())
             }
             Self::Mount { source, .. } => match source.errno {
                 Errno::ENODEV => "add the type to `boot.initrd.supportedFilesystems`".into(),
-                Errno::EINVAL => {
-                    "the type or an option may be wrong, the kernel's log says more".into()
-                }
+                Errno::EINVAL => "the type or an option may be wrong, the kernel's log says more".into(),
                 _ => return None,
             },
             Self::NotInStore { .. } => "choose another generation in the boot menu".into(),

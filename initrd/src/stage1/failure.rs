@@ -20,8 +20,7 @@ pub(super) fn fail(boot: &mut Boot, phase: &'static str, error: &Stage1Error) ->
     if let Some(hint) = error.hint() {
         boot.report.error(&format!("hint: {hint}"));
     }
-    boot.report
-        .error(&format!("failed in stage 1, phase `{phase}`"));
+    boot.report.error(&format!("failed in stage 1, phase `{phase}`"));
     if boot.command_line.debug {
         if let Err(error) = debug_shell(boot) {
             boot.report.error(&format!("no shell: {}", chain(&error)));
@@ -30,8 +29,7 @@ pub(super) fn fail(boot: &mut Boot, phase: &'static str, error: &Stage1Error) ->
     sync();
     match boot.settings.panic {
         FailurePolicy::Reboot => {
-            boot.report
-                .error(&format!("restarting in {} s", BEFORE_REBOOT.as_secs()));
+            boot.report.error(&format!("restarting in {} s", BEFORE_REBOOT.as_secs()));
             std::thread::sleep(BEFORE_REBOOT);
             stop(boot, MachineStop::Reboot);
         }
@@ -67,17 +65,9 @@ fn debug_shell(boot: &mut Boot) -> Result<(), Stage1Error> {
     }
     chroot(&root)?;
     let shell = Path::new("/bin/sh");
-    let failed = |source| Stage1Error::Read {
-        path: shell.to_owned(),
-        source,
-    };
+    let failed = |source| Stage1Error::Read { path: shell.to_owned(), source };
     std::env::set_current_dir("/").map_err(failed)?;
     shell.metadata().map_err(failed)?;
-    boot.report
-        .error("esker.debug: a shell in the system's root; the boot ends with it");
-    Command::new(shell)
-        .env("PATH", "/usr/sbin:/usr/bin")
-        .status()
-        .map(drop)
-        .map_err(failed)
+    boot.report.error("esker.debug: a shell in the system's root; the boot ends with it");
+    Command::new(shell).env("PATH", "/usr/sbin:/usr/bin").status().map(drop).map_err(failed)
 }

@@ -17,20 +17,13 @@ pub(super) const STORE: &str = "/nix/store";
 /// The kernel's filesystems: type, place, flags, options. They move to the system in the end.
 pub(super) const KERNEL_FILESYSTEMS: &[(&str, &str, MountFlags, &str)] = {
     const NO_SUID: MountFlags = MountFlags::MS_NOSUID;
-    const SAFE: MountFlags = NO_SUID
-        .union(MountFlags::MS_NODEV)
-        .union(MountFlags::MS_NOEXEC);
+    const SAFE: MountFlags = NO_SUID.union(MountFlags::MS_NODEV).union(MountFlags::MS_NOEXEC);
     &[
         ("proc", "proc", SAFE, ""),
         ("sysfs", "sys", SAFE, ""),
         // Programs map device memory executable, so no noexec.
         ("devtmpfs", "dev", NO_SUID, "mode=755"),
-        (
-            "tmpfs",
-            "run",
-            NO_SUID.union(MountFlags::MS_NODEV),
-            "mode=755",
-        ),
+        ("tmpfs", "run", NO_SUID.union(MountFlags::MS_NODEV), "mode=755"),
     ]
 };
 
@@ -58,11 +51,7 @@ pub(super) fn mount_kernel_filesystems(_boot: &mut Boot) -> Result<(), Stage1Err
 
 /// Mounts the system's root: what is declared for `/`, or a tmpfs.
 pub(super) fn mount_root(boot: &mut Boot) -> Result<(), Stage1Error> {
-    let declared = boot
-        .settings
-        .filesystems
-        .iter()
-        .find(|fs| fs.mount_point == Path::new("/"));
+    let declared = boot.settings.filesystems.iter().find(|fs| fs.mount_point == Path::new("/"));
     let root = declared.cloned().unwrap_or_else(|| Filesystem {
         mount_point: "/".into(),
         device: "tmpfs".into(),
@@ -94,13 +83,7 @@ pub(super) fn mount_declared(boot: &mut Boot) -> Result<(), Stage1Error> {
 /// The declared filesystems but the root, with what the command line says of the store's.
 fn plan_declared(boot: &Boot) -> Vec<Filesystem> {
     let not_root = |fs: &&Filesystem| fs.mount_point != Path::new("/");
-    let mut filesystems: Vec<_> = boot
-        .settings
-        .filesystems
-        .iter()
-        .filter(not_root)
-        .cloned()
-        .collect();
+    let mut filesystems: Vec<_> = boot.settings.filesystems.iter().filter(not_root).cloned().collect();
     // Paths compare part by part, so an outer one comes before those within.
     filesystems.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
     let line = &boot.command_line;
@@ -140,28 +123,21 @@ fn mount_filesystem(boot: &mut Boot, filesystem: &Filesystem) -> Result<(), Stag
     let target = boot.system.join(&filesystem.mount_point);
     make_directory(&target)?;
     let options = MountOptions::parse(filesystem.options.iter().map(String::as_str));
-    mount(&source, &target, &fs_type, options.flags, &options.data).map_err(|source| {
-        Stage1Error::Mount {
-            device: filesystem.device.clone(),
-            fs_type,
-            mount_point: filesystem.mount_point.clone(),
-            source: Box::new(source),
-        }
+    mount(&source, &target, &fs_type, options.flags, &options.data).map_err(|source| Stage1Error::Mount {
+        device: filesystem.device.clone(),
+        fs_type,
+        mount_point: filesystem.mount_point.clone(),
+        source: Box::new(source),
     })
 }
 
 /// Makes the store read-only, and checks that the system to boot is in it.
 pub(super) fn protect_store(boot: &mut Boot) -> Result<(), Stage1Error> {
-    let not_in_store = |source| Stage1Error::NotInStore {
-        path: boot.toplevel.clone(),
-        source,
-    };
+    let not_in_store = |source| Stage1Error::NotInStore { path: boot.toplevel.clone(), source };
     boot.system.resolve(&boot.toplevel).map_err(not_in_store)?;
     let store = boot.system.join(Path::new(STORE));
     // Nothing in it has a set-uid bit or is a device, so these attributes only make sure.
-    let attributes = MountAttributes::READ_ONLY
-        .with(MountAttributes::NO_SUID)
-        .with(MountAttributes::NO_DEV);
+    let attributes = MountAttributes::READ_ONLY.with(MountAttributes::NO_SUID).with(MountAttributes::NO_DEV);
     let mount = DetachedMount::copy_of(&store, Depth::One)?;
     mount.add_attributes(attributes, Depth::One)?;
     mount.attach(&store, Placement::OnTop)?;
@@ -169,18 +145,11 @@ pub(super) fn protect_store(boot: &mut Boot) -> Result<(), Stage1Error> {
 }
 
 pub(super) fn make_directory(path: &Path) -> Result<(), Stage1Error> {
-    std::fs::create_dir_all(path).map_err(|source| Stage1Error::Make {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::create_dir_all(path).map_err(|source| Stage1Error::Make { path: path.to_owned(), source })
 }
 
 pub(super) fn set_mode(path: &Path, mode: u32) -> Result<(), Stage1Error> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(|source| {
-        Stage1Error::Make {
-            path: path.to_owned(),
-            source,
-        }
-    })
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|source| Stage1Error::Make { path: path.to_owned(), source })
 }

@@ -57,17 +57,11 @@ impl ModuleLoader {
     /// Reads the index of the running kernel's modules. An initrd without modules has none, which is fine for a kernel
     /// that needs none.
     fn open(modules: &Path) -> Result<Self, Stage1Error> {
-        let kernel = syscalls::system::kernel_release()?
-            .to_string_lossy()
-            .into_owned();
+        let kernel = syscalls::system::kernel_release()?.to_string_lossy().into_owned();
         let folder = modules.join(&kernel);
         let text = |name: &str| {
             let path = folder.join(name);
-            if path.exists() {
-                read_text(&path)
-            } else {
-                Ok(String::new())
-            }
+            if path.exists() { read_text(&path) } else { Ok(String::new()) }
         };
         let texts = IndexTexts {
             dep: text("modules.dep")?,
@@ -91,23 +85,15 @@ impl ModuleLoader {
         let order = self
             .index
             .loading_order(name)
-            .ok_or_else(|| Stage1Error::NoModule {
-                module: name.to_owned(),
-                kernel: self.kernel.clone(),
-            })?;
+            .ok_or_else(|| Stage1Error::NoModule { module: name.to_owned(), kernel: self.kernel.clone() })?;
         for loading in order {
             if !self.tried.insert(loading.file.to_owned()) {
                 continue;
             }
             let module = module_name(loading.file);
-            match (
-                load_file(&self.folder.join(loading.file), &module),
-                loading.need,
-            ) {
+            match (load_file(&self.folder.join(loading.file), &module), loading.need) {
                 (Ok(()), _) => {}
-                (Err(error), Need::Optional) => {
-                    report.info(&format!("not loaded: {}", chain(&error)))
-                }
+                (Err(error), Need::Optional) => report.info(&format!("not loaded: {}", chain(&error))),
                 (Err(source), Need::Required) => {
                     return Err(Stage1Error::Module { module, source });
                 }
@@ -121,11 +107,7 @@ impl ModuleLoader {
     /// A module that refuses is only reported: a device that the boot does not need must not stop it, and one that it
     /// needs will be missed by name.
     pub(super) fn load_next(&mut self, report: &Report) -> bool {
-        let next = self
-            .waiting
-            .iter()
-            .min_by_key(|name| self.cost(name))
-            .cloned();
+        let next = self.waiting.iter().min_by_key(|name| self.cost(name)).cloned();
         let Some(name) = next else {
             return false;
         };
@@ -139,10 +121,7 @@ impl ModuleLoader {
     /// How many files have to be loaded for a module.
     fn cost(&self, name: &str) -> usize {
         let order = self.index.loading_order(name).unwrap_or_default();
-        order
-            .iter()
-            .filter(|loading| !self.tried.contains(loading.file))
-            .count()
+        order.iter().filter(|loading| !self.tried.contains(loading.file)).count()
     }
 
     /// Notes what has been announced since the last look.
@@ -152,10 +131,7 @@ impl ModuleLoader {
                 // Announcements were lost.
                 self.look_at_devices();
             }
-            for modalias in event
-                .iter()
-                .filter_map(|line| line.strip_prefix("MODALIAS="))
-            {
+            for modalias in event.iter().filter_map(|line| line.strip_prefix("MODALIAS=")) {
                 self.ask_for(modalias);
             }
         }
@@ -185,8 +161,7 @@ impl ModuleLoader {
 }
 
 fn load_file(path: &Path, module: &str) -> Result<(), SyscallError> {
-    let file = File::open(path)
-        .map_err(|error| SyscallError::io("open", path.display().to_string(), &error))?;
+    let file = File::open(path).map_err(|error| SyscallError::io("open", path.display().to_string(), &error))?;
     let form = match path.extension().and_then(|extension| extension.to_str()) {
         Some("ko") => ModuleFile::Plain,
         _ => ModuleFile::Compressed,
@@ -232,9 +207,6 @@ mod tests {
         std::fs::write(dir.path().join("modalias"), "\n").unwrap();
         let mut found = BTreeSet::new();
         collect_modaliases(dir.path(), &mut found);
-        assert_eq!(
-            found,
-            BTreeSet::from(["pci:v00001AF4".into(), "virtio:d00000002v00001AF4".into()])
-        );
+        assert_eq!(found, BTreeSet::from(["pci:v00001AF4".into(), "virtio:d00000002v00001AF4".into()]));
     }
 }

@@ -72,9 +72,7 @@ struct Boot {
 /// Boots. As process 1 it returns only after a failure that the policy says to return from, which none does.
 pub fn run() -> ExitCode {
     if std::process::id() != 1 {
-        report::to_standard_error(
-            "this is the first program of a boot; anywhere else it does nothing",
-        );
+        report::to_standard_error("this is the first program of a boot; anywhere else it does nothing");
         return ExitCode::from(2);
     }
     let mut boot = Boot {
@@ -140,8 +138,5 @@ fn default_settings() -> Settings {
 }
 
 fn read_text(path: &Path) -> Result<String, Stage1Error> {
-    std::fs::read_to_string(path).map_err(|source| Stage1Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| Stage1Error::Read { path: path.to_owned(), source })
 }

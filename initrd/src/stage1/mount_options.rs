@@ -44,18 +44,12 @@ const FLAGS: &[(&str, MountFlags, MountFlags)] = {
 };
 
 /// Options for mount(8), fsck and systemd, which mean nothing here.
-const OTHERS: &[&str] = &[
-    "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev",
-];
+const OTHERS: &[&str] = &["auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev"];
 
 impl MountOptions {
     /// Takes options apart; later ones override earlier ones.
     pub(super) fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut parsed = Self {
-            flags: MountFlags::empty(),
-            data: String::new(),
-            no_fail: false,
-        };
+        let mut parsed = Self { flags: MountFlags::empty(), data: String::new(), no_fail: false };
         for option in options.into_iter().flat_map(|list| list.split(',')) {
             if let Some((_, clear, set)) = FLAGS.iter().find(|(name, ..)| *name == option) {
                 parsed.flags.remove(*clear);
@@ -74,10 +68,7 @@ impl MountOptions {
 }
 
 fn is_for_others(option: &str) -> bool {
-    OTHERS.contains(&option)
-        || option.starts_with("x-")
-        || option.starts_with("X-")
-        || option.starts_with("comment=")
+    OTHERS.contains(&option) || option.starts_with("x-") || option.starts_with("X-") || option.starts_with("comment=")
 }
 
 #[cfg(test)]
@@ -86,14 +77,7 @@ mod tests {
 
     #[test]
     fn flags_data_and_others_are_told_apart() {
-        let options = [
-            "defaults",
-            "noatime",
-            "ro",
-            "compress=zstd,subvol=@nix",
-            "x-systemd.automount",
-            "nofail",
-        ];
+        let options = ["defaults", "noatime", "ro", "compress=zstd,subvol=@nix", "x-systemd.automount", "nofail"];
         let parsed = MountOptions::parse(options);
         assert_eq!(parsed.flags, MountFlags::MS_NOATIME | MountFlags::MS_RDONLY);
         assert_eq!(parsed.data, "compress=zstd,subvol=@nix");
@@ -103,9 +87,6 @@ mod tests {
     #[test]
     fn the_last_of_two_opposites_counts() {
         assert_eq!(MountOptions::parse(["ro", "rw"]).flags, MountFlags::empty());
-        assert_eq!(
-            MountOptions::parse(["rw", "ro"]).flags,
-            MountFlags::MS_RDONLY
-        );
+        assert_eq!(MountOptions::parse(["rw", "ro"]).flags, MountFlags::MS_RDONLY);
     }
 }

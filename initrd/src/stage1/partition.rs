@@ -41,9 +41,8 @@ pub(super) fn read_entry(
     if number == 0 || number > count {
         return Ok(None);
     }
-    let place = table_sector
-        .checked_mul(sector_bytes)
-        .and_then(|start| start.checked_add((number - 1).checked_mul(size)?));
+    let place =
+        table_sector.checked_mul(sector_bytes).and_then(|start| start.checked_add((number - 1).checked_mul(size)?));
     match place {
         Some(place) => Ok(parse_entry(&read_at(disk, place, 128)?)),
         None => Ok(None),
@@ -94,10 +93,7 @@ mod tests {
     fn reads_what_sfdisk_wrote() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("disk");
-        std::fs::File::create(&path)
-            .unwrap()
-            .set_len(64 << 20)
-            .unwrap();
+        std::fs::File::create(&path).unwrap().set_len(64 << 20).unwrap();
         let mut child = Command::new("/usr/sbin/sfdisk")
             .args(["-q", "--no-reread"])
             .arg(&path)
@@ -106,25 +102,14 @@ mod tests {
             .expect("sfdisk (Debian package fdisk)");
         let script = "label: gpt\nsize=8M, name=ESP, uuid=6A898CC3-1DD2-11B2-99A6-080020736631\n\
                       name=\"esker nix ü\", uuid=0FC63DAF-8483-4772-8E79-3D69D8477DE4\n";
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(script.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success());
         let mut disk = std::fs::File::open(&path).unwrap();
         let entry = |disk: &mut std::fs::File, number| read_entry(disk, number, 512).unwrap();
-        assert_eq!(
-            entry(&mut disk, 1).unwrap().uuid,
-            "6a898cc3-1dd2-11b2-99a6-080020736631"
-        );
+        assert_eq!(entry(&mut disk, 1).unwrap().uuid, "6a898cc3-1dd2-11b2-99a6-080020736631");
         assert_eq!(
             entry(&mut disk, 2).unwrap(),
-            PartitionEntry {
-                uuid: "0fc63daf-8483-4772-8e79-3d69d8477de4".into(),
-                name: "esker nix ü".into(),
-            }
+            PartitionEntry { uuid: "0fc63daf-8483-4772-8e79-3d69d8477de4".into(), name: "esker nix ü".into() }
         );
         assert_eq!(entry(&mut disk, 0), None);
         assert_eq!(entry(&mut disk, 1000), None);
@@ -132,13 +117,7 @@ mod tests {
 
     #[test]
     fn a_disk_without_table_has_no_entries() {
-        assert_eq!(
-            read_entry(&mut io::Cursor::new(vec![0; 4096]), 1, 512).unwrap(),
-            None
-        );
-        assert_eq!(
-            read_entry(&mut io::Cursor::new(vec![]), 1, 512).unwrap(),
-            None
-        );
+        assert_eq!(read_entry(&mut io::Cursor::new(vec![0; 4096]), 1, 512).unwrap(), None);
+        assert_eq!(read_entry(&mut io::Cursor::new(vec![]), 1, 512).unwrap(), None);
     }
 }

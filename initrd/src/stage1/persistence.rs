@@ -42,50 +42,28 @@ enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 enum Action {
     /// Make the directory at `source` with this mode if it is missing, and show it at `target`.
-    BindDirectory {
-        source: PathBuf,
-        target: PathBuf,
-        mode: u32,
-    },
+    BindDirectory { source: PathBuf, target: PathBuf, mode: u32 },
     /// Show the file at `source` at `target`.
     BindFile { source: PathBuf, target: PathBuf },
     /// There is no file yet: whoever makes it at `target` makes it in the state directory, through a link.
-    LinkFile {
-        link: PathBuf,
-        target: PathBuf,
-        source: PathBuf,
-    },
+    LinkFile { link: PathBuf, target: PathBuf, source: PathBuf },
 }
 
 /// Binds all persisted paths.
 pub(super) fn bind_persisted(boot: &mut Boot) -> Result<(), Stage1Error> {
     let path = boot.toplevel.join("activation.json");
-    let file = boot
-        .system
-        .resolve(&path)
-        .map_err(|source| Stage1Error::NotInStore {
-            path: path.clone(),
-            source,
-        })?;
+    let file = boot.system.resolve(&path).map_err(|source| Stage1Error::NotInStore { path: path.clone(), source })?;
     let text = read_text(&file)?;
     let activation: Activation =
         serde_json::from_str(&text).map_err(|source| Stage1Error::Activation { path, source })?;
-    let state = activation
-        .state_directory
-        .as_ref()
-        .unwrap_or(&boot.settings.state_directory)
-        .clone();
+    let state = activation.state_directory.as_ref().unwrap_or(&boot.settings.state_directory).clone();
     for action in plan(&boot.system, &state, activation.persistence)? {
         apply(&action)?;
     }
     Ok(())
 }
 
-fn plan(
-    system: &Root,
-    state: &Path,
-    mut persisted: Vec<PersistedPath>,
-) -> Result<Vec<Action>, Stage1Error> {
+fn plan(system: &Root, state: &Path, mut persisted: Vec<PersistedPath>) -> Result<Vec<Action>, Stage1Error> {
     // Outer paths first, so that a path within a persisted directory lies over it.
     persisted.sort_by(|a, b| a.path.cmp(&b.path));
     let mut actions = Vec::new();
@@ -94,20 +72,11 @@ fn plan(
         let (source, target) = (system.join(&kept), system.join(&path));
         actions.push(match kind {
             Kind::Directory => {
-                let bits =
-                    u32::from_str_radix(&mode, 8).map_err(|_| Stage1Error::Mode { path, mode })?;
-                Action::BindDirectory {
-                    source,
-                    target,
-                    mode: bits,
-                }
+                let bits = u32::from_str_radix(&mode, 8).map_err(|_| Stage1Error::Mode { path, mode })?;
+                Action::BindDirectory { source, target, mode: bits }
             }
             Kind::File if source.exists() => Action::BindFile { source, target },
-            Kind::File => Action::LinkFile {
-                link: target,
-                target: kept,
-                source,
-            },
+            Kind::File => Action::LinkFile { link: target, target: kept, source },
         });
     }
     Ok(actions)
@@ -115,11 +84,7 @@ fn plan(
 
 fn apply(action: &Action) -> Result<(), Stage1Error> {
     match action {
-        Action::BindDirectory {
-            source,
-            target,
-            mode,
-        } => {
+        Action::BindDirectory { source, target, mode } => {
             if !source.exists() {
                 make_directory(source)?;
                 set_mode(source, *mode)?;
@@ -133,25 +98,15 @@ fn apply(action: &Action) -> Result<(), Stage1Error> {
                 .append(true)
                 .create(true)
                 .open(target)
-                .map_err(|source| Stage1Error::Make {
-                    path: target.clone(),
-                    source,
-                })?;
+                .map_err(|source| Stage1Error::Make { path: target.clone(), source })?;
             Ok(bind(source, target, MountFlags::empty())?)
         }
-        Action::LinkFile {
-            link,
-            target,
-            source,
-        } => {
+        Action::LinkFile { link, target, source } => {
             make_parent(link)?;
             make_parent(source)?;
             match symlink(target, link) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    Err(Stage1Error::Make {
-                        path: link.clone(),
-                        source: error,
-                    })
+                    Err(Stage1Error::Make { path: link.clone(), source: error })
                 }
                 _ => Ok(()),
             }
@@ -168,11 +123,7 @@ mod tests {
     use super::*;
 
     fn persisted(path: &str, kind: Kind, mode: &str) -> PersistedPath {
-        PersistedPath {
-            path: path.into(),
-            kind,
-            mode: mode.into(),
-        }
+        PersistedPath { path: path.into(), kind, mode: mode.into() }
     }
 
     #[test]
@@ -190,20 +141,13 @@ mod tests {
         ];
         let actions = plan(&system, Path::new("/nix/persist"), list).unwrap();
         let expected = [
-            Action::BindFile {
-                source: at("nix/persist/etc/adjtime"),
-                target: at("etc/adjtime"),
-            },
+            Action::BindFile { source: at("nix/persist/etc/adjtime"), target: at("etc/adjtime") },
             Action::LinkFile {
                 link: at("etc/new"),
                 target: "/nix/persist/etc/new".into(),
                 source: at("nix/persist/etc/new"),
             },
-            Action::BindDirectory {
-                source: at("nix/persist/var"),
-                target: at("var"),
-                mode: 0o755,
-            },
+            Action::BindDirectory { source: at("nix/persist/var"), target: at("var"), mode: 0o755 },
             Action::BindDirectory {
                 source: at("nix/persist/var/lib/private"),
                 target: at("var/lib/private"),
@@ -231,15 +175,7 @@ mod tests {
         let text = r#"{"version":1,"hostName":"x","mutableUsers":true,"stateDirectory":"/nix/persist","wrappers":[],
             "persistence":[{"path":"/root","kind":"directory","mode":"rwx","user":"root","group":"root"}]}"#;
         let activation: Activation = serde_json::from_str(text).unwrap();
-        let error = plan(
-            &Root::new("/x"),
-            Path::new("/nix/persist"),
-            activation.persistence,
-        )
-        .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the persisted path `/root` has the mode `rwx`, expected octal digits"
-        );
+        let error = plan(&Root::new("/x"), Path::new("/nix/persist"), activation.persistence).unwrap_err();
+        assert_eq!(error.to_string(), "the persisted path `/root` has the mode `rwx`, expected octal digits");
     }
 }

@@ -79,14 +79,8 @@ impl Report {
 
     /// Writes the times for the running system, with those of the phases that are over.
     pub(super) fn store_times(&self, path: &Path) -> Result<(), Stage1Error> {
-        let failed = |source| Stage1Error::Make {
-            path: path.to_owned(),
-            source,
-        };
-        let times = Times {
-            version: 1,
-            phases: &self.phases,
-        };
+        let failed = |source| Stage1Error::Make { path: path.to_owned(), source };
+        let times = Times { version: 1, phases: &self.phases };
         let text = serde_json::to_vec(&times).map_err(|error| failed(error.into()))?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
@@ -101,27 +95,13 @@ impl Report {
 
     fn times_line(&self) -> String {
         let milliseconds = |microseconds: u64| microseconds.div_ceil(1000);
-        let total: u64 = self
-            .phases
-            .iter()
-            .map(|phase| phase.duration_microseconds)
-            .sum();
+        let total: u64 = self.phases.iter().map(|phase| phase.duration_microseconds).sum();
         let each: Vec<_> = self
             .phases
             .iter()
-            .map(|phase| {
-                format!(
-                    "{} {}",
-                    phase.name,
-                    milliseconds(phase.duration_microseconds)
-                )
-            })
+            .map(|phase| format!("{} {}", phase.name, milliseconds(phase.duration_microseconds)))
             .collect();
-        format!(
-            "stage 1 took {} ms ({})",
-            milliseconds(total),
-            each.join(", ")
-        )
+        format!("stage 1 took {} ms ({})", milliseconds(total), each.join(", "))
     }
 }
 
@@ -135,25 +115,16 @@ pub(super) fn to_standard_error(text: &str) {
 /// below which.
 fn console_shows(priority: u8) -> bool {
     let levels = std::fs::read_to_string("/proc/sys/kernel/printk").unwrap_or_default();
-    let level: Option<u8> = levels
-        .split_whitespace()
-        .next()
-        .and_then(|level| level.parse().ok());
+    let level: Option<u8> = levels.split_whitespace().next().and_then(|level| level.parse().ok());
     level.is_some_and(|level| priority < level)
 }
 
 fn log(priority: u8, text: &str) {
-    write_to(
-        Path::new("/dev/kmsg"),
-        &format!("<{priority}>esker: {text}\n"),
-    );
+    write_to(Path::new("/dev/kmsg"), &format!("<{priority}>esker: {text}\n"));
 }
 
 fn write_to(path: &Path, text: &str) {
-    let written = OpenOptions::new()
-        .write(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     if written.is_err() {
         to_standard_error(text.trim());
     }
@@ -167,16 +138,9 @@ mod tests {
     fn times_are_one_line_and_one_file() {
         let mut report = Report::default();
         for (name, duration_microseconds) in [("modules", 12_300), ("root", 700)] {
-            report.phases.push(PhaseTime {
-                name,
-                start_microseconds: 5,
-                duration_microseconds,
-            });
+            report.phases.push(PhaseTime { name, start_microseconds: 5, duration_microseconds });
         }
-        assert_eq!(
-            report.times_line(),
-            "stage 1 took 13 ms (modules 13, root 1)"
-        );
+        assert_eq!(report.times_line(), "stage 1 took 13 ms (modules 13, root 1)");
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("esker/boot-times.json");
         report.store_times(&path).unwrap();

@@ -54,11 +54,7 @@ fn ext(start: &[u8]) -> Option<Superblock> {
     } else {
         "ext2"
     };
-    Some(Superblock {
-        fs_type,
-        label: text(field(block, 120, 16)?),
-        uuid: uuid(field(block, 104, 16)?),
-    })
+    Some(Superblock { fs_type, label: text(field(block, 120, 16)?), uuid: uuid(field(block, 104, 16)?) })
 }
 
 fn xfs(start: &[u8]) -> Option<Superblock> {
@@ -84,11 +80,7 @@ fn vfat(start: &[u8]) -> Option<Superblock> {
     let serial = little_endian(field(start, serial_at, 4)?);
     Some(Superblock {
         fs_type: "vfat",
-        label: if label == "NO NAME" {
-            String::new()
-        } else {
-            label
-        },
+        label: if label == "NO NAME" { String::new() } else { label },
         uuid: format!("{:04X}-{:04X}", serial >> 16, serial & 0xFFFF),
     })
 }
@@ -110,11 +102,7 @@ fn iso9660(block: &[u8]) -> Option<Superblock> {
 }
 
 /// Up to `length` bytes, less at the device's end.
-pub(super) fn read_at(
-    device: &mut (impl Read + Seek),
-    offset: u64,
-    length: u64,
-) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(device: &mut (impl Read + Seek), offset: u64, length: u64) -> io::Result<Vec<u8>> {
     device.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();
     device.by_ref().take(length).read_to_end(&mut bytes)?;
@@ -126,18 +114,12 @@ fn field(block: &[u8], offset: usize, length: usize) -> Option<&[u8]> {
 }
 
 fn little_endian(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |value, &byte| value << 8 | u32::from(byte))
+    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte))
 }
 
 /// Text up to its first NUL, without blanks at the end.
 fn text(bytes: &[u8]) -> String {
-    let end = bytes
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(bytes.len());
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).trim_end().to_owned()
 }
 
@@ -161,19 +143,12 @@ mod tests {
     use super::*;
 
     fn run(program: &str, arguments: &[&str], file: &Path) -> String {
-        let output = Command::new(program)
-            .args(arguments)
-            .arg(file)
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .output();
+        let output =
+            Command::new(program).args(arguments).arg(file).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output();
         let output = output.unwrap_or_else(|error| {
             panic!("`{program}` is needed (e2fsprogs, dosfstools, btrfs-progs, xfsprogs, util-linux): {error}")
         });
-        assert!(
-            output.status.success(),
-            "{program}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -181,22 +156,14 @@ mod tests {
     fn check(program: &str, arguments: &[&str], size_bytes: u64) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("image");
-        std::fs::File::create(&file)
-            .unwrap()
-            .set_len(size_bytes)
-            .unwrap();
+        std::fs::File::create(&file).unwrap().set_len(size_bytes).unwrap();
         run(program, arguments, &file);
         let expected = |tag: &str| {
-            let output = Command::new("/usr/sbin/blkid")
-                .args(["-p", "-s", tag, "-o", "value"])
-                .arg(&file)
-                .output();
+            let output = Command::new("/usr/sbin/blkid").args(["-p", "-s", tag, "-o", "value"]).arg(&file).output();
             let output = output.expect("blkid (Debian package util-linux)");
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        let found = probe(&mut std::fs::File::open(&file).unwrap())
-            .unwrap()
-            .unwrap();
+        let found = probe(&mut std::fs::File::open(&file).unwrap()).unwrap().unwrap();
         assert_eq!(found.fs_type, expected("TYPE"));
         assert_eq!(found.label, expected("LABEL"));
         assert_eq!(found.uuid, expected("UUID"));
@@ -220,11 +187,7 @@ mod tests {
 
     #[test]
     fn agrees_with_blkid_on_btrfs() {
-        check(
-            "mkfs.btrfs",
-            &["-q", "-L", "a label with blanks"],
-            128 * MIB,
-        );
+        check("mkfs.btrfs", &["-q", "-L", "a label with blanks"], 128 * MIB);
     }
 
     #[test]
@@ -234,10 +197,7 @@ mod tests {
 
     #[test]
     fn nothing_is_found_in_noise_and_on_small_devices() {
-        assert_eq!(
-            probe(&mut io::Cursor::new(vec![0xA5; 100_000])).unwrap(),
-            None
-        );
+        assert_eq!(probe(&mut io::Cursor::new(vec![0xA5; 100_000])).unwrap(), None);
         assert_eq!(probe(&mut io::Cursor::new(vec![0; 10])).unwrap(), None);
     }
 }

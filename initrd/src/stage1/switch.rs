@@ -27,8 +27,7 @@ pub(super) fn switch_root(boot: &mut Boot) -> Result<(), Stage1Error> {
         return Err(Stage1Error::NotAnInitrd);
     }
     delete_initrd(Path::new("/"));
-    std::env::set_current_dir(&system)
-        .map_err(|error| SyscallError::io("chdir", "the system's root", &error))?;
+    std::env::set_current_dir(&system).map_err(|error| SyscallError::io("chdir", "the system's root", &error))?;
     move_to(Path::new("."), Path::new("/"))?;
     chroot(Path::new("."))?;
     std::env::set_current_dir("/").map_err(|error| SyscallError::io("chdir", "/", &error))?;
@@ -43,9 +42,7 @@ pub(super) fn execute_init(boot: &Boot) -> Stage1Error {
         .map(|argument| CString::new(argument.into_vec()));
     match arguments.collect::<Result<Vec<_>, _>>() {
         Ok(arguments) => syscalls::process::exec(&init, &arguments).into(),
-        Err(_) => Stage1Error::BadInit {
-            init: String::from_utf8_lossy(init.as_os_str().as_bytes()).into_owned(),
-        },
+        Err(_) => Stage1Error::BadInit { init: String::from_utf8_lossy(init.as_os_str().as_bytes()).into_owned() },
     }
 }
 

@@ -41,18 +41,12 @@ fn plan_view(system: &Root, toplevel: &Path) -> Result<ViewMount, Stage1Error> {
     for folder in MODULE_FOLDERS {
         match system.resolve(&kernel_modules.join(folder)) {
             Ok(source) => {
-                covers.push(Cover {
-                    source,
-                    target: "lib/modules".into(),
-                });
+                covers.push(Cover { source, target: "lib/modules".into() });
                 break;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(Stage1Error::NotInStore {
-                    path: kernel_modules,
-                    source,
-                });
+                return Err(Stage1Error::NotInStore { path: kernel_modules, source });
             }
         }
     }
@@ -68,17 +62,12 @@ fn plan_view(system: &Root, toplevel: &Path) -> Result<ViewMount, Stage1Error> {
 
 /// Makes the links in the root. On a root that is not empty some exist already.
 fn link_into_usr(root: &Path) -> Result<(), Stage1Error> {
-    let present = LINKED_IF_PRESENT
-        .iter()
-        .filter(|name| root.join("usr").join(name).is_dir());
+    let present = LINKED_IF_PRESENT.iter().filter(|name| root.join("usr").join(name).is_dir());
     for name in ALWAYS_LINKED.iter().chain(present) {
         let path = root.join(name);
         match symlink(Path::new("usr").join(name), &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Stage1Error::Make {
-                    path,
-                    source: error,
-                });
+                return Err(Stage1Error::Make { path, source: error });
             }
             _ => {}
         }
@@ -92,11 +81,7 @@ mod tests {
 
     fn system() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
-        for folder in [
-            "nix/store/a-system",
-            "nix/store/b-sw",
-            "nix/store/c-modules/lib/modules/6.1",
-        ] {
+        for folder in ["nix/store/a-system", "nix/store/b-sw", "nix/store/c-modules/lib/modules/6.1"] {
             std::fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         let toplevel = dir.path().join("nix/store/a-system");
@@ -113,10 +98,7 @@ mod tests {
         let plan = plan_view(&root, Path::new("/nix/store/a-system")).unwrap();
         assert_eq!(plan.name, Path::new("/nix/store/b-sw/usr.erofs"));
         assert_eq!(plan.image, dir.path().join("nix/store/b-sw/usr.erofs"));
-        assert_eq!(
-            plan.covers[0].source,
-            dir.path().join("nix/store/c-modules/lib/modules")
-        );
+        assert_eq!(plan.covers[0].source, dir.path().join("nix/store/c-modules/lib/modules"));
     }
 
     #[test]
@@ -124,12 +106,7 @@ mod tests {
         let (dir, root) = system();
         std::fs::remove_file(dir.path().join("nix/store/b-sw/usr.erofs")).unwrap();
         let error = plan_view(&root, Path::new("/nix/store/a-system")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("`/nix/store/a-system/sw/usr.erofs` is not in"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`/nix/store/a-system/sw/usr.erofs` is not in"), "{error}");
     }
 
     #[test]
@@ -138,15 +115,10 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("usr/lib64")).unwrap();
         link_into_usr(dir.path()).unwrap();
         link_into_usr(dir.path()).unwrap();
-        let mut names: Vec<_> = std::fs::read_dir(dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["bin", "lib", "lib64", "sbin", "usr"]);
-        assert_eq!(
-            dir.path().join("bin").read_link().unwrap(),
-            Path::new("usr/bin")
-        );
+        assert_eq!(dir.path().join("bin").read_link().unwrap(), Path::new("usr/bin"));
     }
 }

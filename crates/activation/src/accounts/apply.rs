@@ -12,11 +12,7 @@ use super::observe::{observe_files, state_path};
 use super::plan::{AccountsPlan, HomeStep};
 use crate::root::{Durability, Ownership, Root, read_if_present, replace_file, set_owner};
 
-const ROOT_ONLY: Ownership = Ownership {
-    mode: 0o600,
-    uid: 0,
-    gid: 0,
-};
+const ROOT_ONLY: Ownership = Ownership { mode: 0o600, uid: 0, gid: 0 };
 
 /// Writes what differs: first what is remembered on disk (an id must be on disk before a file carries it), then the
 /// live files, then the persisted ones, then home directories. Errors when the files changed since the plan was made.
@@ -32,12 +28,7 @@ pub fn apply_accounts(root: &Root, state_directory: &Path, plan: &AccountsPlan) 
     write_if_changed(&root.path(&state), &text, ROOT_ONLY, Durability::Synced)?;
     for file in &plan.files {
         let path = root.path(Path::new("/etc").join(file.name));
-        write_if_changed(
-            &path,
-            file.content.as_bytes(),
-            file.ownership,
-            Durability::Volatile,
-        )?;
+        write_if_changed(&path, file.content.as_bytes(), file.ownership, Durability::Volatile)?;
     }
     copy_live_files(root, state_directory)?;
     drop(lock);
@@ -80,11 +71,7 @@ fn copy_live_files(root: &Root, state_directory: &Path) -> io::Result<Vec<&'stat
             continue;
         }
         let metadata = fs::metadata(&live)?;
-        let owner = Ownership {
-            mode: metadata.mode() & 0o777,
-            uid: metadata.uid(),
-            gid: metadata.gid(),
-        };
+        let owner = Ownership { mode: metadata.mode() & 0o777, uid: metadata.uid(), gid: metadata.gid() };
         if write_if_changed(&persisted.join(name), &content, owner, Durability::Synced)? {
             copied.push(name);
         }
@@ -93,19 +80,10 @@ fn copy_live_files(root: &Root, state_directory: &Path) -> io::Result<Vec<&'stat
 }
 
 /// Whether something was written.
-fn write_if_changed(
-    path: &Path,
-    content: &[u8],
-    owner: Ownership,
-    durability: Durability,
-) -> io::Result<bool> {
+fn write_if_changed(path: &Path, content: &[u8], owner: Ownership, durability: Durability) -> io::Result<bool> {
     if let Some(current) = read_if_present(path)? {
         let metadata = fs::symlink_metadata(path)?;
-        let has = Ownership {
-            mode: metadata.mode() & 0o7777,
-            uid: metadata.uid(),
-            gid: metadata.gid(),
-        };
+        let has = Ownership { mode: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() };
         if metadata.is_file() && current == content && has == owner {
             return Ok(false);
         }
@@ -119,12 +97,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o755)
         .create(path)
-        .map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("failed to make `{}`: {error}", path.display()),
-            )
-        })
+        .map_err(|error| io::Error::new(error.kind(), format!("failed to make `{}`: {error}", path.display())))
 }
 
 fn make_home(root: &Root, home: &HomeStep) -> io::Result<()> {
@@ -134,32 +107,20 @@ fn make_home(root: &Root, home: &HomeStep) -> io::Result<()> {
             fs::create_dir_all(parent)?;
         }
         fs::create_dir(&path)?;
-        let owner = Ownership {
-            mode: 0,
-            uid: home.uid,
-            gid: home.gid,
-        };
+        let owner = Ownership { mode: 0, uid: home.uid, gid: home.gid };
         let skeleton = root.path("/etc/skel");
         if skeleton.is_dir() {
             copy_skeleton(root, Path::new("/etc/skel"), &path, owner)?;
         }
     }
-    set_owner(
-        &path,
-        Ownership {
-            mode: home.mode.0,
-            uid: home.uid,
-            gid: home.gid,
-        },
-    )?;
+    set_owner(&path, Ownership { mode: home.mode.0, uid: home.uid, gid: home.gid })?;
     fs::set_permissions(&path, std::fs::Permissions::from_mode(home.mode.0))
 }
 
 /// Copies /etc/skel (whose files are links into the store) as files of the user's own.
 fn copy_skeleton(root: &Root, from: &Path, to: &Path, owner: Ownership) -> io::Result<()> {
-    let mut names: Vec<_> = fs::read_dir(root.path(from))?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        fs::read_dir(root.path(from))?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
     names.sort();
     for name in names {
         let source = root.resolve(from.join(&name))?;
@@ -170,10 +131,7 @@ fn copy_skeleton(root: &Root, from: &Path, to: &Path, owner: Ownership) -> io::R
             set_owner(&place, owner)?;
             fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755))?;
         } else {
-            let owner = Ownership {
-                mode: 0o644,
-                ..owner
-            };
+            let owner = Ownership { mode: 0o644, ..owner };
             replace_file(&place, &fs::read(source)?, owner, Durability::Volatile)?;
         }
     }

@@ -89,14 +89,7 @@ impl Entry for PasswdEntry {
     }
 
     fn line(&self) -> String {
-        let Self {
-            name,
-            uid,
-            gid,
-            gecos,
-            home,
-            shell,
-        } = self;
+        let Self { name, uid, gid, gecos, home, shell } = self;
         format!("{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}")
     }
 }
@@ -104,11 +97,7 @@ impl Entry for PasswdEntry {
 impl Entry for ShadowEntry {
     fn parse(line: &str) -> Option<Self> {
         let [name, password, aging @ ..] = fields::<9>(line)?;
-        Some(Self {
-            name: account_name(name)?,
-            password: password.to_owned(),
-            aging: aging.map(str::to_owned),
-        })
+        Some(Self { name: account_name(name)?, password: password.to_owned(), aging: aging.map(str::to_owned) })
     }
 
     fn line(&self) -> String {
@@ -119,16 +108,8 @@ impl Entry for ShadowEntry {
 impl Entry for GroupEntry {
     fn parse(line: &str) -> Option<Self> {
         let [name, _, gid, members] = fields(line)?;
-        let members = members
-            .split(',')
-            .filter(|member| !member.is_empty())
-            .map(str::to_owned)
-            .collect();
-        Some(Self {
-            name: account_name(name)?,
-            gid: gid.parse().ok()?,
-            members,
-        })
+        let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+        Some(Self { name: account_name(name)?, gid: gid.parse().ok()?, members })
     }
 
     fn line(&self) -> String {
@@ -155,11 +136,7 @@ impl Entry for GshadowEntry {
 impl Entry for SubIdEntry {
     fn parse(line: &str) -> Option<Self> {
         let [name, start, count] = fields(line)?;
-        Some(Self {
-            name: account_name(name)?,
-            start: start.parse().ok()?,
-            count: count.parse().ok()?,
-        })
+        Some(Self { name: account_name(name)?, start: start.parse().ok()?, count: count.parse().ok()? })
     }
 
     fn line(&self) -> String {
@@ -206,12 +183,8 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_is_left_out() {
-        let text =
-            "+::::::\n# comment\nshort:x:1\n\nbad:x:one:1:::\nroot:x:0:0:root:/root:/bin/bash\n";
-        let names: Vec<String> = parse_entries::<PasswdEntry>(text)
-            .into_iter()
-            .map(|entry| entry.name)
-            .collect();
+        let text = "+::::::\n# comment\nshort:x:1\n\nbad:x:one:1:::\nroot:x:0:0:root:/root:/bin/bash\n";
+        let names: Vec<String> = parse_entries::<PasswdEntry>(text).into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, ["root"]);
     }
 }

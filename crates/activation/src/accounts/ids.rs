@@ -47,11 +47,7 @@ impl Ids<'_> {
                 continue;
             };
             let declares = |name: &String| self.declared.contains(&(name.as_str(), Some(wanted)));
-            match self
-                .holders(wanted, &assigned)
-                .into_iter()
-                .find(|name| !declares(name))
-            {
+            match self.holders(wanted, &assigned).into_iter().find(|name| !declares(name)) {
                 None => drop(assigned.insert((*name).to_owned(), wanted)),
                 Some(holder) => {
                     let id = self.first_free(&assigned);
@@ -78,14 +74,8 @@ impl Ids<'_> {
     /// Everybody who has a number.
     fn holders(&self, id: u32, assigned: &BTreeMap<String, u32>) -> Vec<String> {
         let assigned = assigned.iter().map(|(name, has)| (name.as_str(), *has));
-        let all = self
-            .staying
-            .iter()
-            .map(|(name, has)| (*name, *has))
-            .chain(assigned);
-        all.filter(|(_, has)| *has == id)
-            .map(|(name, _)| name.to_owned())
-            .collect()
+        let all = self.staying.iter().map(|(name, has)| (*name, *has)).chain(assigned);
+        all.filter(|(_, has)| *has == id).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn first_free(&self, assigned: &BTreeMap<String, u32>) -> u32 {
@@ -93,9 +83,6 @@ impl Ids<'_> {
         taken.extend(self.existing.values());
         taken.extend(self.remembered.values());
         taken.extend(self.declared.iter().filter_map(|(_, id)| *id));
-        PEOPLE
-            .into_iter()
-            .find(|id| !taken.contains(id))
-            .unwrap_or(NOBODY)
+        PEOPLE.into_iter().find(|id| !taken.contains(id)).unwrap_or(NOBODY)
     }
 }

@@ -97,33 +97,17 @@ impl<'a> Merger<'a> {
             if let Some(existing) = existing {
                 // Membership of people made with useradd is theirs; that of declared users is the configuration's.
                 let declared = |user: &String| {
-                    observed.state.declared_users.contains(user)
-                        || self.state.declared_users.contains(user)
+                    observed.state.declared_users.contains(user) || self.state.declared_users.contains(user)
                 };
                 if self.mutability == Mutability::Mutable {
-                    members.extend(
-                        existing
-                            .members
-                            .iter()
-                            .filter(|user| !declared(user))
-                            .cloned(),
-                    );
+                    members.extend(existing.members.iter().filter(|user| !declared(user)).cloned());
                 }
             }
-            let entry = GroupEntry {
-                name: group.name.clone(),
-                gid,
-                members: members.into_iter().collect(),
-            };
+            let entry = GroupEntry { name: group.name.clone(), gid, members: members.into_iter().collect() };
             match existing {
-                None => self.changes.push(AccountChange::AddGroup {
-                    name: entry.name.clone(),
-                    gid,
-                }),
+                None => self.changes.push(AccountChange::AddGroup { name: entry.name.clone(), gid }),
                 Some(old) if *old != entry => {
-                    self.changes.push(AccountChange::ChangeGroup {
-                        name: entry.name.clone(),
-                    });
+                    self.changes.push(AccountChange::ChangeGroup { name: entry.name.clone() });
                 }
                 Some(_) => {}
             }
@@ -136,9 +120,7 @@ impl<'a> Merger<'a> {
             if self.keeps_undeclared(&group.name, &observed.state.declared_groups) {
                 self.groups.insert(group.name.clone(), group.clone());
             } else {
-                self.changes.push(AccountChange::RemoveGroup {
-                    name: group.name.clone(),
-                });
+                self.changes.push(AccountChange::RemoveGroup { name: group.name.clone() });
             }
         }
     }
@@ -146,23 +128,12 @@ impl<'a> Merger<'a> {
     /// Settles the number of every declared group and user.
     fn assign_ids(&mut self) {
         let observed = self.observed;
-        let (before, kept) = (
-            &observed.state,
-            |name: &str, declared: &BTreeSet<String>| self.keeps_undeclared(name, declared),
-        );
+        let (before, kept) =
+            (&observed.state, |name: &str, declared: &BTreeSet<String>| self.keeps_undeclared(name, declared));
         let groups = Ids {
             kind: "group",
-            declared: self
-                .spec
-                .groups
-                .iter()
-                .map(|group| (group.name.as_str(), group.gid))
-                .collect(),
-            existing: observed
-                .group
-                .iter()
-                .map(|group| (group.name.as_str(), group.gid))
-                .collect(),
+            declared: self.spec.groups.iter().map(|group| (group.name.as_str(), group.gid)).collect(),
+            existing: observed.group.iter().map(|group| (group.name.as_str(), group.gid)).collect(),
             staying: observed
                 .group
                 .iter()
@@ -174,17 +145,8 @@ impl<'a> Merger<'a> {
         };
         let users = Ids {
             kind: "user",
-            declared: self
-                .spec
-                .users
-                .iter()
-                .map(|user| (user.name.as_str(), user.uid))
-                .collect(),
-            existing: observed
-                .passwd
-                .iter()
-                .map(|user| (user.name.as_str(), user.uid))
-                .collect(),
+            declared: self.spec.users.iter().map(|user| (user.name.as_str(), user.uid)).collect(),
+            existing: observed.passwd.iter().map(|user| (user.name.as_str(), user.uid)).collect(),
             staying: observed
                 .passwd
                 .iter()
@@ -202,28 +164,14 @@ impl<'a> Merger<'a> {
         self.warnings.extend(user_warnings);
     }
 
-    fn merge_user(
-        &mut self,
-        user: &UserSpec,
-        salts: &mut dyn SaltSource,
-    ) -> Result<(), PasswordError> {
+    fn merge_user(&mut self, user: &UserSpec, salts: &mut dyn SaltSource) -> Result<(), PasswordError> {
         let existing = self.observed.user(&user.name);
         let uid = self.state.uids.get(&user.name).copied().unwrap_or(NOBODY);
-        let gid = self
-            .groups
-            .get(&user.group)
-            .map(|group| group.gid)
-            .or(user.gid);
+        let gid = self.groups.get(&user.group).map(|group| group.gid).or(user.gid);
         if gid.is_none() {
-            self.warnings.push(format!(
-                "user `{}` has the unknown group `{}`",
-                user.name, user.group
-            ));
+            self.warnings.push(format!("user `{}` has the unknown group `{}`", user.name, user.group));
         }
-        let shell = user
-            .shell
-            .clone()
-            .or_else(|| existing.map(|entry| entry.shell.clone()));
+        let shell = user.shell.clone().or_else(|| existing.map(|entry| entry.shell.clone()));
         let entry = PasswdEntry {
             name: user.name.clone(),
             uid,
@@ -233,13 +181,8 @@ impl<'a> Merger<'a> {
             shell: shell.unwrap_or_else(|| "/usr/sbin/nologin".to_owned()),
         };
         match existing {
-            None => self.changes.push(AccountChange::AddUser {
-                name: user.name.clone(),
-                uid,
-            }),
-            Some(old) if *old != entry => self.changes.push(AccountChange::ChangeUser {
-                name: user.name.clone(),
-            }),
+            None => self.changes.push(AccountChange::AddUser { name: user.name.clone(), uid }),
+            Some(old) if *old != entry => self.changes.push(AccountChange::ChangeUser { name: user.name.clone() }),
             Some(_) => {}
         }
         self.merge_shadow(user, salts)?;
@@ -247,11 +190,7 @@ impl<'a> Merger<'a> {
         Ok(())
     }
 
-    fn merge_shadow(
-        &mut self,
-        user: &UserSpec,
-        salts: &mut dyn SaltSource,
-    ) -> Result<(), PasswordError> {
+    fn merge_shadow(&mut self, user: &UserSpec, salts: &mut dyn SaltSource) -> Result<(), PasswordError> {
         let existing = self.observed.shadow(&user.name);
         let mut entry = match existing {
             Some(entry) => entry.clone(),
@@ -265,9 +204,7 @@ impl<'a> Merger<'a> {
             let password = self.declared_password(user, old, salts)?;
             entry.password = password.unwrap_or_else(|| "!".to_owned());
             if old.is_some_and(|old| old != entry.password) {
-                self.changes.push(AccountChange::SetPassword {
-                    name: user.name.clone(),
-                });
+                self.changes.push(AccountChange::SetPassword { name: user.name.clone() });
             }
         }
         self.shadow.insert(user.name.clone(), entry);
@@ -285,11 +222,7 @@ impl<'a> Merger<'a> {
             match self.observed.password_files.get(path) {
                 Some(content) => return Ok(Some(content.clone())),
                 None => {
-                    let text = format!(
-                        "the password file `{}` of user `{}` cannot be read",
-                        path.display(),
-                        user.name
-                    );
+                    let text = format!("the password file `{}` of user `{}` cannot be read", path.display(), user.name);
                     self.warnings.push(text);
                 }
             }
@@ -304,10 +237,7 @@ impl<'a> Merger<'a> {
         if let Some(password) = &user.initial_password {
             return hash(&user.name, password, existing, salts).map(Some);
         }
-        Ok(user
-            .hashed_password
-            .clone()
-            .or_else(|| user.initial_hashed_password.clone()))
+        Ok(user.hashed_password.clone().or_else(|| user.initial_hashed_password.clone()))
     }
 
     fn home(&self, user: &UserSpec) -> Option<HomeStep> {
@@ -316,11 +246,7 @@ impl<'a> Merger<'a> {
             return None;
         }
         let mode = user.home_mode.unwrap_or(Mode(0o700));
-        let wanted = Ownership {
-            mode: mode.0,
-            uid: entry.uid,
-            gid: entry.gid,
-        };
+        let wanted = Ownership { mode: mode.0, uid: entry.uid, gid: entry.gid };
         let path = PathBuf::from(&user.home);
         let create = match self.observed.homes.get(&path) {
             Some(HomeFound::Directory(ownership)) if *ownership == wanted => return None,
@@ -328,14 +254,7 @@ impl<'a> Merger<'a> {
             Some(HomeFound::Other) => return None,
             None => true,
         };
-        Some(HomeStep {
-            user: user.name.clone(),
-            path,
-            create,
-            mode,
-            uid: wanted.uid,
-            gid: wanted.gid,
-        })
+        Some(HomeStep { user: user.name.clone(), path, create, mode, uid: wanted.uid, gid: wanted.gid })
     }
 
     fn merge_undeclared_users(&mut self) {
@@ -346,16 +265,11 @@ impl<'a> Merger<'a> {
             }
             if self.keeps_undeclared(&user.name, &observed.state.declared_users) {
                 let shadow = observed.shadow(&user.name).cloned();
-                self.shadow.insert(
-                    user.name.clone(),
-                    shadow.unwrap_or_else(|| locked_entry(&user.name)),
-                );
+                self.shadow.insert(user.name.clone(), shadow.unwrap_or_else(|| locked_entry(&user.name)));
                 self.state.uids.insert(user.name.clone(), user.uid);
                 self.users.insert(user.name.clone(), user.clone());
             } else {
-                self.changes.push(AccountChange::RemoveUser {
-                    name: user.name.clone(),
-                });
+                self.changes.push(AccountChange::RemoveUser { name: user.name.clone() });
             }
         }
     }
@@ -365,10 +279,7 @@ impl<'a> Merger<'a> {
         passwd.sort_by_key(|entry| entry.uid);
         let mut groups: Vec<&GroupEntry> = self.groups.values().collect();
         groups.sort_by_key(|entry| entry.gid);
-        let shadow = passwd
-            .iter()
-            .filter_map(|entry| self.shadow.get(&entry.name))
-            .map(Entry::line);
+        let shadow = passwd.iter().filter_map(|entry| self.shadow.get(&entry.name)).map(Entry::line);
         let gshadow = groups.iter().map(|group| {
             let old = self.observed.gshadow(&group.name).cloned();
             let entry = old.unwrap_or_else(|| GshadowEntry {
@@ -378,20 +289,9 @@ impl<'a> Merger<'a> {
             });
             entry.line() + &group.members.join(",")
         });
-        let shadow_gid = self
-            .groups
-            .get("shadow")
-            .map_or(SHADOW_GROUP, |group| group.gid);
-        let secret = Ownership {
-            mode: 0o640,
-            uid: 0,
-            gid: shadow_gid,
-        };
-        let public = Ownership {
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-        };
+        let shadow_gid = self.groups.get("shadow").map_or(SHADOW_GROUP, |group| group.gid);
+        let secret = Ownership { mode: 0o640, uid: 0, gid: shadow_gid };
+        let public = Ownership { mode: 0o644, uid: 0, gid: 0 };
         let [subuid, subgid] = &self.sub_ids;
         let files = vec![
             account_file("gshadow", gshadow, secret),
@@ -406,16 +306,8 @@ impl<'a> Merger<'a> {
             observed: self.observed.clone(),
             files,
             homes,
-            users: self
-                .users
-                .values()
-                .map(|user| (user.name.clone(), (user.uid, user.gid)))
-                .collect(),
-            groups: self
-                .groups
-                .values()
-                .map(|group| (group.name.clone(), group.gid))
-                .collect(),
+            users: self.users.values().map(|user| (user.name.clone(), (user.uid, user.gid))).collect(),
+            groups: self.groups.values().map(|group| (group.name.clone(), group.gid)).collect(),
             changes: self.changes,
             warnings: self.warnings,
             state: self.state,
@@ -427,22 +319,10 @@ impl<'a> Merger<'a> {
 fn locked_entry(name: &str) -> ShadowEntry {
     let mut aging: [String; 7] = Default::default();
     "1".clone_into(&mut aging[0]);
-    ShadowEntry {
-        name: name.to_owned(),
-        password: "!".to_owned(),
-        aging,
-    }
+    ShadowEntry { name: name.to_owned(), password: "!".to_owned(), aging }
 }
 
-fn account_file(
-    name: &'static str,
-    lines: impl Iterator<Item = String>,
-    ownership: Ownership,
-) -> AccountFile {
+fn account_file(name: &'static str, lines: impl Iterator<Item = String>, ownership: Ownership) -> AccountFile {
     let content = lines.fold(String::new(), |text, line| text + &line + "\n");
-    AccountFile {
-        name,
-        content,
-        ownership,
-    }
+    AccountFile { name, content, ownership }
 }

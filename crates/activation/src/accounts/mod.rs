@@ -27,5 +27,4 @@ pub use spec::{AccountsSpec, GroupSpec, SubIdRange, UserSpec};
 
 /// The account files, in the order in which they are written: what is only looked up by name comes first, so that a
 /// cut in between leaves entries without an account, never an account without its password.
-pub(crate) const ACCOUNT_FILES: [&str; 6] =
-    ["gshadow", "shadow", "subuid", "subgid", "group", "passwd"];
+pub(crate) const ACCOUNT_FILES: [&str; 6] = ["gshadow", "shadow", "subuid", "subgid", "group", "passwd"];

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::database::{
-    Entry, GroupEntry, GshadowEntry, PasswdEntry, ShadowEntry, SubIdEntry, parse_entries,
-};
+use super::database::{Entry, GroupEntry, GshadowEntry, PasswdEntry, ShadowEntry, SubIdEntry, parse_entries};
 use super::spec::AccountsSpec;
 use crate::root::{Ownership, Root, read_if_present};
 
@@ -68,8 +66,7 @@ impl ObservedAccounts {
     /// Whether the account files say the same.
     pub(super) fn has_files_of(&self, other: &Self) -> bool {
         (&self.passwd, &self.shadow, &self.group) == (&other.passwd, &other.shadow, &other.group)
-            && (&self.gshadow, &self.subuid, &self.subgid)
-                == (&other.gshadow, &other.subuid, &other.subgid)
+            && (&self.gshadow, &self.subuid, &self.subgid) == (&other.gshadow, &other.subuid, &other.subgid)
     }
 
     pub(crate) fn user(&self, name: &str) -> Option<&PasswdEntry> {
@@ -96,19 +93,12 @@ pub(crate) fn state_path(state_directory: &Path) -> PathBuf {
 
 /// Reads accounts. Errors when something exists and cannot be read. A state file that is no JSON counts as empty and is
 /// reported: the ids of living accounts are in the account files too, and a machine that boots is worth more.
-pub fn observe(
-    root: &Root,
-    state_directory: &Path,
-    spec: &AccountsSpec,
-) -> io::Result<ObservedAccounts> {
+pub fn observe(root: &Root, state_directory: &Path, spec: &AccountsSpec) -> io::Result<ObservedAccounts> {
     let mut warnings = Vec::new();
     let state = match read_if_present(&root.path(state_path(state_directory)))? {
         Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
             let path = state_path(state_directory);
-            warnings.push(format!(
-                "`{}` is unreadable and was begun anew: {error}",
-                path.display()
-            ));
+            warnings.push(format!("`{}` is unreadable and was begun anew: {error}", path.display()));
             AccountsState::default()
         }),
         None => AccountsState::default(),
@@ -124,10 +114,7 @@ pub fn observe(
 
 /// The account files alone.
 pub(super) fn observe_files(root: &Root, state_directory: &Path) -> io::Result<ObservedAccounts> {
-    let files = Files {
-        root,
-        persisted: state_directory.join("etc"),
-    };
+    let files = Files { root, persisted: state_directory.join("etc") };
     Ok(ObservedAccounts {
         passwd: files.entries("passwd")?,
         shadow: files.entries("shadow")?,
@@ -152,20 +139,14 @@ impl Files<'_> {
             Some(bytes) => Some(bytes),
             None => read_if_present(&self.root.path(self.persisted.join(name)))?,
         };
-        Ok(parse_entries(&String::from_utf8_lossy(
-            &bytes.unwrap_or_default(),
-        )))
+        Ok(parse_entries(&String::from_utf8_lossy(&bytes.unwrap_or_default())))
     }
 }
 
 /// A file that cannot be read is reported by the plan, which knows whose it is.
 fn password_files(root: &Root, spec: &AccountsSpec) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    for path in spec
-        .users
-        .iter()
-        .filter_map(|user| user.hashed_password_file.as_ref())
-    {
+    for path in spec.users.iter().filter_map(|user| user.hashed_password_file.as_ref()) {
         let text = root.resolve(path).and_then(fs::read_to_string);
         if let Some(line) = text.ok().as_deref().and_then(|text| text.lines().next()) {
             found.insert(path.clone(), line.to_owned());

@@ -7,8 +7,7 @@ use fs_err as fs;
 use sha_crypt::{Sha512Params, sha512_crypt_b64};
 
 const SALT_LENGTH: usize = 16;
-const SALT_ALPHABET: &[u8; 64] =
-    b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const SALT_ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Why a password could not be hashed.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +38,7 @@ impl SaltSource for RandomSalts {
         let mut bytes = [0_u8; SALT_LENGTH];
         let mut device = fs::File::open("/dev/urandom").map_err(PasswordError::Salt)?;
         device.read_exact(&mut bytes).map_err(PasswordError::Salt)?;
-        Ok(bytes
-            .iter()
-            .map(|byte| char::from(SALT_ALPHABET[usize::from(byte % 64)]))
-            .collect())
+        Ok(bytes.iter().map(|byte| char::from(SALT_ALPHABET[usize::from(byte % 64)])).collect())
     }
 }
 
@@ -54,15 +50,9 @@ pub(crate) fn hash(
     existing: Option<&str>,
     salts: &mut dyn SaltSource,
 ) -> Result<String, PasswordError> {
-    let failed = || PasswordError::Hash {
-        user: user.to_owned(),
-    };
+    let failed = || PasswordError::Hash { user: user.to_owned() };
     if let Some(old) = existing {
-        if let Some(salt) = old
-            .strip_prefix("$6$")
-            .and_then(|rest| rest.split_once('$'))
-            .map(|(salt, _)| salt)
-        {
+        if let Some(salt) = old.strip_prefix("$6$").and_then(|rest| rest.split_once('$')).map(|(salt, _)| salt) {
             if sha512(password, salt).as_deref() == Some(old) {
                 return Ok(old.to_owned());
             }
@@ -72,12 +62,7 @@ pub(crate) fn hash(
 }
 
 fn sha512(password: &str, salt: &str) -> Option<String> {
-    let encoded = sha512_crypt_b64(
-        password.as_bytes(),
-        salt.as_bytes(),
-        &Sha512Params::default(),
-    )
-    .ok()?;
+    let encoded = sha512_crypt_b64(password.as_bytes(), salt.as_bytes(), &Sha512Params::default()).ok()?;
     Some(format!("$6${salt}${encoded}"))
 }
 
@@ -98,26 +83,15 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_libcrypt() {
-        for (password, salt) in [
-            ("secret", "abcdefghijklmnop"),
-            ("", "./"),
-            ("pä ss:w0rd", "Zz9./Zz9./Zz9./Z"),
-        ] {
-            assert_eq!(
-                sha512(password, salt).unwrap(),
-                libcrypt(password, salt),
-                "{password:?} {salt:?}"
-            );
+        for (password, salt) in [("secret", "abcdefghijklmnop"), ("", "./"), ("pä ss:w0rd", "Zz9./Zz9./Zz9./Z")] {
+            assert_eq!(sha512(password, salt).unwrap(), libcrypt(password, salt), "{password:?} {salt:?}");
         }
     }
 
     #[test]
     fn a_matching_hash_is_kept_and_another_is_replaced() {
         let first = hash("demo", "one", None, &mut RandomSalts).unwrap();
-        assert_eq!(
-            hash("demo", "one", Some(&first), &mut RandomSalts).unwrap(),
-            first
-        );
+        assert_eq!(hash("demo", "one", Some(&first), &mut RandomSalts).unwrap(), first);
         let second = hash("demo", "two", Some(&first), &mut RandomSalts).unwrap();
         assert_ne!(second, first);
         assert_eq!(second.split('$').nth(2).unwrap().len(), SALT_LENGTH);

@@ -141,10 +141,7 @@ pub struct AccountsPlan {
 
 impl fmt::Debug for AccountsPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("AccountsPlan")
-            .field("changes", &self.changes)
-            .finish_non_exhaustive()
+        formatter.debug_struct("AccountsPlan").field("changes", &self.changes).finish_non_exhaustive()
     }
 }
 
@@ -166,15 +163,9 @@ impl fmt::Display for AccountsPlan {
             writeln!(formatter, "{change}")?;
         }
         for home in &self.homes {
-            let verb = if home.create {
-                "create"
-            } else {
-                "correct owner and mode of"
-            };
+            let verb = if home.create { "create" } else { "correct owner and mode of" };
             writeln!(formatter, "{verb} home directory {}", home.path.display())?;
         }
-        self.warnings
-            .iter()
-            .try_for_each(|warning| writeln!(formatter, "warning: {warning}"))
+        self.warnings.iter().try_for_each(|warning| writeln!(formatter, "warning: {warning}"))
     }
 }

@@ -93,14 +93,8 @@ mod tests {
             "groups":[{"name":"sudo","gid":27,"members":["a"]}]}"#;
         let spec: AccountsSpec = serde_json::from_str(text).unwrap();
         let user = &spec.users[0];
-        assert_eq!(
-            (user.home_mode, user.expires),
-            (Some(Mode(0o700)), Some(21915))
-        );
-        assert_eq!(
-            (user.sub_uid_ranges[0].start, user.sub_gid_ranges[0].count),
-            (5, 3)
-        );
+        assert_eq!((user.home_mode, user.expires), (Some(Mode(0o700)), Some(21915)));
+        assert_eq!((user.sub_uid_ranges[0].start, user.sub_gid_ranges[0].count), (5, 3));
         assert!(user.auto_sub_id_range && user.create_home);
     }
 }

@@ -21,29 +21,15 @@ impl SaltSource for FixedSalt {
 
 fn user(name: &str, uid: u32) -> UserSpec {
     let home = format!("/home/{name}");
-    UserSpec {
-        name: name.into(),
-        uid: Some(uid),
-        group: "users".into(),
-        home,
-        ..UserSpec::default()
-    }
+    UserSpec { name: name.into(), uid: Some(uid), group: "users".into(), home, ..UserSpec::default() }
 }
 
 fn group(name: &str, gid: u32, members: &[&str]) -> GroupSpec {
-    GroupSpec {
-        name: name.into(),
-        gid: Some(gid),
-        members: members.iter().map(|&name| name.into()).collect(),
-    }
+    GroupSpec { name: name.into(), gid: Some(gid), members: members.iter().map(|&name| name.into()).collect() }
 }
 
 fn spec(users: Vec<UserSpec>) -> AccountsSpec {
-    let groups = vec![
-        group("root", 0, &[]),
-        group("shadow", 42, &[]),
-        group("users", 100, &[]),
-    ];
+    let groups = vec![group("root", 0, &[]), group("shadow", 42, &[]), group("users", 100, &[])];
     AccountsSpec { users, groups }
 }
 
@@ -52,21 +38,13 @@ fn plan(spec: &AccountsSpec, mutability: Mutability, observed: &ObservedAccounts
 }
 
 fn file<'a>(plan: &'a AccountsPlan, name: &str) -> &'a str {
-    &plan
-        .files
-        .iter()
-        .find(|file| file.name == name)
-        .unwrap()
-        .content
+    &plan.files.iter().find(|file| file.name == name).unwrap().content
 }
 
 /// The machine after a plan was applied, and then some lines appended by hand.
 fn after(plan: &AccountsPlan, more: &[(&str, &str)]) -> ObservedAccounts {
     let text = |name: &str| {
-        let extra = more
-            .iter()
-            .find(|(file, _)| *file == name)
-            .map_or("", |(_, text)| text);
+        let extra = more.iter().find(|(file, _)| *file == name).map_or("", |(_, text)| text);
         format!("{}{extra}", file(plan, name))
     };
     ObservedAccounts {
@@ -87,11 +65,7 @@ fn changes(plan: &AccountsPlan) -> Vec<String> {
 
 fn hash_of(plan: &AccountsPlan, name: &str) -> String {
     let entries = parse_entries::<ShadowEntry>(file(plan, "shadow"));
-    entries
-        .into_iter()
-        .find(|entry| entry.name == name)
-        .unwrap()
-        .password
+    entries.into_iter().find(|entry| entry.name == name).unwrap().password
 }
 
 #[test]
@@ -102,11 +76,7 @@ fn the_first_boot_writes_what_is_declared_sorted_by_id() {
         hashed_password: Some("$6$x$y".into()),
         ..user("alice", 1000)
     };
-    let root = UserSpec {
-        group: "root".into(),
-        home: "/root".into(),
-        ..user("root", 0)
-    };
+    let root = UserSpec { group: "root".into(), home: "/root".into(), ..user("root", 0) };
     let mut spec = spec(vec![alice, root]);
     spec.groups.push(group("sudo", 27, &["bob", "alice"]));
     let plan = plan(&spec, Mutability::Mutable, &ObservedAccounts::default());
@@ -114,42 +84,18 @@ fn the_first_boot_writes_what_is_declared_sorted_by_id() {
         file(&plan, "passwd"),
         "root:x:0:0::/root:/usr/sbin/nologin\nalice:x:1000:100:Alice:/home/alice:/bin/bash\n"
     );
-    assert_eq!(
-        file(&plan, "group"),
-        "root:x:0:\nsudo:x:27:alice,bob\nshadow:x:42:\nusers:x:100:\n"
-    );
-    assert_eq!(
-        file(&plan, "shadow"),
-        "root:!:1::::::\nalice:$6$x$y:1::::::\n"
-    );
-    assert_eq!(
-        file(&plan, "gshadow"),
-        "root:!::\nsudo:!::alice,bob\nshadow:!::\nusers:!::\n"
-    );
-    let shadow = plan
-        .files
-        .iter()
-        .find(|file| file.name == "shadow")
-        .unwrap()
-        .ownership;
+    assert_eq!(file(&plan, "group"), "root:x:0:\nsudo:x:27:alice,bob\nshadow:x:42:\nusers:x:100:\n");
+    assert_eq!(file(&plan, "shadow"), "root:!:1::::::\nalice:$6$x$y:1::::::\n");
+    assert_eq!(file(&plan, "gshadow"), "root:!::\nsudo:!::alice,bob\nshadow:!::\nusers:!::\n");
+    let shadow = plan.files.iter().find(|file| file.name == "shadow").unwrap().ownership;
     assert_eq!((shadow.mode, shadow.uid, shadow.gid), (0o640, 0, 42));
-    assert!(
-        !format!("{plan:?}{plan}").contains("$6$"),
-        "hashes are never shown"
-    );
-    assert!(
-        !serde_json::to_string(&plan).unwrap().contains("$6$"),
-        "hashes are never shown"
-    );
+    assert!(!format!("{plan:?}{plan}").contains("$6$"), "hashes are never shown");
+    assert!(!serde_json::to_string(&plan).unwrap().contains("$6$"), "hashes are never shown");
 }
 
 #[test]
 fn planning_again_changes_nothing() {
-    let spec = spec(vec![UserSpec {
-        auto_sub_id_range: true,
-        password: Some("pw".into()),
-        ..user("alice", 1000)
-    }]);
+    let spec = spec(vec![UserSpec { auto_sub_id_range: true, password: Some("pw".into()), ..user("alice", 1000) }]);
     for mutability in [Mutability::Mutable, Mutability::Immutable] {
         let first = plan(&spec, mutability, &ObservedAccounts::default());
         let second = plan(&spec, mutability, &after(&first, &[]));
@@ -161,10 +107,7 @@ fn planning_again_changes_nothing() {
 
 #[test]
 fn a_password_changed_on_the_machine_survives_only_mutable_users() {
-    let spec = spec(vec![UserSpec {
-        hashed_password: Some("$6$declared".into()),
-        ..user("alice", 1000)
-    }]);
+    let spec = spec(vec![UserSpec { hashed_password: Some("$6$declared".into()), ..user("alice", 1000) }]);
     let first = plan(&spec, Mutability::Mutable, &ObservedAccounts::default());
     assert_eq!(hash_of(&first, "alice"), "$6$declared");
     let mut changed = after(&first, &[]);
@@ -174,24 +117,15 @@ fn a_password_changed_on_the_machine_survives_only_mutable_users() {
     assert_eq!(file(&mutable, "shadow"), "alice:$y$changed:20777::::::\n");
     let immutable = plan(&spec, Mutability::Immutable, &changed);
     assert_eq!(hash_of(&immutable, "alice"), "$6$declared");
-    assert_eq!(
-        changes(&immutable),
-        ["set the declared password of user alice"]
-    );
+    assert_eq!(changes(&immutable), ["set the declared password of user alice"]);
 }
 
 #[test]
 fn without_a_declared_password_immutable_users_are_locked() {
     let spec = spec(vec![user("alice", 1000)]);
-    let mut observed = after(
-        &plan(&spec, Mutability::Mutable, &ObservedAccounts::default()),
-        &[],
-    );
+    let mut observed = after(&plan(&spec, Mutability::Mutable, &ObservedAccounts::default()), &[]);
     observed.shadow[0].password = "$y$changed".into();
-    assert_eq!(
-        hash_of(&plan(&spec, Mutability::Immutable, &observed), "alice"),
-        "!"
-    );
+    assert_eq!(hash_of(&plan(&spec, Mutability::Immutable, &observed), "alice"), "!");
 }
 
 #[test]
@@ -210,16 +144,12 @@ fn password_options_override_each_other_in_nixos_order() {
     };
     let mut spec = spec(vec![everything]);
     let both = |spec: &AccountsSpec, observed: &ObservedAccounts| {
-        [Mutability::Mutable, Mutability::Immutable]
-            .map(|how| hash_of(&plan(spec, how, observed), "alice"))
+        [Mutability::Mutable, Mutability::Immutable].map(|how| hash_of(&plan(spec, how, observed), "alice"))
     };
     assert_eq!(both(&spec, &observed), ["$6$from-file", "$6$from-file"]);
     observed.password_files.clear();
     let warnings = plan(&spec, Mutability::Mutable, &observed).warnings;
-    assert_eq!(
-        warnings,
-        ["the password file `/secret` of user `alice` cannot be read"]
-    );
+    assert_eq!(warnings, ["the password file `/secret` of user `alice` cannot be read"]);
     let clear = super::password::hash("alice", "clear", None, &mut FixedSalt).unwrap();
     assert_eq!(both(&spec, &observed), [clear.clone(), clear]);
     spec.users[0].password = None;
@@ -227,10 +157,7 @@ fn password_options_override_each_other_in_nixos_order() {
     assert_eq!(both(&spec, &observed), ["$6$hashed".to_owned(), initial]);
     spec.users[0].initial_password = None;
     spec.users[0].hashed_password = None;
-    assert_eq!(
-        both(&spec, &observed),
-        ["$6$initial-hashed", "$6$initial-hashed"]
-    );
+    assert_eq!(both(&spec, &observed), ["$6$initial-hashed", "$6$initial-hashed"]);
 }
 
 #[test]
@@ -246,13 +173,7 @@ fn people_made_with_useradd_stay_unless_users_are_immutable() {
         ("subuid", "bob:100000:65536\n"),
     ];
     let mut observed = after(&first, &more);
-    observed
-        .group
-        .iter_mut()
-        .find(|group| group.name == "sudo")
-        .unwrap()
-        .members
-        .push("bob".into());
+    observed.group.iter_mut().find(|group| group.name == "sudo").unwrap().members.push("bob".into());
     let mutable = plan(&spec, Mutability::Mutable, &observed);
     assert!(file(&mutable, "passwd").contains("bob:x:1001:1001:,,,:/home/bob:/bin/sh\n"));
     assert!(file(&mutable, "shadow").contains("bob:$y$bob:20000:0:99999:7:::\n"));
@@ -260,14 +181,7 @@ fn people_made_with_useradd_stay_unless_users_are_immutable() {
     assert_eq!(file(&mutable, "subuid"), "bob:100000:65536\n");
     assert_eq!(changes(&mutable), Vec::<String>::new());
     let immutable = plan(&spec, Mutability::Immutable, &observed);
-    assert_eq!(
-        changes(&immutable),
-        [
-            "change group sudo",
-            "remove user bob (its files stay)",
-            "remove group bob"
-        ]
-    );
+    assert_eq!(changes(&immutable), ["change group sudo", "remove user bob (its files stay)", "remove group bob"]);
     assert_eq!(file(&immutable, "subuid"), "");
 }
 
@@ -275,11 +189,7 @@ fn people_made_with_useradd_stay_unless_users_are_immutable() {
 fn a_declared_account_that_leaves_the_configuration_goes() {
     let both = spec(vec![user("alice", 1000), user("carol", 1002)]);
     let first = plan(&both, Mutability::Mutable, &ObservedAccounts::default());
-    let second = plan(
-        &spec(vec![user("alice", 1000)]),
-        Mutability::Mutable,
-        &after(&first, &[]),
-    );
+    let second = plan(&spec(vec![user("alice", 1000)]), Mutability::Mutable, &after(&first, &[]));
     assert_eq!(changes(&second), ["remove user carol (its files stay)"]);
     assert!(!file(&second, "shadow").contains("carol"));
     assert_eq!(second.state.uids["carol"], 1002, "her id is remembered");
@@ -297,190 +207,79 @@ fn a_member_that_the_configuration_drops_leaves_the_group() {
 
 #[test]
 fn ids_never_change_and_are_never_given_twice() {
-    let person = |name: &str| UserSpec {
-        uid: None,
-        ..user(name, 0)
-    };
-    let first = plan(
-        &spec(vec![person("a"), person("b")]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let person = |name: &str| UserSpec { uid: None, ..user(name, 0) };
+    let first = plan(&spec(vec![person("a"), person("b")]), Mutability::Mutable, &ObservedAccounts::default());
     assert_eq!((first.uid("a"), first.uid("b")), (Some(1000), Some(1001)));
-    let second = plan(
-        &spec(vec![person("c"), person("b")]),
-        Mutability::Mutable,
-        &after(&first, &[]),
-    );
-    assert_eq!(
-        (second.uid("b"), second.uid("c")),
-        (Some(1001), Some(1002)),
-        "c does not get a's files"
-    );
-    let third = plan(
-        &spec(vec![person("a"), person("b")]),
-        Mutability::Mutable,
-        &after(&second, &[]),
-    );
+    let second = plan(&spec(vec![person("c"), person("b")]), Mutability::Mutable, &after(&first, &[]));
+    assert_eq!((second.uid("b"), second.uid("c")), (Some(1001), Some(1002)), "c does not get a's files");
+    let third = plan(&spec(vec![person("a"), person("b")]), Mutability::Mutable, &after(&second, &[]));
     assert_eq!(third.uid("a"), Some(1000), "a gets its own back");
-    let moved = plan(
-        &spec(vec![user("b", 1500)]),
-        Mutability::Mutable,
-        &after(&third, &[]),
-    );
+    let moved = plan(&spec(vec![user("b", 1500)]), Mutability::Mutable, &after(&third, &[]));
     assert_eq!(moved.uid("b"), Some(1001));
-    assert!(
-        moved.warnings[0]
-            .starts_with("user `b` keeps its id 1001; the declared 1500 is not applied")
-    );
+    assert!(moved.warnings[0].starts_with("user `b` keeps its id 1001; the declared 1500 is not applied"));
 }
 
 #[test]
 fn a_declared_number_that_somebody_has_is_not_shared() {
-    let first = plan(
-        &spec(vec![user("a", 1000), user("c", 1001)]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let first = plan(&spec(vec![user("a", 1000), user("c", 1001)]), Mutability::Mutable, &ObservedAccounts::default());
     let observed = after(&first, &[("passwd", "byhand:x:1007:100::/:/bin/sh\n")]);
     // Evaluation numbers people anew when one comes between.
-    let shifted = spec(vec![
-        user("a", 1000),
-        user("b", 1001),
-        user("c", 1002),
-        user("d", 1007),
-    ]);
+    let shifted = spec(vec![user("a", 1000), user("b", 1001), user("c", 1002), user("d", 1007)]);
     let second = plan(&shifted, Mutability::Mutable, &observed);
     let ids = ["a", "b", "c", "d", "byhand"].map(|name| second.uid(name));
-    assert_eq!(
-        ids,
-        [Some(1000), Some(1003), Some(1001), Some(1004), Some(1007)]
-    );
-    assert_eq!(
-        second.warnings[1],
-        "user `b` gets the id 1003; the declared 1001 belongs to `c`"
-    );
-    assert_eq!(
-        second.warnings[2],
-        "user `d` gets the id 1004; the declared 1007 belongs to `byhand`"
-    );
+    assert_eq!(ids, [Some(1000), Some(1003), Some(1001), Some(1004), Some(1007)]);
+    assert_eq!(second.warnings[1], "user `b` gets the id 1003; the declared 1001 belongs to `c`");
+    assert_eq!(second.warnings[2], "user `d` gets the id 1004; the declared 1007 belongs to `byhand`");
 }
 
 #[test]
 fn a_renamed_user_takes_its_number_along() {
-    let first = plan(
-        &spec(vec![user("bob", 1000)]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
-    let second = plan(
-        &spec(vec![user("robert", 1000)]),
-        Mutability::Mutable,
-        &after(&first, &[]),
-    );
-    assert_eq!(
-        (second.uid("robert"), second.uid("bob")),
-        (Some(1000), None)
-    );
+    let first = plan(&spec(vec![user("bob", 1000)]), Mutability::Mutable, &ObservedAccounts::default());
+    let second = plan(&spec(vec![user("robert", 1000)]), Mutability::Mutable, &after(&first, &[]));
+    assert_eq!((second.uid("robert"), second.uid("bob")), (Some(1000), None));
     assert_eq!(second.warnings, Vec::<String>::new());
 }
 
 #[test]
 fn a_number_that_found_a_new_owner_is_not_given_back() {
-    let person = |name: &str| UserSpec {
-        uid: None,
-        ..user(name, 0)
-    };
-    let first = plan(
-        &spec(vec![person("a")]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let person = |name: &str| UserSpec { uid: None, ..user(name, 0) };
+    let first = plan(&spec(vec![person("a")]), Mutability::Mutable, &ObservedAccounts::default());
     let second = plan(&spec(vec![]), Mutability::Mutable, &after(&first, &[]));
-    let third = plan(
-        &spec(vec![person("a"), user("b", 1000)]),
-        Mutability::Mutable,
-        &after(&second, &[]),
-    );
+    let third = plan(&spec(vec![person("a"), user("b", 1000)]), Mutability::Mutable, &after(&second, &[]));
     assert_eq!((third.uid("b"), third.uid("a")), (Some(1000), Some(1001)));
 }
 
 #[test]
 fn two_users_that_both_declare_a_number_share_it() {
-    let toor = UserSpec {
-        uid: Some(0),
-        ..user("toor", 0)
-    };
-    let plan = plan(
-        &spec(vec![user("root", 0), toor]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let toor = UserSpec { uid: Some(0), ..user("toor", 0) };
+    let plan = plan(&spec(vec![user("root", 0), toor]), Mutability::Mutable, &ObservedAccounts::default());
     assert_eq!((plan.uid("root"), plan.uid("toor")), (Some(0), Some(0)));
 }
 
 #[test]
 fn automatic_ids_keep_clear_of_declared_ones() {
-    let person = UserSpec {
-        uid: None,
-        ..user("zoe", 0)
-    };
-    let plan = plan(
-        &spec(vec![person, user("alice", 1000)]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let person = UserSpec { uid: None, ..user("zoe", 0) };
+    let plan = plan(&spec(vec![person, user("alice", 1000)]), Mutability::Mutable, &ObservedAccounts::default());
     assert_eq!(plan.uid("zoe"), Some(1001));
 }
 
 #[test]
 fn automatic_subordinate_ranges_are_remembered_and_overlap_nothing() {
-    let auto = |name: &str, uid| UserSpec {
-        auto_sub_id_range: true,
-        ..user(name, uid)
-    };
-    let range = SubIdRange {
-        start: 100_000,
-        count: 65536,
-    };
-    let explicit = UserSpec {
-        sub_uid_ranges: vec![range],
-        ..user("x", 1009)
-    };
-    let first = plan(
-        &spec(vec![auto("a", 1000), explicit]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
+    let auto = |name: &str, uid| UserSpec { auto_sub_id_range: true, ..user(name, uid) };
+    let range = SubIdRange { start: 100_000, count: 65536 };
+    let explicit = UserSpec { sub_uid_ranges: vec![range], ..user("x", 1009) };
+    let first = plan(&spec(vec![auto("a", 1000), explicit]), Mutability::Mutable, &ObservedAccounts::default());
     assert_eq!(file(&first, "subuid"), "x:100000:65536\na:165536:65536\n");
     assert_eq!(file(&first, "subgid"), "a:165536:65536\n");
-    let second = plan(
-        &spec(vec![auto("b", 1001), auto("a", 1000)]),
-        Mutability::Mutable,
-        &after(&first, &[]),
-    );
-    assert_eq!(
-        file(&second, "subuid"),
-        "a:165536:65536\nb:231072:65536\n",
-        "x's range is free, a keeps its own"
-    );
+    let second = plan(&spec(vec![auto("b", 1001), auto("a", 1000)]), Mutability::Mutable, &after(&first, &[]));
+    assert_eq!(file(&second, "subuid"), "a:165536:65536\nb:231072:65536\n", "x's range is free, a keeps its own");
 }
 
 #[test]
 fn an_unknown_primary_group_is_reported() {
-    let lost = UserSpec {
-        group: "nowhere".into(),
-        ..user("lost", 1000)
-    };
-    let plan = plan(
-        &spec(vec![lost]),
-        Mutability::Mutable,
-        &ObservedAccounts::default(),
-    );
-    assert_eq!(
-        plan.warnings,
-        ["user `lost` has the unknown group `nowhere`"]
-    );
+    let lost = UserSpec { group: "nowhere".into(), ..user("lost", 1000) };
+    let plan = plan(&spec(vec![lost]), Mutability::Mutable, &ObservedAccounts::default());
+    assert_eq!(plan.warnings, ["user `lost` has the unknown group `nowhere`"]);
     assert!(file(&plan, "passwd").contains("lost:x:1000:65534:"));
 }
 
@@ -494,18 +293,9 @@ fn any_spec() -> impl Strategy<Value = AccountsSpec> {
         let users = users.into_iter().map(|(name, (uid, ranged))| {
             // Evaluation refuses two users with one number.
             let uid = uid.filter(|uid| taken.insert(*uid));
-            UserSpec {
-                uid,
-                auto_sub_id_range: ranged,
-                ..user(name, 0)
-            }
+            UserSpec { uid, auto_sub_id_range: ranged, ..user(name, 0) }
         });
-        let users: Vec<UserSpec> = users
-            .map(|spec| UserSpec {
-                uid: spec.uid,
-                ..spec
-            })
-            .collect();
+        let users: Vec<UserSpec> = users.map(|spec| UserSpec { uid: spec.uid, ..spec }).collect();
         spec(users)
     })
 }

@@ -9,9 +9,7 @@ use fs_err as fs;
 use super::manifest::EtcRecord;
 use super::plan::{EtcPlan, EtcStep};
 use crate::root::set_owner;
-use crate::root::{
-    Durability, Ownership, Root, read_if_present, remove_if_present, replace_file, replace_link,
-};
+use crate::root::{Durability, Ownership, Root, read_if_present, remove_if_present, replace_file, replace_link};
 
 const RECORD: &str = "/etc/.esker-manifest.json";
 const REPLACED: &str = "/etc/.esker-replaced";
@@ -20,9 +18,7 @@ const REPLACED: &str = "/etc/.esker-replaced";
 /// counts as a local edit, which loses nothing.
 pub fn load_record(root: &Root) -> io::Result<EtcRecord> {
     let bytes = read_if_present(&root.path(RECORD))?;
-    Ok(bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default())
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
 /// A step that failed. The others were done all the same: one busy file must not keep a machine from its services.
@@ -41,27 +37,14 @@ pub fn apply_additions(root: &Root, plan: &EtcPlan) -> io::Result<Vec<StepFailur
 
 /// The part after it, and the record for the next activation. `earlier` are the failures of the additions; the answer has
 /// them all. What failed is left out of the record, so that the next activation tries again.
-pub fn apply_changes(
-    root: &Root,
-    plan: &EtcPlan,
-    earlier: Vec<StepFailure>,
-) -> io::Result<Vec<StepFailure>> {
+pub fn apply_changes(root: &Root, plan: &EtcPlan, earlier: Vec<StepFailure>) -> io::Result<Vec<StepFailure>> {
     let mut failures = earlier;
     failures.extend(Target::new(root, plan)?.apply_all(&plan.changes));
     let mut manifest = plan.manifest.clone();
-    manifest
-        .entries
-        .retain(|entry| failures.iter().all(|failure| failure.path != entry.path));
-    let record = EtcRecord {
-        static_etc: plan.static_etc.clone(),
-        manifest,
-    };
+    manifest.entries.retain(|entry| failures.iter().all(|failure| failure.path != entry.path));
+    let record = EtcRecord { static_etc: plan.static_etc.clone(), manifest };
     let text = serde_json::to_vec(&record)?;
-    let owner = Ownership {
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-    };
+    let owner = Ownership { mode: 0o644, uid: 0, gid: 0 };
     replace_file(&root.path(RECORD), &text, owner, Durability::Volatile)?;
     Ok(failures)
 }
@@ -77,21 +60,13 @@ impl<'a> Target<'a> {
     fn new(root: &'a Root, plan: &'a EtcPlan) -> io::Result<Self> {
         let etc = root.path("/etc");
         fs::create_dir_all(&etc)?;
-        Ok(Self {
-            root,
-            etc,
-            static_etc: &plan.static_etc,
-            replaced: root.path(REPLACED),
-        })
+        Ok(Self { root, etc, static_etc: &plan.static_etc, replaced: root.path(REPLACED) })
     }
 
     fn apply_all(&self, steps: &[EtcStep]) -> Vec<StepFailure> {
         let failed = |step: &EtcStep| {
             let error = self.apply(step).err()?;
-            Some(StepFailure {
-                path: step.path().to_owned(),
-                error,
-            })
+            Some(StepFailure { path: step.path().to_owned(), error })
         };
         steps.iter().filter_map(failed).collect()
     }
@@ -109,38 +84,15 @@ impl<'a> Target<'a> {
                     }
                     _ => {}
                 }
-                own(
-                    &path,
-                    Ownership {
-                        mode: mode.0,
-                        uid: *uid,
-                        gid: *gid,
-                    },
-                )
+                own(&path, Ownership { mode: mode.0, uid: *uid, gid: *gid })
             }
             EtcStep::Link { target, .. } => replace_link(&path, target),
-            EtcStep::Copy {
-                path: relative,
-                mode,
-                uid,
-                gid,
-            } => {
+            EtcStep::Copy { path: relative, mode, uid, gid } => {
                 let content = fs::read(self.root.opening_path(&self.static_etc.join(relative))?)?;
-                let owner = Ownership {
-                    mode: mode.0,
-                    uid: *uid,
-                    gid: *gid,
-                };
+                let owner = Ownership { mode: mode.0, uid: *uid, gid: *gid };
                 replace_file(&path, &content, owner, Durability::Volatile)
             }
-            EtcStep::Ownership { mode, uid, gid, .. } => own(
-                &path,
-                Ownership {
-                    mode: mode.0,
-                    uid: *uid,
-                    gid: *gid,
-                },
-            ),
+            EtcStep::Ownership { mode, uid, gid, .. } => own(&path, Ownership { mode: mode.0, uid: *uid, gid: *gid }),
         }
     }
 

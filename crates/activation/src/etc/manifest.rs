@@ -107,14 +107,7 @@ impl EtcEntry {
 
     /// An entry with nothing but defaults.
     pub fn new(path: impl Into<String>, kind: EtcKind) -> Self {
-        Self {
-            path: path.into(),
-            kind,
-            target: None,
-            mode: None,
-            uid: None,
-            gid: None,
-        }
+        Self { path: path.into(), kind, target: None, mode: None, uid: None, gid: None }
     }
 
     /// Where a link points to.
@@ -127,11 +120,7 @@ impl EtcEntry {
 
     /// Mode and owner of a copy or directory.
     pub fn ownership(&self) -> Ownership {
-        let usual = if self.kind == EtcKind::Directory {
-            0o755
-        } else {
-            0o644
-        };
+        let usual = if self.kind == EtcKind::Directory { 0o755 } else { 0o644 };
         Ownership {
             mode: self.mode.map_or(usual, |mode| mode.0),
             uid: self.uid.unwrap_or(0),
@@ -145,9 +134,7 @@ impl EtcManifest {
     /// booting.
     pub fn remove_reserved(&mut self) -> Vec<String> {
         let is_reserved = |entry: &EtcEntry| RESERVED.contains(&entry.path.as_str());
-        let (reserved, entries) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(is_reserved);
+        let (reserved, entries) = std::mem::take(&mut self.entries).into_iter().partition(is_reserved);
         self.entries = entries;
         Vec::into_iter(reserved).map(|entry| entry.path).collect()
     }
@@ -157,19 +144,11 @@ impl EtcManifest {
         let mut files = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for entry in &self.entries {
-            if entry
-                .path
-                .split('/')
-                .any(|part| matches!(part, "" | "." | ".."))
-            {
-                return Err(ManifestError::Path {
-                    path: entry.path.clone(),
-                });
+            if entry.path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+                return Err(ManifestError::Path { path: entry.path.clone() });
             }
             if !seen.insert(entry.path.as_str()) {
-                return Err(ManifestError::Duplicate {
-                    path: entry.path.clone(),
-                });
+                return Err(ManifestError::Duplicate { path: entry.path.clone() });
             }
             if entry.kind != EtcKind::Directory {
                 files.insert(entry.path.as_str());
@@ -177,10 +156,7 @@ impl EtcManifest {
         }
         for entry in &self.entries {
             if let Some(parent) = ancestors(&entry.path).find(|parent| files.contains(parent)) {
-                return Err(ManifestError::BelowFile {
-                    path: entry.path.clone(),
-                    parent: parent.to_owned(),
-                });
+                return Err(ManifestError::BelowFile { path: entry.path.clone(), parent: parent.to_owned() });
             }
         }
         Ok(())
@@ -188,11 +164,7 @@ impl EtcManifest {
 
     /// The directories that entries need and none declares.
     pub(crate) fn implied_directories(&self) -> BTreeSet<&str> {
-        let mut implied: BTreeSet<&str> = self
-            .entries
-            .iter()
-            .flat_map(|entry| ancestors(&entry.path))
-            .collect();
+        let mut implied: BTreeSet<&str> = self.entries.iter().flat_map(|entry| ancestors(&entry.path)).collect();
         for entry in &self.entries {
             implied.remove(entry.path.as_str());
         }
@@ -226,64 +198,26 @@ mod tests {
             {"path":"ssl/private","kind":"directory","mode":"0710","gid":101}]}"#;
         let manifest: EtcManifest = serde_json::from_str(text).unwrap();
         assert_eq!(manifest.check(), Ok(()));
-        assert_eq!(
-            manifest.entries[0].link_target(),
-            Path::new("/etc/static/hosts")
-        );
-        assert_eq!(
-            manifest.entries[1].link_target(),
-            Path::new("/usr/share/zoneinfo/UTC")
-        );
-        assert_eq!(
-            manifest.entries[2].ownership(),
-            Ownership {
-                mode: 0o440,
-                uid: 0,
-                gid: 0
-            }
-        );
-        assert_eq!(
-            manifest.entries[3].ownership(),
-            Ownership {
-                mode: 0o710,
-                uid: 0,
-                gid: 101
-            }
-        );
-        assert_eq!(
-            manifest
-                .implied_directories()
-                .into_iter()
-                .collect::<Vec<_>>(),
-            ["ssl"]
-        );
+        assert_eq!(manifest.entries[0].link_target(), Path::new("/etc/static/hosts"));
+        assert_eq!(manifest.entries[1].link_target(), Path::new("/usr/share/zoneinfo/UTC"));
+        assert_eq!(manifest.entries[2].ownership(), Ownership { mode: 0o440, uid: 0, gid: 0 });
+        assert_eq!(manifest.entries[3].ownership(), Ownership { mode: 0o710, uid: 0, gid: 101 });
+        assert_eq!(manifest.implied_directories().into_iter().collect::<Vec<_>>(), ["ssl"]);
         let again = serde_json::to_value(&manifest).unwrap();
-        assert_eq!(
-            serde_json::from_value::<EtcManifest>(again).unwrap(),
-            manifest
-        );
+        assert_eq!(serde_json::from_value::<EtcManifest>(again).unwrap(), manifest);
     }
 
     #[test]
     fn paths_that_leave_etc_are_refused() {
         for path in ["", "/passwd", "../x", "a/../b", "./a", "a/", "a//b"] {
             let found = manifest(vec![EtcEntry::link(path)]).check();
-            assert_eq!(
-                found,
-                Err(ManifestError::Path {
-                    path: path.to_owned()
-                }),
-                "{path}"
-            );
+            assert_eq!(found, Err(ManifestError::Path { path: path.to_owned() }), "{path}");
         }
     }
 
     #[test]
     fn what_activation_writes_itself_is_taken_out() {
-        let mut found = manifest(vec![
-            EtcEntry::new("passwd", EtcKind::Copy),
-            EtcEntry::link("a"),
-        ]);
+        let mut found = manifest(vec![EtcEntry::new("passwd", EtcKind::Copy), EtcEntry::link("a")]);
         assert_eq!(found.remove_reserved(), ["passwd"]);
         assert_eq!(found.entries, [EtcEntry::link("a")]);
     }
@@ -291,17 +225,8 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         let twice = manifest(vec![EtcEntry::link("a"), EtcEntry::new("a", EtcKind::Copy)]);
-        assert_eq!(
-            twice.check(),
-            Err(ManifestError::Duplicate { path: "a".into() })
-        );
+        assert_eq!(twice.check(), Err(ManifestError::Duplicate { path: "a".into() }));
         let below = manifest(vec![EtcEntry::link("a/b"), EtcEntry::link("a/b/c/d")]);
-        assert_eq!(
-            below.check(),
-            Err(ManifestError::BelowFile {
-                path: "a/b/c/d".into(),
-                parent: "a/b".into()
-            })
-        );
+        assert_eq!(below.check(), Err(ManifestError::BelowFile { path: "a/b/c/d".into(), parent: "a/b".into() }));
     }
 }

@@ -43,23 +43,10 @@ pub struct ObservedEtc {
 
 /// Looks at /etc. `static_etc` is the target path of the new generation's tree.
 /// Errors when something exists and cannot be read.
-pub fn observe(
-    root: &Root,
-    old: &EtcRecord,
-    new: &EtcManifest,
-    static_etc: &Path,
-) -> io::Result<ObservedEtc> {
+pub fn observe(root: &Root, old: &EtcRecord, new: &EtcManifest, static_etc: &Path) -> io::Result<ObservedEtc> {
     let etc = root.path("/etc");
-    let old_copies = Copies {
-        root,
-        tree: &old.static_etc,
-        manifest: &old.manifest,
-    };
-    let new_copies = Copies {
-        root,
-        tree: static_etc,
-        manifest: new,
-    };
+    let old_copies = Copies { root, tree: &old.static_etc, manifest: &old.manifest };
+    let new_copies = Copies { root, tree: static_etc, manifest: new };
     let old_kinds = old_copies.kinds();
     let new_kinds = new_copies.kinds();
     let mut directories = BTreeMap::new();
@@ -86,12 +73,7 @@ pub fn observe(
         if wanted_old.is_some() && wanted_old == wanted_new {
             observed.same_copies.insert(path.to_owned());
         }
-        let found = look(
-            &place,
-            &metadata,
-            wanted_old.as_deref(),
-            wanted_new.as_deref(),
-        )?;
+        let found = look(&place, &metadata, wanted_old.as_deref(), wanted_new.as_deref())?;
         observed.found.insert(path.to_owned(), found);
     }
     Ok(observed)
@@ -107,11 +89,7 @@ struct Copies<'a> {
 
 impl Copies<'_> {
     fn kinds(&self) -> BTreeMap<&str, EtcKind> {
-        self.manifest
-            .entries
-            .iter()
-            .map(|entry| (entry.path.as_str(), entry.kind))
-            .collect()
+        self.manifest.entries.iter().map(|entry| (entry.path.as_str(), entry.kind)).collect()
     }
 
     /// What a copy has to contain. An old generation's tree may have been collected: then nothing equals it.
@@ -125,19 +103,14 @@ impl Copies<'_> {
 }
 
 /// Whether all directories above are directories of /etc itself: below a link to the store nothing is in /etc.
-fn real_parent<'a>(
-    etc: &Path,
-    path: &'a str,
-    known: &mut BTreeMap<&'a str, bool>,
-) -> io::Result<bool> {
+fn real_parent<'a>(etc: &Path, path: &'a str, known: &mut BTreeMap<&'a str, bool>) -> io::Result<bool> {
     let mut above: Vec<&str> = ancestors(path).collect();
     above.reverse();
     for directory in above {
         let real = match known.get(directory) {
             Some(real) => *real,
             None => {
-                let real = metadata_if_present(&etc.join(directory))?
-                    .is_some_and(|metadata| metadata.is_dir());
+                let real = metadata_if_present(&etc.join(directory))?.is_some_and(|metadata| metadata.is_dir());
                 known.insert(directory, real);
                 real
             }
@@ -155,11 +128,7 @@ fn look(
     old_copy: Option<&[u8]>,
     new_copy: Option<&[u8]>,
 ) -> io::Result<Found> {
-    let ownership = Ownership {
-        mode: metadata.mode() & 0o7777,
-        uid: metadata.uid(),
-        gid: metadata.gid(),
-    };
+    let ownership = Ownership { mode: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() };
     let kind = metadata.file_type();
     if kind.is_symlink() {
         return Ok(Found::Link(fs::read_link(path)?));
@@ -170,11 +139,7 @@ fn look(
     if !kind.is_file() {
         return Ok(Found::Special);
     }
-    let content = if old_copy.or(new_copy).is_some() {
-        fs::read(path)?
-    } else {
-        Vec::new()
-    };
+    let content = if old_copy.or(new_copy).is_some() { fs::read(path)? } else { Vec::new() };
     Ok(Found::File {
         is_old_copy: old_copy == Some(content.as_slice()),
         is_new_copy: new_copy == Some(content.as_slice()),

@@ -119,41 +119,23 @@ impl fmt::Display for EtcPlan {
         for step in &self.changes {
             match step {
                 EtcStep::SaveEdit { path } => {
-                    writeln!(
-                        formatter,
-                        "replace local edit /etc/{path} (kept as /etc/.esker-replaced/{path})"
-                    )?;
+                    writeln!(formatter, "replace local edit /etc/{path} (kept as /etc/.esker-replaced/{path})")?;
                 }
                 EtcStep::Remove { path } => writeln!(formatter, "remove /etc/{path}")?,
-                EtcStep::RemoveDirectory { path } => {
-                    writeln!(formatter, "remove directory /etc/{path} if empty")?
-                }
+                EtcStep::RemoveDirectory { path } => writeln!(formatter, "remove directory /etc/{path} if empty")?,
                 step => writeln!(formatter, "change /etc/{}", step.path())?,
             }
         }
         for path in &self.kept_edits {
-            writeln!(
-                formatter,
-                "keep local edit /etc/{path} (its declaration did not change)"
-            )?;
+            writeln!(formatter, "keep local edit /etc/{path} (its declaration did not change)")?;
         }
         Ok(())
     }
 }
 
 /// Plans /etc. `new` has passed [`EtcManifest::check`].
-pub fn plan_etc(
-    old: &EtcRecord,
-    new: &EtcManifest,
-    static_etc: PathBuf,
-    observed: &ObservedEtc,
-) -> EtcPlan {
-    let mut planner = Planner {
-        observed,
-        removals: Vec::new(),
-        rest: Vec::new(),
-        kept_edits: Vec::new(),
-    };
+pub fn plan_etc(old: &EtcRecord, new: &EtcManifest, static_etc: PathBuf, observed: &ObservedEtc) -> EtcPlan {
+    let mut planner = Planner { observed, removals: Vec::new(), rest: Vec::new(), kept_edits: Vec::new() };
     let old_entries = by_path(&old.manifest);
     let new_entries = by_path(new);
     for (path, entry) in &old_entries {
@@ -172,11 +154,7 @@ pub fn plan_etc(
 }
 
 fn by_path(manifest: &EtcManifest) -> BTreeMap<&str, &EtcEntry> {
-    manifest
-        .entries
-        .iter()
-        .map(|entry| (entry.path.as_str(), entry))
-        .collect()
+    manifest.entries.iter().map(|entry| (entry.path.as_str(), entry)).collect()
 }
 
 struct Planner<'a> {
@@ -199,27 +177,18 @@ impl Planner<'_> {
             Found::Directory(_) if entry.kind == EtcKind::Directory => {
                 self.removals.push(EtcStep::RemoveDirectory { path });
             }
-            found if self.is_as_installed(entry, found) => {
-                self.removals.push(EtcStep::Remove { path })
-            }
+            found if self.is_as_installed(entry, found) => self.removals.push(EtcStep::Remove { path }),
             _ => self.removals.push(EtcStep::SaveEdit { path }),
         }
     }
 
     /// Directories that only entries of the old generation needed.
-    fn retire_directories(
-        &mut self,
-        old: &EtcManifest,
-        declared: &BTreeMap<&str, &EtcEntry>,
-        new: &EtcManifest,
-    ) {
+    fn retire_directories(&mut self, old: &EtcManifest, declared: &BTreeMap<&str, &EtcEntry>, new: &EtcManifest) {
         let needed = new.implied_directories();
         for path in old.implied_directories() {
             let is_directory = matches!(self.found(path), Found::Directory(_));
             if is_directory && !needed.contains(path) && !declared.contains_key(path) {
-                self.removals.push(EtcStep::RemoveDirectory {
-                    path: path.to_owned(),
-                });
+                self.removals.push(EtcStep::RemoveDirectory { path: path.to_owned() });
             }
         }
     }
@@ -229,17 +198,9 @@ impl Planner<'_> {
         match self.found(path) {
             Found::Directory(_) => return,
             Found::Absent => {}
-            found => self.make_room(
-                path,
-                old.is_some_and(|entry| self.is_as_installed(entry, found)),
-            ),
+            found => self.make_room(path, old.is_some_and(|entry| self.is_as_installed(entry, found))),
         }
-        self.rest.push(EtcStep::Directory {
-            path: path.to_owned(),
-            mode: Mode(0o755),
-            uid: 0,
-            gid: 0,
-        });
+        self.rest.push(EtcStep::Directory { path: path.to_owned(), mode: Mode(0o755), uid: 0, gid: 0 });
     }
 
     fn install(&mut self, entry: &EtcEntry, old: Option<&EtcEntry>) {
@@ -264,11 +225,7 @@ impl Planner<'_> {
 
     fn make_room(&mut self, path: &str, pristine: bool) {
         let path = path.to_owned();
-        self.removals.push(if pristine {
-            EtcStep::Remove { path }
-        } else {
-            EtcStep::SaveEdit { path }
-        });
+        self.removals.push(if pristine { EtcStep::Remove { path } } else { EtcStep::SaveEdit { path } });
     }
 
     fn correct_ownership(&mut self, entry: &EtcEntry, found: &Found) {
@@ -282,12 +239,7 @@ impl Planner<'_> {
         );
         if declares_owner && wanted != *ownership {
             let (path, mode) = (entry.path.clone(), Mode(wanted.mode));
-            self.rest.push(EtcStep::Ownership {
-                path,
-                mode,
-                uid: wanted.uid,
-                gid: wanted.gid,
-            });
+            self.rest.push(EtcStep::Ownership { path, mode, uid: wanted.uid, gid: wanted.gid });
         }
     }
 
@@ -319,11 +271,7 @@ impl Planner<'_> {
 
     /// Puts what only adds before the switch. A path below one that has to go first is no mere addition.
     fn finish(mut self, static_etc: PathBuf, manifest: EtcManifest) -> EtcPlan {
-        let gone: BTreeSet<String> = self
-            .removals
-            .iter()
-            .map(|step| step.path().to_owned())
-            .collect();
+        let gone: BTreeSet<String> = self.removals.iter().map(|step| step.path().to_owned()).collect();
         let observed = self.observed;
         let is_addition = |step: &EtcStep| {
             let path = step.path();
@@ -333,17 +281,10 @@ impl Planner<'_> {
         // Files before their directories, directories before what is in them.
         self.removals.sort_by(|a, b| b.path().cmp(a.path()));
         self.rest.sort_by(|a, b| a.path().cmp(b.path()));
-        let (additions, replacements): (Vec<_>, Vec<_>) =
-            self.rest.into_iter().partition(is_addition);
+        let (additions, replacements): (Vec<_>, Vec<_>) = self.rest.into_iter().partition(is_addition);
         let mut changes = self.removals;
         changes.extend(replacements);
-        EtcPlan {
-            additions,
-            changes,
-            kept_edits: self.kept_edits,
-            static_etc,
-            manifest,
-        }
+        EtcPlan { additions, changes, kept_edits: self.kept_edits, static_etc, manifest }
     }
 }
 
@@ -352,21 +293,8 @@ fn put(entry: &EtcEntry) -> EtcStep {
     let owner = entry.ownership();
     let (mode, uid, gid) = (Mode(owner.mode), owner.uid, owner.gid);
     match entry.kind {
-        EtcKind::Link => EtcStep::Link {
-            path,
-            target: entry.link_target(),
-        },
-        EtcKind::Copy => EtcStep::Copy {
-            path,
-            mode,
-            uid,
-            gid,
-        },
-        EtcKind::Directory => EtcStep::Directory {
-            path,
-            mode,
-            uid,
-            gid,
-        },
+        EtcKind::Link => EtcStep::Link { path, target: entry.link_target() },
+        EtcKind::Copy => EtcStep::Copy { path, mode, uid, gid },
+        EtcKind::Directory => EtcStep::Directory { path, mode, uid, gid },
     }
 }

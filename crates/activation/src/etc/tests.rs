@@ -3,10 +3,7 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{
-    EtcEntry, EtcKind, EtcManifest, EtcPlan, apply_additions, apply_changes, load_record, observe,
-    plan_etc,
-};
+use super::{EtcEntry, EtcKind, EtcManifest, EtcPlan, apply_additions, apply_changes, load_record, observe, plan_etc};
 use crate::root::Root;
 use crate::toplevel::Mode;
 
@@ -21,19 +18,11 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::at(directory.path());
         std::fs::create_dir_all(root.path("/etc")).unwrap();
-        Self {
-            _directory: directory,
-            root,
-        }
+        Self { _directory: directory, root }
     }
 
     /// Plans and applies a generation whose copies have the given contents.
-    fn activate(
-        &self,
-        generation: &str,
-        entries: Vec<EtcEntry>,
-        copies: &[(&str, &str)],
-    ) -> EtcPlan {
+    fn activate(&self, generation: &str, entries: Vec<EtcEntry>, copies: &[(&str, &str)]) -> EtcPlan {
         let plan = self.plan(generation, entries, copies);
         let failures = self.apply(&plan);
         assert_eq!(failures, Vec::<String>::new());
@@ -54,9 +43,7 @@ impl World {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
-        let manifest = EtcManifest {
-            entries: entries.into_iter().map(mine).collect(),
-        };
+        let manifest = EtcManifest { entries: entries.into_iter().map(mine).collect() };
         manifest.check().unwrap();
         let record = load_record(&self.root).unwrap();
         let observed = observe(&self.root, &record, &manifest, &static_etc).unwrap();
@@ -91,11 +78,7 @@ impl World {
 
 fn mine(entry: EtcEntry) -> EtcEntry {
     let here = std::fs::metadata("/proc/self").unwrap();
-    EtcEntry {
-        uid: Some(here.uid()),
-        gid: Some(here.gid()),
-        ..entry
-    }
+    EtcEntry { uid: Some(here.uid()), gid: Some(here.gid()), ..entry }
 }
 
 fn link(path: &str) -> EtcEntry {
@@ -103,10 +86,7 @@ fn link(path: &str) -> EtcEntry {
 }
 
 fn to(path: &str, target: &str) -> EtcEntry {
-    EtcEntry {
-        target: Some(target.to_owned()),
-        ..EtcEntry::link(path)
-    }
+    EtcEntry { target: Some(target.to_owned()), ..EtcEntry::link(path) }
 }
 
 fn copy(path: &str) -> EtcEntry {
@@ -116,40 +96,20 @@ fn copy(path: &str) -> EtcEntry {
 #[test]
 fn an_empty_etc_gets_everything_as_additions() {
     let world = World::new();
-    let sudoers = EtcEntry {
-        mode: Some(Mode(0o440)),
-        ..copy("sudoers")
-    };
-    let entries = vec![
-        link("ssh/sshd_config"),
-        sudoers,
-        to("localtime", "/usr/share/zoneinfo/UTC"),
-    ];
+    let sudoers = EtcEntry { mode: Some(Mode(0o440)), ..copy("sudoers") };
+    let entries = vec![link("ssh/sshd_config"), sudoers, to("localtime", "/usr/share/zoneinfo/UTC")];
     let plan = world.activate("1", entries, &[("sudoers", "root ALL\n")]);
     assert!(plan.changes.is_empty());
-    assert_eq!(
-        world.link("ssh/sshd_config"),
-        Path::new("/etc/static/ssh/sshd_config")
-    );
-    assert_eq!(
-        world.link("localtime"),
-        Path::new("/usr/share/zoneinfo/UTC")
-    );
+    assert_eq!(world.link("ssh/sshd_config"), Path::new("/etc/static/ssh/sshd_config"));
+    assert_eq!(world.link("localtime"), Path::new("/usr/share/zoneinfo/UTC"));
     assert_eq!(world.read("sudoers"), "root ALL\n");
-    assert_eq!(
-        std::fs::metadata(world.etc("sudoers")).unwrap().mode() & 0o7777,
-        0o440
-    );
+    assert_eq!(std::fs::metadata(world.etc("sudoers")).unwrap().mode() & 0o7777, 0o440);
 }
 
 #[test]
 fn activating_twice_changes_nothing() {
     let world = World::new();
-    let entries = vec![
-        link("a/b"),
-        copy("c"),
-        EtcEntry::new("d", EtcKind::Directory),
-    ];
+    let entries = vec![link("a/b"), copy("c"), EtcEntry::new("d", EtcKind::Directory)];
     world.activate("1", entries.clone(), &[("c", "text")]);
     let again = world.plan("1", entries, &[]);
     assert!(again.is_empty(), "{again}");
@@ -160,25 +120,12 @@ fn activating_twice_changes_nothing() {
 fn a_rollback_takes_away_what_the_newer_generation_added() {
     let world = World::new();
     world.activate("1", vec![link("keep/a")], &[]);
-    world.activate(
-        "2",
-        vec![
-            link("keep/a"),
-            link("keep/b"),
-            link("new/deep/c"),
-            copy("d"),
-        ],
-        &[("d", "2")],
-    );
+    world.activate("2", vec![link("keep/a"), link("keep/b"), link("new/deep/c"), copy("d")], &[("d", "2")]);
     std::fs::write(world.etc("new/mine"), "a person's").unwrap();
     let plan = world.activate("1", vec![link("keep/a")], &[]);
     assert!(world.exists("keep/a") && !world.exists("keep/b") && !world.exists("d"));
     assert!(!world.exists("new/deep"), "an empty directory goes");
-    assert_eq!(
-        world.read("new/mine"),
-        "a person's",
-        "undeclared files are never touched"
-    );
+    assert_eq!(world.read("new/mine"), "a person's", "undeclared files are never touched");
     assert!(plan.to_string().contains("remove /etc/keep/b\n"), "{plan}");
 }
 
@@ -192,42 +139,24 @@ fn an_edit_stays_while_its_declaration_does() {
     let plan = world.activate("2", entries(), &[("copied", "1")]);
     assert_eq!(plan.kept_edits, ["copied", "linked"]);
     assert!(plan.is_empty());
-    assert_eq!(
-        (world.read("linked"), world.read("copied")),
-        ("edited".into(), "edited".into())
-    );
-    assert!(
-        plan.to_string().contains("keep local edit /etc/linked"),
-        "{plan}"
-    );
+    assert_eq!((world.read("linked"), world.read("copied")), ("edited".into(), "edited".into()));
+    assert!(plan.to_string().contains("keep local edit /etc/linked"), "{plan}");
 }
 
 #[test]
 fn an_edit_gives_way_to_a_changed_declaration_and_is_saved() {
     let world = World::new();
-    world.activate(
-        "1",
-        vec![to("moved", "/one"), copy("copied"), copy("gone")],
-        &[("copied", "1"), ("gone", "1")],
-    );
+    world.activate("1", vec![to("moved", "/one"), copy("copied"), copy("gone")], &[("copied", "1"), ("gone", "1")]);
     for path in ["moved", "copied", "gone"] {
         world.write(path, "edited");
     }
-    let plan = world.activate(
-        "2",
-        vec![to("moved", "/two"), copy("copied")],
-        &[("copied", "2")],
-    );
+    let plan = world.activate("2", vec![to("moved", "/two"), copy("copied")], &[("copied", "2")]);
     assert_eq!(plan.kept_edits, Vec::<String>::new());
     assert_eq!(world.link("moved"), Path::new("/two"));
     assert_eq!(world.read("copied"), "2");
     assert!(!world.exists("gone"));
     for path in ["moved", "copied", "gone"] {
-        assert_eq!(
-            world.read(&format!(".esker-replaced/{path}")),
-            "edited",
-            "{path}"
-        );
+        assert_eq!(world.read(&format!(".esker-replaced/{path}")), "edited", "{path}");
     }
     world.write("copied", "edited again");
     world.activate("3", vec![copy("copied")], &[("copied", "3")]);
@@ -242,13 +171,7 @@ fn a_file_that_was_there_before_it_was_declared_is_saved() {
     world.activate("1", vec![link("hosts")], &[]);
     assert_eq!(world.link("hosts"), Path::new("/etc/static/hosts"));
     assert_eq!(world.read(".esker-replaced/hosts"), "by hand");
-    assert_eq!(
-        std::fs::metadata(world.etc(".esker-replaced"))
-            .unwrap()
-            .mode()
-            & 0o7777,
-        0o700
-    );
+    assert_eq!(std::fs::metadata(world.etc(".esker-replaced")).unwrap().mode() & 0o7777, 0o700);
 }
 
 #[test]
@@ -274,29 +197,19 @@ fn a_pristine_copy_follows_its_declaration() {
 #[test]
 fn a_changed_mode_is_corrected_without_touching_an_edit() {
     let world = World::new();
-    let secret = || EtcEntry {
-        mode: Some(Mode(0o600)),
-        ..copy("c")
-    };
+    let secret = || EtcEntry { mode: Some(Mode(0o600)), ..copy("c") };
     world.activate("1", vec![copy("c")], &[("c", "1")]);
     world.write("c", "edited");
     world.activate("2", vec![secret()], &[("c", "1")]);
     assert_eq!(world.read("c"), "edited");
-    assert_eq!(
-        std::fs::metadata(world.etc("c")).unwrap().mode() & 0o7777,
-        0o600
-    );
+    assert_eq!(std::fs::metadata(world.etc("c")).unwrap().mode() & 0o7777, 0o600);
 }
 
 #[test]
 fn links_copies_and_directories_take_each_others_place() {
     let world = World::new();
     world.activate("1", vec![link("x"), link("y/z"), copy("w")], &[("w", "1")]);
-    let second = vec![
-        link("x/inner"),
-        link("y"),
-        EtcEntry::new("w", EtcKind::Directory),
-    ];
+    let second = vec![link("x/inner"), link("y"), EtcEntry::new("w", EtcKind::Directory)];
     world.activate("2", second, &[]);
     assert_eq!(world.link("x/inner"), Path::new("/etc/static/x/inner"));
     assert_eq!(world.link("y"), Path::new("/etc/static/y"));
@@ -346,10 +259,6 @@ fn a_step_that_fails_keeps_no_other_away_and_is_tried_again() {
     let plan = world.plan("1", vec![link("a"), copy("missing"), link("z")], &[]);
     assert_eq!(world.apply(&plan), ["missing"]);
     assert!(world.exists("a") && world.exists("z"));
-    world.activate(
-        "1",
-        vec![link("a"), copy("missing"), link("z")],
-        &[("missing", "now")],
-    );
+    world.activate("1", vec![link("a"), copy("missing"), link("z")], &[("missing", "now")]);
     assert_eq!(world.read("missing"), "now");
 }

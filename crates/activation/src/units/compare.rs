@@ -52,10 +52,7 @@ pub(super) fn compare(old: &Unit, new: &Unit) -> Difference {
             continue;
         }
         let keys_of = |unit: &Unit| -> BTreeSet<String> {
-            unit.sections
-                .get(section)
-                .map(|keys| keys.keys().cloned().collect())
-                .unwrap_or_default()
+            unit.sections.get(section).map(|keys| keys.keys().cloned().collect()).unwrap_or_default()
         };
         for key in keys_of(old).union(&keys_of(new)) {
             if old.values(section, key) == new.values(section, key) {
@@ -75,11 +72,7 @@ pub(super) fn compare(old: &Unit, new: &Unit) -> Difference {
     }
     let listed = |keys: BTreeSet<String>| {
         let shown: Vec<String> = keys.iter().take(3).cloned().collect();
-        let more = if keys.len() > 3 {
-            format!(" and {} more", keys.len() - 3)
-        } else {
-            String::new()
-        };
+        let more = if keys.len() > 3 { format!(" and {} more", keys.len() - 3) } else { String::new() };
         format!("{}{more} changed", shown.join(", "))
     };
     if !restart.is_empty() {
@@ -113,59 +106,26 @@ mod tests {
 
     #[test]
     fn what_the_processes_are_made_of_matters() {
-        let changed = difference(
-            "[Service]\nExecStart=/bin/a\nUser=a\n",
-            "[Service]\nExecStart=/bin/b\n",
-        );
-        assert_eq!(
-            changed,
-            Difference::Restart("ExecStart, User changed".into())
-        );
+        let changed = difference("[Service]\nExecStart=/bin/a\nUser=a\n", "[Service]\nExecStart=/bin/b\n");
+        assert_eq!(changed, Difference::Restart("ExecStart, User changed".into()));
         let many = difference("[Service]\nA=1\nB=1\nC=1\nD=1\nE=1\n", "[Service]\n");
-        assert_eq!(
-            many,
-            Difference::Restart("A, B, C and 2 more changed".into())
-        );
-        assert_eq!(
-            difference("[Unit]\nRequires=a\n", "[Unit]\n"),
-            Difference::Restart("Requires changed".into())
-        );
+        assert_eq!(many, Difference::Restart("A, B, C and 2 more changed".into()));
+        assert_eq!(difference("[Unit]\nRequires=a\n", "[Unit]\n"), Difference::Restart("Requires changed".into()));
     }
 
     #[test]
     fn triggers_choose_between_reload_and_restart() {
-        let reload = difference(
-            "[Unit]\nX-Reload-Triggers=a\n",
-            "[Unit]\nX-Reload-Triggers=b\n",
-        );
-        assert_eq!(
-            reload,
-            Difference::Reload("X-Reload-Triggers changed".into())
-        );
-        let both = difference(
-            "[Unit]\nX-Reload-Triggers=a\n",
-            "[Unit]\nX-Restart-Triggers=b\nX-Reload-Triggers=b\n",
-        );
-        assert_eq!(
-            both,
-            Difference::Restart("X-Restart-Triggers changed".into())
-        );
-        assert_eq!(
-            difference("[Service]\nX-StopIfChanged=no\n", "[Service]\n"),
-            Difference::None
-        );
+        let reload = difference("[Unit]\nX-Reload-Triggers=a\n", "[Unit]\nX-Reload-Triggers=b\n");
+        assert_eq!(reload, Difference::Reload("X-Reload-Triggers changed".into()));
+        let both = difference("[Unit]\nX-Reload-Triggers=a\n", "[Unit]\nX-Restart-Triggers=b\nX-Reload-Triggers=b\n");
+        assert_eq!(both, Difference::Restart("X-Restart-Triggers changed".into()));
+        assert_eq!(difference("[Service]\nX-StopIfChanged=no\n", "[Service]\n"), Difference::None);
     }
 
     #[test]
     fn mount_options_need_only_a_remount() {
         let old = "[Mount]\nWhat=a\nOptions=ro\n";
-        assert!(matches!(
-            difference(old, "[Mount]\nWhat=a\nOptions=rw\n"),
-            Difference::Reload(_)
-        ));
-        assert!(matches!(
-            difference(old, "[Mount]\nWhat=b\nOptions=ro\n"),
-            Difference::Restart(_)
-        ));
+        assert!(matches!(difference(old, "[Mount]\nWhat=a\nOptions=rw\n"), Difference::Reload(_)));
+        assert!(matches!(difference(old, "[Mount]\nWhat=b\nOptions=ro\n"), Difference::Restart(_)));
     }
 }

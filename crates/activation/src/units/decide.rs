@@ -31,20 +31,13 @@ use super::settings::{Uptake, changed_settings};
 use super::view::{Found, GenerationView, kind_of};
 
 /// Plans all units; `states` are all that systemd has loaded. Errors when a unit file exists and cannot be read.
-pub fn plan_units(
-    old: &GenerationView,
-    new: &GenerationView,
-    states: &[UnitState],
-) -> io::Result<UnitPlan> {
+pub fn plan_units(old: &GenerationView, new: &GenerationView, states: &[UnitState]) -> io::Result<UnitPlan> {
     let mut planner = Planner {
         old: Generation::new(old),
         new: Generation::new(new),
         old_programs: Programs::new(old),
         new_programs: Programs::new(new),
-        states: states
-            .iter()
-            .map(|state| (state.name.as_str(), state))
-            .collect(),
+        states: states.iter().map(|state| (state.name.as_str(), state)).collect(),
         before: Reached::default(),
         after: Reached::default(),
         steps: BTreeMap::new(),
@@ -73,21 +66,10 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// A stronger action takes the place of a weaker one.
     fn put(&mut self, unit: &str, action: UnitAction, reason: impl Into<String>) {
-        if self
-            .steps
-            .get(unit)
-            .is_some_and(|step| step.action >= action)
-        {
+        if self.steps.get(unit).is_some_and(|step| step.action >= action) {
             return;
         }
-        self.steps.insert(
-            unit.to_owned(),
-            UnitStep {
-                unit: unit.to_owned(),
-                action,
-                reason: reason.into(),
-            },
-        );
+        self.steps.insert(unit.to_owned(), UnitStep { unit: unit.to_owned(), action, reason: reason.into() });
     }
 
     fn is_up(&self, unit: &str) -> bool {
@@ -95,18 +77,11 @@ impl<'a> Planner<'a> {
     }
 
     fn running(&self) -> Vec<&'a UnitState> {
-        self.states
-            .values()
-            .copied()
-            .filter(|state| state.is_up() && !state.is_transient())
-            .collect()
+        self.states.values().copied().filter(|state| state.is_up() && !state.is_transient()).collect()
     }
 
     fn reach(&mut self) -> io::Result<()> {
-        let targets = self
-            .running()
-            .into_iter()
-            .filter(|state| kind_of(&state.name) == "target");
+        let targets = self.running().into_iter().filter(|state| kind_of(&state.name) == "target");
         let targets: BTreeSet<String> = targets.map(|state| state.name.clone()).collect();
         self.before = self.old.reach(&targets)?;
         let mut remaining = BTreeSet::new();
@@ -146,11 +121,7 @@ impl<'a> Planner<'a> {
         if old.flag("X-StopOnRemoval", Flag::Set) {
             self.put(name, UnitAction::Stop, reason);
         } else {
-            self.put(
-                name,
-                UnitAction::Skip,
-                format!("{reason}, but X-StopOnRemoval=false"),
-            );
+            self.put(name, UnitAction::Skip, format!("{reason}, but X-StopOnRemoval=false"));
         }
     }
 
@@ -170,13 +141,8 @@ impl<'a> Planner<'a> {
             Difference::None => match self.program_change(old, new)? {
                 Some(reason) => reason,
                 None => {
-                    if kind_of(name) == "target" && new.flag("X-StopOnReconfiguration", Flag::Unset)
-                    {
-                        self.put(
-                            name,
-                            UnitAction::StopThenStart,
-                            "X-StopOnReconfiguration=true",
-                        );
+                    if kind_of(name) == "target" && new.flag("X-StopOnReconfiguration", Flag::Unset) {
+                        self.put(name, UnitAction::StopThenStart, "X-StopOnReconfiguration=true");
                     }
                     return Ok(());
                 }
@@ -189,29 +155,16 @@ impl<'a> Planner<'a> {
         if self.old.view.shares_usr_with(self.new.view) {
             return Ok(None);
         }
-        let (old, new) = (
-            self.old_programs.files_of(old)?,
-            self.new_programs.files_of(new)?,
-        );
+        let (old, new) = (self.old_programs.files_of(old)?, self.new_programs.files_of(new)?);
         Ok(first_change(&old, &new))
     }
 
-    fn plan_modified(
-        &mut self,
-        name: &str,
-        new: &Unit,
-        reason: &str,
-        triggered: bool,
-    ) -> io::Result<()> {
+    fn plan_modified(&mut self, name: &str, new: &Unit, reason: &str, triggered: bool) -> io::Result<()> {
         match kind_of(name) {
             // Nothing to do: daemon-reload applies limits, and a target is nothing but its dependencies.
             "slice" | "target" => {}
             "mount" | "automount" | "swap" if is_system_mount(name) => {
-                self.put(
-                    name,
-                    UnitAction::Skip,
-                    format!("{reason}; the running system is on it"),
-                );
+                self.put(name, UnitAction::Skip, format!("{reason}; the running system is on it"));
             }
             "service" => self.plan_service(name, new, reason, triggered)?,
             "socket" => self.plan_socket(name, new, reason)?,
@@ -220,13 +173,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn plan_service(
-        &mut self,
-        name: &str,
-        new: &Unit,
-        reason: &str,
-        triggered: bool,
-    ) -> io::Result<()> {
+    fn plan_service(&mut self, name: &str, new: &Unit, reason: &str, triggered: bool) -> io::Result<()> {
         if new.flag("X-ReloadIfChanged", Flag::Unset) {
             self.put(name, reload_action(name, new), reason);
             return Ok(());
@@ -261,32 +208,21 @@ impl<'a> Planner<'a> {
             self.put(name, UnitAction::Restart, reason);
             return Ok(());
         }
-        let sockets = if new.flag("X-NotSocketActivated", Flag::Unset) {
-            Vec::new()
-        } else {
-            self.sockets(name, new)
-        };
+        let sockets = if new.flag("X-NotSocketActivated", Flag::Unset) { Vec::new() } else { self.sockets(name, new) };
         for socket in &sockets {
             self.stop_and_start_if_it_stays(socket, &format!("{name}: {reason}"))?;
         }
         if sockets.is_empty() || self.after.pulled.contains_key(name) {
             self.put(name, UnitAction::StopThenStart, reason);
         } else {
-            self.put(
-                name,
-                UnitAction::Stop,
-                format!("{reason}; its socket starts it again"),
-            );
+            self.put(name, UnitAction::Stop, format!("{reason}; its socket starts it again"));
         }
         Ok(())
     }
 
     /// The sockets of a service that are listening now.
     fn sockets(&self, name: &str, unit: &Unit) -> Vec<String> {
-        let mut sockets: Vec<String> = unit
-            .words("Service", "Sockets")
-            .map(str::to_owned)
-            .collect();
+        let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(str::to_owned).collect();
         if sockets.is_empty() {
             let stem = name.strip_suffix(".service").unwrap_or(name);
             sockets.push(format!("{stem}.socket"));
@@ -297,18 +233,12 @@ impl<'a> Planner<'a> {
 
     fn plan_socket(&mut self, name: &str, new: &Unit, reason: &str) -> io::Result<()> {
         let stem = name.strip_suffix(".socket").unwrap_or(name);
-        let service = new
-            .value("Socket", "Service")
-            .map_or_else(|| format!("{stem}.service"), str::to_owned);
+        let service = new.value("Socket", "Service").map_or_else(|| format!("{stem}.service"), str::to_owned);
         // A socket cannot be bound anew while its service holds it.
         if self.is_up(&service) && policy_of(&service).is_none() {
             self.stop_and_start_if_it_stays(&service, &format!("{name}: {reason}"))?;
         } else if self.is_up(&service) {
-            self.put(
-                name,
-                UnitAction::Skip,
-                format!("{reason}; {service} holds it"),
-            );
+            self.put(name, UnitAction::Skip, format!("{reason}; {service} holds it"));
             return Ok(());
         }
         self.put(name, UnitAction::StopThenStart, reason);
@@ -317,15 +247,7 @@ impl<'a> Planner<'a> {
 
     fn stop_and_start_if_it_stays(&mut self, name: &str, reason: &str) -> io::Result<()> {
         let stays = self.new.unit(name)?.is_some();
-        self.put(
-            name,
-            if stays {
-                UnitAction::StopThenStart
-            } else {
-                UnitAction::Stop
-            },
-            reason,
-        );
+        self.put(name, if stays { UnitAction::StopThenStart } else { UnitAction::Stop }, reason);
         Ok(())
     }
 
@@ -333,10 +255,7 @@ impl<'a> Planner<'a> {
     fn plan_unwanted(&mut self) -> io::Result<()> {
         for state in self.running() {
             let name = state.name.as_str();
-            let stoppable = matches!(
-                kind_of(name),
-                "service" | "socket" | "timer" | "path" | "mount" | "automount"
-            );
+            let stoppable = matches!(kind_of(name), "service" | "socket" | "timer" | "path" | "mount" | "automount");
             let unwanted = self.before.kept.contains(name) && !self.after.kept.contains(name);
             if !stoppable || !unwanted || is_system_mount(name) {
                 continue;
@@ -381,18 +300,10 @@ impl<'a> Planner<'a> {
             }
             let (action, reason) = match change {
                 FstabChange::Removed => (UnitAction::Stop, "it is gone from /etc/fstab"),
-                FstabChange::Options if kind_of(&unit) == "mount" => {
-                    (UnitAction::Reload, "its options changed")
-                }
-                FstabChange::Options | FstabChange::Device => {
-                    (UnitAction::Restart, "its line in /etc/fstab changed")
-                }
+                FstabChange::Options if kind_of(&unit) == "mount" => (UnitAction::Reload, "its options changed"),
+                FstabChange::Options | FstabChange::Device => (UnitAction::Restart, "its line in /etc/fstab changed"),
             };
-            let action = if is_system_mount(&unit) {
-                UnitAction::Skip
-            } else {
-                action
-            };
+            let action = if is_system_mount(&unit) { UnitAction::Skip } else { action };
             self.put(&unit, action, reason);
         }
         for unit in fstab::added(&old, &new) {
@@ -410,21 +321,13 @@ impl<'a> Planner<'a> {
             again = false;
             for state in self.running() {
                 let name = state.name.as_str();
-                if self
-                    .steps
-                    .get(name)
-                    .is_some_and(|step| step.action >= UnitAction::Restart)
-                {
+                if self.steps.get(name).is_some_and(|step| step.action >= UnitAction::Restart) {
                     continue;
                 }
                 let Some((cause, action)) = self.stopped_requirement(name)? else {
                     continue;
                 };
-                let action = if self.new.unit(name)?.is_some() {
-                    action
-                } else {
-                    UnitAction::Stop
-                };
+                let action = if self.new.unit(name)?.is_some() { action } else { UnitAction::Stop };
                 self.put(name, action, format!("it requires {cause}"));
                 again = true;
             }
@@ -454,24 +357,16 @@ impl<'a> Planner<'a> {
     /// What the new generation wants and does not run.
     fn plan_starts(&mut self) -> io::Result<()> {
         for (name, wanted_by) in self.after.pulled.clone() {
-            if self.is_up(&name)
-                || name.contains("@.")
-                || matches!(kind_of(&name), "device" | "scope" | "slice")
-            {
+            if self.is_up(&name) || name.contains("@.") || matches!(kind_of(&name), "device" | "scope" | "slice") {
                 continue;
             }
             let Some(new) = self.new.unit(&name)? else {
                 continue;
             };
-            if new.flag("X-OnlyManualStart", Flag::Unset)
-                || new.flag("RefuseManualStart", Flag::Unset)
-            {
+            if new.flag("X-OnlyManualStart", Flag::Unset) || new.flag("RefuseManualStart", Flag::Unset) {
                 continue;
             }
-            let failed = self
-                .states
-                .get(name.as_str())
-                .is_some_and(|state| state.active == "failed");
+            let failed = self.states.get(name.as_str()).is_some_and(|state| state.active == "failed");
             let old = self.old.unit(&name)?;
             let changed = old.as_ref().map(|old| compare(old, &new));
             let reason = if !self.before.pulled.contains_key(&name) {
@@ -499,24 +394,13 @@ impl<'a> Planner<'a> {
         let upgraded = first_change(&old, &new).is_some();
         let mut steps: Vec<UnitStep> = self.steps.into_values().collect();
         steps.sort_by(|a, b| b.action.cmp(&a.action).then_with(|| a.unit.cmp(&b.unit)));
-        Ok(UnitPlan {
-            steps,
-            manager: if upgraded {
-                ManagerReload::Reexec
-            } else {
-                ManagerReload::Reload
-            },
-        })
+        Ok(UnitPlan { steps, manager: if upgraded { ManagerReload::Reexec } else { ManagerReload::Reload } })
     }
 }
 
 /// A service that cannot reload is restarted, so that the change reaches it.
 fn reload_action(name: &str, unit: &Unit) -> UnitAction {
-    let can_reload = !unit.values("Service", "ExecReload").is_empty()
-        || unit.value("Service", "Type") == Some("notify-reload");
-    if kind_of(name) != "service" || can_reload {
-        UnitAction::Reload
-    } else {
-        UnitAction::Restart
-    }
+    let can_reload =
+        !unit.values("Service", "ExecReload").is_empty() || unit.value("Service", "Type") == Some("notify-reload");
+    if kind_of(name) != "service" || can_reload { UnitAction::Reload } else { UnitAction::Restart }
 }

@@ -20,10 +20,7 @@ impl Unit {
     pub fn merge(&mut self, text: &str) {
         let mut section = String::new();
         for line in logical_lines(text) {
-            if let Some(name) = line
-                .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'))
-            {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 name.clone_into(&mut section);
             } else if let Some((key, value)) = line.split_once('=') {
                 let keys = self.sections.entry(section.clone()).or_default();
@@ -38,10 +35,7 @@ impl Unit {
 
     /// All values of a key; empty when it is not set.
     pub fn values(&self, section: &str, key: &str) -> &[String] {
-        self.sections
-            .get(section)
-            .and_then(|keys| keys.get(key))
-            .map_or(&[], Vec::as_slice)
+        self.sections.get(section).and_then(|keys| keys.get(key)).map_or(&[], Vec::as_slice)
     }
 
     /// The value that counts for a key with one value: the last.
@@ -51,16 +45,12 @@ impl Unit {
 
     /// The blank-separated words of all values of a key.
     pub fn words(&self, section: &str, key: &str) -> impl Iterator<Item = &str> {
-        self.values(section, key)
-            .iter()
-            .flat_map(|value| value.split_whitespace())
+        self.values(section, key).iter().flat_map(|value| value.split_whitespace())
     }
 
     /// A boolean, `default` when it is unset or none. NixOS's `X-` keys are looked for in [Unit] and [Service] both.
     pub(super) fn flag(&self, key: &str, default: Flag) -> bool {
-        let value = self
-            .value("Unit", key)
-            .or_else(|| self.value("Service", key));
+        let value = self.value("Unit", key).or_else(|| self.value("Service", key));
         match value.map(str::to_ascii_lowercase).as_deref() {
             Some("1" | "yes" | "true" | "on" | "y" | "t") => true,
             Some("0" | "no" | "false" | "off" | "n" | "f") => false,

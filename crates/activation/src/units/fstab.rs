@@ -29,9 +29,7 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<(String, FstabChange)> {
         let change = match new.get(&unit) {
             None => FstabChange::Removed,
             Some(after) if *after == before => continue,
-            Some(after) if (after.device, after.fstype) == (before.device, before.fstype) => {
-                FstabChange::Options
-            }
+            Some(after) if (after.device, after.fstype) == (before.device, before.fstype) => FstabChange::Options,
             Some(_) => FstabChange::Device,
         };
         changed.push((unit, change));
@@ -42,44 +40,21 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<(String, FstabChange)> {
 /// Units of lines that are new and mounted without being asked.
 pub(super) fn added(old: &str, new: &str) -> Vec<String> {
     let old = parse(old);
-    let is_automatic = |line: &Line<'_>| {
-        !line
-            .options
-            .split(',')
-            .any(|option| matches!(option, "noauto" | "x-systemd.automount"))
-    };
+    let is_automatic =
+        |line: &Line<'_>| !line.options.split(',').any(|option| matches!(option, "noauto" | "x-systemd.automount"));
     let new = parse(new).into_iter();
-    new.filter(|(unit, line)| !old.contains_key(unit) && is_automatic(line))
-        .map(|(unit, _)| unit)
-        .collect()
+    new.filter(|(unit, line)| !old.contains_key(unit) && is_automatic(line)).map(|(unit, _)| unit).collect()
 }
 
 fn parse(text: &str) -> BTreeMap<String, Line<'_>> {
     let mut units = BTreeMap::new();
-    for line in text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-    {
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
         let mut fields = line.split_whitespace();
-        let (Some(device), Some(place), Some(fstype)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
+        let (Some(device), Some(place), Some(fstype)) = (fields.next(), fields.next(), fields.next()) else {
             continue;
         };
-        let unit = if fstype == "swap" {
-            swap_unit(device)
-        } else {
-            mount_unit(place)
-        };
-        units.insert(
-            unit,
-            Line {
-                device,
-                fstype,
-                options: fields.next().unwrap_or("defaults"),
-            },
-        );
+        let unit = if fstype == "swap" { swap_unit(device) } else { mount_unit(place) };
+        units.insert(unit, Line { device, fstype, options: fields.next().unwrap_or("defaults") });
     }
     units
 }
@@ -110,9 +85,7 @@ fn escape_path(path: &str) -> String {
         match byte {
             b'/' => escaped.push('-'),
             b'.' if index == 0 => escaped.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                escaped.push(char::from(byte))
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => escaped.push(char::from(byte)),
             byte => escaped.push_str(&format!("\\x{byte:02x}")),
         }
     }
@@ -124,9 +97,7 @@ fn unescape_octal(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
-        let code = tail
-            .get(..3)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
         match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
             Some(byte) if *first == b'\\' => {
                 bytes.push(byte);
@@ -147,23 +118,10 @@ mod tests {
 
     #[test]
     fn paths_are_escaped_as_systemd_escape_does() {
-        for path in [
-            "/",
-            "/data",
-            "/srv/my-data/x.y",
-            "/.hidden",
-            "/a b/ü",
-            "//x//y/",
-        ] {
-            let output = std::process::Command::new("systemd-escape")
-                .args(["--path", path])
-                .output();
+        for path in ["/", "/data", "/srv/my-data/x.y", "/.hidden", "/a b/ü", "//x//y/"] {
+            let output = std::process::Command::new("systemd-escape").args(["--path", path]).output();
             let output = output.expect("this test needs `systemd-escape` (Debian: systemd)");
-            assert_eq!(
-                escape_path(path),
-                String::from_utf8_lossy(&output.stdout).trim_end(),
-                "{path}"
-            );
+            assert_eq!(escape_path(path), String::from_utf8_lossy(&output.stdout).trim_end(), "{path}");
         }
     }
 
@@ -176,10 +134,7 @@ mod tests {
             [
                 ("b\\x20c.mount".to_owned(), FstabChange::Options),
                 ("data.mount".to_owned(), FstabChange::Device),
-                (
-                    "dev-disk-by\\x2dlabel-sw.swap".to_owned(),
-                    FstabChange::Removed
-                ),
+                ("dev-disk-by\\x2dlabel-sw.swap".to_owned(), FstabChange::Removed),
                 ("gone.mount".to_owned(), FstabChange::Removed),
             ]
         );

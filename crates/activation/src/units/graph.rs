@@ -24,11 +24,7 @@ pub(super) struct Reached {
 
 impl<'a> Generation<'a> {
     pub(super) fn new(view: &'a GenerationView) -> Self {
-        Self {
-            view,
-            units: BTreeMap::new(),
-            names: BTreeMap::new(),
-        }
+        Self { view, units: BTreeMap::new(), names: BTreeMap::new() }
     }
 
     pub(super) fn found(&mut self, name: &str) -> io::Result<&Found> {
@@ -59,27 +55,15 @@ impl<'a> Generation<'a> {
     /// Follows wants and requirements from the given units (and from devices, which appear on their own).
     pub(super) fn reach(&mut self, roots: &BTreeSet<String>) -> io::Result<Reached> {
         let mut reached = Reached::default();
-        let mut pending: Vec<(String, String)> = roots
-            .iter()
-            .map(|root| (root.clone(), root.clone()))
-            .collect();
-        pending.extend(
-            self.view
-                .device_dependents()?
-                .into_iter()
-                .map(|unit| (unit, "its device".to_owned())),
-        );
+        let mut pending: Vec<(String, String)> = roots.iter().map(|root| (root.clone(), root.clone())).collect();
+        pending.extend(self.view.device_dependents()?.into_iter().map(|unit| (unit, "its device".to_owned())));
         while let Some((name, wanted_by)) = pending.pop() {
             let name = self.canonical(&name)?;
             if reached.pulled.contains_key(&name) {
                 continue;
             }
             reached.pulled.insert(name.clone(), wanted_by);
-            pending.extend(
-                self.dependencies(&name)?
-                    .into_iter()
-                    .map(|unit| (unit, name.clone())),
-            );
+            pending.extend(self.dependencies(&name)?.into_iter().map(|unit| (unit, name.clone())));
         }
         let mut pending: Vec<String> = reached.pulled.keys().cloned().collect();
         while let Some(name) = pending.pop() {

@@ -79,20 +79,13 @@ pub struct UnitPlan {
 impl UnitPlan {
     /// A plan that touches no unit.
     pub fn nothing() -> Self {
-        Self {
-            steps: Vec::new(),
-            manager: ManagerReload::Reload,
-        }
+        Self { steps: Vec::new(), manager: ManagerReload::Reload }
     }
 
     /// Units with one of the actions, sorted.
     pub fn units(&self, actions: &[UnitAction]) -> Vec<&str> {
-        let mut units: Vec<&str> = self
-            .steps
-            .iter()
-            .filter(|step| actions.contains(&step.action))
-            .map(|step| step.unit.as_str())
-            .collect();
+        let mut units: Vec<&str> =
+            self.steps.iter().filter(|step| actions.contains(&step.action)).map(|step| step.unit.as_str()).collect();
         units.sort_unstable();
         units
     }

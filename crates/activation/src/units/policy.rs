@@ -14,150 +14,38 @@ pub(super) enum Policy {
 
 /// Pattern (`*` matches anything), policy, reason. The first match counts.
 const POLICIES: [(&str, Policy, &str); 32] = [
-    (
-        "dbus.service",
-        Policy::Reload,
-        "restarting it would cut off every service",
-    ),
-    (
-        "dbus-broker.service",
-        Policy::Reload,
-        "restarting it would cut off every service",
-    ),
-    (
-        "systemd-journald.service",
-        Policy::InPlace,
-        "it keeps the services' log streams",
-    ),
-    (
-        "systemd-udevd.service",
-        Policy::InPlace,
-        "devices may appear meanwhile",
-    ),
-    (
-        "systemd-networkd.service",
-        Policy::InPlace,
-        "the network has to stay up",
-    ),
-    (
-        "systemd-resolved.service",
-        Policy::InPlace,
-        "names have to resolve meanwhile",
-    ),
-    (
-        "systemd-timesyncd.service",
-        Policy::InPlace,
-        "the clock needs no gap",
-    ),
-    (
-        "systemd-sysctl.service",
-        Policy::InPlace,
-        "it only applies settings",
-    ),
-    (
-        "systemd-modules-load.service",
-        Policy::InPlace,
-        "it only loads modules",
-    ),
-    (
-        "systemd-*",
-        Policy::Never,
-        "it belongs to the boot or to sessions",
-    ),
-    (
-        "user@*.service",
-        Policy::Never,
-        "people's sessions run in it",
-    ),
-    (
-        "user-runtime-dir@*.service",
-        Policy::Never,
-        "people's sessions need it",
-    ),
-    (
-        "getty@*.service",
-        Policy::Never,
-        "people are logged in through it",
-    ),
-    (
-        "serial-getty@*.service",
-        Policy::Never,
-        "people are logged in through it",
-    ),
-    (
-        "console-getty.service",
-        Policy::Never,
-        "people are logged in through it",
-    ),
-    (
-        "container-getty@*.service",
-        Policy::Never,
-        "people are logged in through it",
-    ),
-    (
-        "autovt@*.service",
-        Policy::Never,
-        "people are logged in through it",
-    ),
-    (
-        "display-manager.service",
-        Policy::Never,
-        "graphical sessions would end",
-    ),
+    ("dbus.service", Policy::Reload, "restarting it would cut off every service"),
+    ("dbus-broker.service", Policy::Reload, "restarting it would cut off every service"),
+    ("systemd-journald.service", Policy::InPlace, "it keeps the services' log streams"),
+    ("systemd-udevd.service", Policy::InPlace, "devices may appear meanwhile"),
+    ("systemd-networkd.service", Policy::InPlace, "the network has to stay up"),
+    ("systemd-resolved.service", Policy::InPlace, "names have to resolve meanwhile"),
+    ("systemd-timesyncd.service", Policy::InPlace, "the clock needs no gap"),
+    ("systemd-sysctl.service", Policy::InPlace, "it only applies settings"),
+    ("systemd-modules-load.service", Policy::InPlace, "it only loads modules"),
+    ("systemd-*", Policy::Never, "it belongs to the boot or to sessions"),
+    ("user@*.service", Policy::Never, "people's sessions run in it"),
+    ("user-runtime-dir@*.service", Policy::Never, "people's sessions need it"),
+    ("getty@*.service", Policy::Never, "people are logged in through it"),
+    ("serial-getty@*.service", Policy::Never, "people are logged in through it"),
+    ("console-getty.service", Policy::Never, "people are logged in through it"),
+    ("container-getty@*.service", Policy::Never, "people are logged in through it"),
+    ("autovt@*.service", Policy::Never, "people are logged in through it"),
+    ("display-manager.service", Policy::Never, "graphical sessions would end"),
     ("gdm.service", Policy::Never, "graphical sessions would end"),
-    (
-        "gdm3.service",
-        Policy::Never,
-        "graphical sessions would end",
-    ),
-    (
-        "lightdm.service",
-        Policy::Never,
-        "graphical sessions would end",
-    ),
-    (
-        "sddm.service",
-        Policy::Never,
-        "graphical sessions would end",
-    ),
+    ("gdm3.service", Policy::Never, "graphical sessions would end"),
+    ("lightdm.service", Policy::Never, "graphical sessions would end"),
+    ("sddm.service", Policy::Never, "graphical sessions would end"),
     ("emergency.service", Policy::Never, "somebody works in it"),
     ("rescue.service", Policy::Never, "somebody works in it"),
-    (
-        "modprobe@*.service",
-        Policy::Never,
-        "it belongs to the boot",
-    ),
-    (
-        "auditd.service",
-        Policy::Never,
-        "it refuses to be stopped by hand",
-    ),
+    ("modprobe@*.service", Policy::Never, "it belongs to the boot"),
+    ("auditd.service", Policy::Never, "it refuses to be stopped by hand"),
     ("ssh.service", Policy::InPlace, "the switch may run over it"),
-    (
-        "sshd.service",
-        Policy::InPlace,
-        "the switch may run over it",
-    ),
-    (
-        "ssh@*.service",
-        Policy::Never,
-        "somebody is logged in through it",
-    ),
-    (
-        "NetworkManager.service",
-        Policy::InPlace,
-        "the network has to stay up",
-    ),
-    (
-        "wpa_supplicant.service",
-        Policy::InPlace,
-        "the network has to stay up",
-    ),
-    (
-        "networking.service",
-        Policy::InPlace,
-        "the network has to stay up",
-    ),
+    ("sshd.service", Policy::InPlace, "the switch may run over it"),
+    ("ssh@*.service", Policy::Never, "somebody is logged in through it"),
+    ("NetworkManager.service", Policy::InPlace, "the network has to stay up"),
+    ("wpa_supplicant.service", Policy::InPlace, "the network has to stay up"),
+    ("networking.service", Policy::InPlace, "the network has to stay up"),
 ];
 
 /// Mounts that hold the running system: nothing may stop or remount them.
@@ -178,10 +66,7 @@ const SYSTEM_MOUNTS: [&str; 12] = [
 
 /// The policy for a package's unit, and why.
 pub(super) fn policy_of(unit: &str) -> Option<(Policy, &'static str)> {
-    POLICIES
-        .iter()
-        .find(|(pattern, ..)| matches(pattern, unit))
-        .map(|(_, policy, reason)| (*policy, *reason))
+    POLICIES.iter().find(|(pattern, ..)| matches(pattern, unit)).map(|(_, policy, reason)| (*policy, *reason))
 }
 
 /// Whether a mount or swap belongs to the running system itself.
@@ -193,9 +78,7 @@ pub(super) fn is_system_mount(unit: &str) -> bool {
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
-        Some((start, end)) => {
-            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
-        }
+        Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
     }
 }
 

@@ -17,16 +17,10 @@ use super::file::Unit;
 use super::view::GenerationView;
 
 /// Where Debian's dynamic loader looks, beside a program's own run path.
-const LIBRARY_DIRECTORIES: [&str; 5] = [
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-];
+const LIBRARY_DIRECTORIES: [&str; 5] =
+    ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
 /// Where systemd looks for a program without a slash.
-const PROGRAM_DIRECTORIES: [&str; 4] =
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+const PROGRAM_DIRECTORIES: [&str; 4] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
 
 /// Files by the name that asks for them (a path, or a library's soname) → where they are in this generation.
 pub(super) type Files = BTreeMap<String, PathBuf>;
@@ -47,10 +41,7 @@ struct Needs {
 
 impl<'a> Programs<'a> {
     pub(super) fn new(view: &'a GenerationView) -> Self {
-        Self {
-            view,
-            needs: BTreeMap::new(),
-        }
+        Self { view, needs: BTreeMap::new() }
     }
 
     /// Everything that the main commands of a service consist of.
@@ -115,21 +106,9 @@ impl<'a> Programs<'a> {
         Ok(None)
     }
 
-    fn find_library(
-        &self,
-        name: &str,
-        run_path: &[String],
-        loader: &Path,
-    ) -> io::Result<Option<PathBuf>> {
-        let origin = loader
-            .parent()
-            .unwrap_or(Path::new("/"))
-            .display()
-            .to_string();
-        let own = run_path.iter().map(|path| {
-            path.replace("$ORIGIN", &origin)
-                .replace("${ORIGIN}", &origin)
-        });
+    fn find_library(&self, name: &str, run_path: &[String], loader: &Path) -> io::Result<Option<PathBuf>> {
+        let origin = loader.parent().unwrap_or(Path::new("/")).display().to_string();
+        let own = run_path.iter().map(|path| path.replace("$ORIGIN", &origin).replace("${ORIGIN}", &origin));
         for directory in own.chain(LIBRARY_DIRECTORIES.map(str::to_owned)) {
             if let Some(place) = self.view.file(&Path::new(&directory).join(name))? {
                 return Ok(Some(place));
@@ -150,9 +129,7 @@ impl<'a> Programs<'a> {
 
 /// The first file that lies elsewhere than before, in words.
 pub(super) fn first_change(old: &Files, new: &Files) -> Option<String> {
-    let (name, place) = new
-        .iter()
-        .find(|(name, place)| old.get(*name).is_some_and(|before| before != *place))?;
+    let (name, place) = new.iter().find(|(name, place)| old.get(*name).is_some_and(|before| before != *place))?;
     let before = old.get(name)?;
     Some(match (package_of(before), package_of(place)) {
         (Some(old), Some(new)) if old != new => format!("{name} changed ({old} → {new})"),
@@ -162,13 +139,7 @@ pub(super) fn first_change(old: &Files, new: &Files) -> Option<String> {
 
 /// `/nix/store/<hash>-nginx-1.26/usr/…` → `nginx-1.26`.
 fn package_of(place: &Path) -> Option<&str> {
-    let name = place
-        .strip_prefix("/nix/store")
-        .ok()?
-        .components()
-        .next()?
-        .as_os_str()
-        .to_str()?;
+    let name = place.strip_prefix("/nix/store").ok()?.components().next()?.as_os_str().to_str()?;
     name.split_once('-').map(|(_, name)| name)
 }
 
@@ -188,14 +159,9 @@ const SCRIPT_LINE_BYTES: u64 = 256;
 /// What a script or ELF file needs; a file that is neither needs nothing. Large programs are not read whole.
 fn load_needs(mut file: fs_err::File) -> io::Result<Needs> {
     let mut start = Vec::new();
-    file.by_ref()
-        .take(SCRIPT_LINE_BYTES)
-        .read_to_end(&mut start)?;
+    file.by_ref().take(SCRIPT_LINE_BYTES).read_to_end(&mut start)?;
     if let Some(line) = start.strip_prefix(b"#!") {
-        return Ok(Needs {
-            interpreter: interpreter(line),
-            ..Needs::default()
-        });
+        return Ok(Needs { interpreter: interpreter(line), ..Needs::default() });
     }
     Ok(parse_elf(&ReadCache::new(file)).unwrap_or_default())
 }
@@ -227,9 +193,7 @@ fn parse_elf<'data, R: ReadRef<'data>>(bytes: R) -> Option<Needs> {
         match u32::try_from(entry.d_tag(endian)).ok()? {
             elf::DT_NEEDED => needs.libraries.push(text(entry)?),
             elf::DT_RUNPATH | elf::DT_RPATH => {
-                needs
-                    .run_path
-                    .extend(text(entry)?.split(':').map(str::to_owned));
+                needs.run_path.extend(text(entry)?.split(':').map(str::to_owned));
             }
             _ => {}
         }
@@ -243,29 +207,17 @@ mod tests {
 
     #[test]
     fn programs_are_found_behind_prefixes_and_quotes() {
-        assert_eq!(
-            program_of("/usr/sbin/nginx -g x").as_deref(),
-            Some("/usr/sbin/nginx")
-        );
+        assert_eq!(program_of("/usr/sbin/nginx -g x").as_deref(), Some("/usr/sbin/nginx"));
         assert_eq!(program_of("-@!!/bin/a b").as_deref(), Some("/bin/a"));
-        assert_eq!(
-            program_of("\"/opt/my app/x\" y").as_deref(),
-            Some("/opt/my app/x")
-        );
+        assert_eq!(program_of("\"/opt/my app/x\" y").as_deref(), Some("/opt/my app/x"));
         assert_eq!(program_of("/usr/bin/%i"), None);
         assert_eq!(program_of(""), None);
     }
 
     #[test]
     fn scripts_name_their_interpreter() {
-        assert_eq!(
-            interpreter(b"/usr/bin/python3 -I\nx").as_deref(),
-            Some("/usr/bin/python3")
-        );
-        assert_eq!(
-            interpreter(b" /usr/bin/env -S perl\n").as_deref(),
-            Some("perl")
-        );
+        assert_eq!(interpreter(b"/usr/bin/python3 -I\nx").as_deref(), Some("/usr/bin/python3"));
+        assert_eq!(interpreter(b" /usr/bin/env -S perl\n").as_deref(), Some("perl"));
         assert_eq!(interpreter(b"\n"), None);
     }
 
@@ -274,16 +226,11 @@ mod tests {
     fn libraries_are_those_that_readelf_lists() {
         let path = std::env::current_exe().unwrap();
         let needs = load_needs(fs_err::File::open(&path).unwrap()).unwrap();
-        let output = std::process::Command::new("readelf")
-            .args(["-d", "-W"])
-            .arg(&path)
-            .output();
+        let output = std::process::Command::new("readelf").args(["-d", "-W"]).arg(&path).output();
         let output = output.expect("this test needs `readelf` (Debian: binutils)");
         let text = String::from_utf8_lossy(&output.stdout);
         let listed = text.lines().filter(|line| line.contains("(NEEDED)"));
-        let listed: Vec<&str> = listed
-            .filter_map(|line| line.split(['[', ']']).nth(1))
-            .collect();
+        let listed: Vec<&str> = listed.filter_map(|line| line.split(['[', ']']).nth(1)).collect();
         assert!(listed.contains(&"libc.so.6"), "{text}");
         assert_eq!(needs.libraries, listed);
     }

@@ -17,11 +17,7 @@ pub(super) enum Uptake {
 const SETTINGS: [(&str, &str, Uptake); 18] = [
     ("NetworkManager", "NetworkManager.service", Uptake::Reload),
     ("dbus-1", "dbus.service", Uptake::Reload),
-    (
-        "modules-load.d",
-        "systemd-modules-load.service",
-        Uptake::Restart,
-    ),
+    ("modules-load.d", "systemd-modules-load.service", Uptake::Restart),
     ("nftables.conf", "nftables.service", Uptake::Reload),
     ("rsyslog.conf", "rsyslog.service", Uptake::Restart),
     ("rsyslog.d", "rsyslog.service", Uptake::Restart),
@@ -29,41 +25,13 @@ const SETTINGS: [(&str, &str, Uptake); 18] = [
     ("ssh/sshd_config.d", "ssh.service", Uptake::Reload),
     ("sysctl.conf", "systemd-sysctl.service", Uptake::Restart),
     ("sysctl.d", "systemd-sysctl.service", Uptake::Restart),
-    (
-        "systemd/journald.conf",
-        "systemd-journald.service",
-        Uptake::Restart,
-    ),
-    (
-        "systemd/journald.conf.d",
-        "systemd-journald.service",
-        Uptake::Restart,
-    ),
-    (
-        "systemd/network",
-        "systemd-networkd.service",
-        Uptake::Reload,
-    ),
-    (
-        "systemd/resolved.conf",
-        "systemd-resolved.service",
-        Uptake::Restart,
-    ),
-    (
-        "systemd/resolved.conf.d",
-        "systemd-resolved.service",
-        Uptake::Restart,
-    ),
-    (
-        "systemd/timesyncd.conf",
-        "systemd-timesyncd.service",
-        Uptake::Restart,
-    ),
-    (
-        "systemd/timesyncd.conf.d",
-        "systemd-timesyncd.service",
-        Uptake::Restart,
-    ),
+    ("systemd/journald.conf", "systemd-journald.service", Uptake::Restart),
+    ("systemd/journald.conf.d", "systemd-journald.service", Uptake::Restart),
+    ("systemd/network", "systemd-networkd.service", Uptake::Reload),
+    ("systemd/resolved.conf", "systemd-resolved.service", Uptake::Restart),
+    ("systemd/resolved.conf.d", "systemd-resolved.service", Uptake::Restart),
+    ("systemd/timesyncd.conf", "systemd-timesyncd.service", Uptake::Restart),
+    ("systemd/timesyncd.conf.d", "systemd-timesyncd.service", Uptake::Restart),
     ("udev", "systemd-udevd.service", Uptake::Reload),
 ];
 
@@ -83,11 +51,7 @@ pub(super) fn changed_settings(
 }
 
 /// The first path, at or below this one, whose content differs.
-fn first_difference(
-    old: &GenerationView,
-    new: &GenerationView,
-    path: &Path,
-) -> io::Result<Option<String>> {
+fn first_difference(old: &GenerationView, new: &GenerationView, path: &Path) -> io::Result<Option<String>> {
     let (old_place, new_place) = (old.resolve(path)?, new.resolve(path)?);
     if old_place == new_place {
         return Ok(None);

@@ -37,16 +37,8 @@ impl GenerationView {
         let etc = root.resolve_target(toplevel.join("etc"))?;
         let software = root.resolve_target(toplevel.join("sw"))?;
         let merged = software.join("usr");
-        let usr = if root.path(&merged).is_dir() {
-            merged
-        } else {
-            software
-        };
-        Ok(Self {
-            root: root.clone(),
-            etc,
-            usr,
-        })
+        let usr = if root.path(&merged).is_dir() { merged } else { software };
+        Ok(Self { root: root.clone(), etc, usr })
     }
 
     /// Where a path of the machine would lead in this generation: usually into a package of the store.
@@ -91,12 +83,7 @@ impl GenerationView {
         let host_path = self.root.path(self.resolve(directory)?);
         let entries = match fs::read_dir(host_path) {
             Ok(entries) => entries,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(Vec::new());
             }
             Err(error) => return Err(error),
@@ -131,16 +118,11 @@ impl GenerationView {
 
     /// Drop-ins in systemd's order: by file name over all directories; of one name, the most specific directory wins.
     fn merge_drop_ins(&self, name: &str, unit: &mut Unit) -> io::Result<()> {
-        let mut chosen: std::collections::BTreeMap<String, PathBuf> =
-            std::collections::BTreeMap::new();
+        let mut chosen: std::collections::BTreeMap<String, PathBuf> = std::collections::BTreeMap::new();
         for drop_in_directory in drop_in_directories(name) {
             for base in UNIT_DIRECTORIES {
                 let directory = Path::new(base).join(&drop_in_directory);
-                for file in self
-                    .list(&directory)?
-                    .into_iter()
-                    .filter(|file| file.ends_with(".conf"))
-                {
+                for file in self.list(&directory)?.into_iter().filter(|file| file.ends_with(".conf")) {
                     let path = directory.join(&file);
                     chosen.entry(file).or_insert(path);
                 }
@@ -190,13 +172,8 @@ impl GenerationView {
                 continue;
             }
             // Content may lie anywhere in the store under any name; an alias ends in another unit of a unit directory.
-            let is_alias = path
-                .parent()
-                .is_some_and(|parent| parent.ends_with("systemd/system"));
-            let target = path
-                .file_name()
-                .and_then(|target| target.to_str())
-                .filter(|_| is_alias);
+            let is_alias = path.parent().is_some_and(|parent| parent.ends_with("systemd/system"));
+            let target = path.file_name().and_then(|target| target.to_str()).filter(|_| is_alias);
             return Ok(target.unwrap_or(name).to_owned());
         }
         Ok(name.to_owned())
@@ -221,10 +198,7 @@ fn drop_in_directories(name: &str) -> Vec<String> {
     let kind = kind_of(name);
     let mut directories = vec![format!("{name}.d")];
     directories.extend(template_of(name).map(|template| format!("{template}.d")));
-    let stem = name
-        .strip_suffix(kind)
-        .unwrap_or(name)
-        .trim_end_matches('.');
+    let stem = name.strip_suffix(kind).unwrap_or(name).trim_end_matches('.');
     let mut prefix = stem.trim_end_matches('-');
     while let Some((shorter, _)) = prefix.rsplit_once('-') {
         directories.push(format!("{shorter}-.{kind}.d"));
@@ -240,20 +214,12 @@ mod tests {
 
     #[test]
     fn names_have_templates_and_prefixes() {
-        assert_eq!(
-            template_of("getty@tty1.service").as_deref(),
-            Some("getty@.service")
-        );
+        assert_eq!(template_of("getty@tty1.service").as_deref(), Some("getty@.service"));
         assert_eq!(template_of("getty@.service"), None);
         assert_eq!(template_of("a.service"), None);
         assert_eq!(
             drop_in_directories("a-b@c.service"),
-            [
-                "a-b@c.service.d",
-                "a-b@.service.d",
-                "a-.service.d",
-                "service.d"
-            ]
+            ["a-b@c.service.d", "a-b@.service.d", "a-.service.d", "service.d"]
         );
     }
 }

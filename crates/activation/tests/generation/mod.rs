@@ -5,13 +5,7 @@ use std::os::unix::fs::symlink;
 use activation::Root;
 
 /// Makes a toplevel `<name>` in the store of a root; answers its target path.
-pub(crate) fn toplevel(
-    root: &Root,
-    name: &str,
-    activation: &str,
-    manifest: &str,
-    accounts: &str,
-) -> String {
+pub(crate) fn toplevel(root: &Root, name: &str, activation: &str, manifest: &str, accounts: &str) -> String {
     let etc = root.path(format!("/nix/store/{name}-etc"));
     let top = root.path(format!("/nix/store/{name}-top"));
     std::fs::create_dir_all(etc.join("etc")).unwrap();

@@ -45,21 +45,15 @@ fn fixture() -> Fixture {
         in_release_sha256: "0".repeat(64),
         indices: vec![index],
     }]);
-    let fetcher = AptFetcher::with_mirrors(Mirrors::new(
-        &[&format!("file:{}/mirror", directory.path().display())],
-        &[],
-    ));
+    let fetcher =
+        AptFetcher::with_mirrors(Mirrors::new(&[&format!("file:{}/mirror", directory.path().display())], &[]));
     let archive = Archive::open(&directory.path().join("state"), lock, Arc::new(fetcher));
     Fixture { directory, archive }
 }
 
 impl Fixture {
     fn reopened(&self) -> Archive {
-        Archive::open(
-            self.archive.directory(),
-            self.archive.lock().clone(),
-            self.archive.fetcher.clone(),
-        )
+        Archive::open(self.archive.directory(), self.archive.lock().clone(), self.archive.fetcher.clone())
     }
 }
 
@@ -67,20 +61,9 @@ impl Fixture {
 fn fetches_the_index_once_and_works_without_the_mirror_then() {
     let fixture = fixture();
     assert_eq!(fixture.archive.names(Architecture::Amd64).unwrap(), ["a"]);
-    std::fs::rename(
-        fixture.directory.path().join("mirror"),
-        fixture.directory.path().join("gone"),
-    )
-    .unwrap();
+    std::fs::rename(fixture.directory.path().join("mirror"), fixture.directory.path().join("gone")).unwrap();
     let again = fixture.reopened();
-    assert_eq!(
-        again
-            .candidate("a", Architecture::Amd64)
-            .unwrap()
-            .unwrap()
-            .version,
-        "1"
-    );
+    assert_eq!(again.candidate("a", Architecture::Amd64).unwrap().unwrap().version, "1");
     assert_eq!(again.candidate("b", Architecture::Amd64).unwrap(), None);
 }
 
@@ -95,15 +78,7 @@ fn a_damaged_index_is_made_anew() {
         let mut damaged = whole.clone();
         damaged[position] ^= 0xff;
         std::fs::write(&path, damaged).unwrap();
-        assert_eq!(
-            fixture
-                .reopened()
-                .candidate("a", Architecture::Amd64)
-                .unwrap()
-                .unwrap()
-                .version,
-            "1"
-        );
+        assert_eq!(fixture.reopened().candidate("a", Architecture::Amd64).unwrap().unwrap().version, "1");
         assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
 }
@@ -111,16 +86,9 @@ fn a_damaged_index_is_made_anew() {
 #[test]
 fn packages_are_fetched_by_hash() {
     let fixture = fixture();
-    let package = fixture
-        .archive
-        .candidate("a", Architecture::Amd64)
-        .unwrap()
-        .unwrap();
+    let package = fixture.archive.candidate("a", Architecture::Amd64).unwrap().unwrap();
     fixture.archive.fetch_debs([&package], &mut |_| {}).unwrap();
-    assert_eq!(
-        std::fs::read(fixture.archive.deb_path(&package.sha256)).unwrap(),
-        PACKAGE
-    );
+    assert_eq!(std::fs::read(fixture.archive.deb_path(&package.sha256)).unwrap(), PACKAGE);
 }
 
 #[test]
@@ -128,9 +96,7 @@ fn an_index_that_is_gone_says_what_to_do() {
     let fixture = fixture();
     std::fs::remove_dir_all(fixture.directory.path().join("mirror/dists")).unwrap();
     let error = fixture.archive.index(Architecture::Amd64).unwrap_err();
-    let ArchiveError::Fetch(cause) = &error else {
-        panic!("{error}")
-    };
+    let ArchiveError::Fetch(cause) = &error else { panic!("{error}") };
     assert!(cause.to_string().contains("package index of trixie/main for amd64: no mirror has `mirror://debian/dists/trixie/main/binary-amd64/Packages`"), "{cause}");
     assert!(cause.to_string().contains("`esker update`"), "{cause}");
 }
@@ -138,20 +104,14 @@ fn an_index_that_is_gone_says_what_to_do() {
 #[test]
 fn an_architecture_without_index_is_an_error() {
     let error = fixture().archive.index(Architecture::Arm64).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the lock has no index for `arm64`; run `esker update`"
-    );
+    assert_eq!(error.to_string(), "the lock has no index for `arm64`; run `esker update`");
 }
 
 #[test]
 fn a_solution_is_kept_and_a_damaged_one_replaced() {
     use crate::solver::{Essential, Recommends, Request, Root};
     let fixture = fixture();
-    let roots = vec![Root {
-        relation: "a".to_owned(),
-        wanted_by: "test".to_owned(),
-    }];
+    let roots = vec![Root { relation: "a".to_owned(), wanted_by: "test".to_owned() }];
     let request = Request {
         architecture: Architecture::Amd64,
         roots,
@@ -167,27 +127,12 @@ fn a_solution_is_kept_and_a_damaged_one_replaced() {
     assert_eq!(kept.len(), 1);
     // Without index and mirror only the kept solution can answer.
     std::fs::remove_dir_all(fixture.archive.directory().join("index")).unwrap();
-    std::fs::rename(
-        fixture.archive.directory().join("by-hash"),
-        fixture.directory.path().join("hidden"),
-    )
-    .unwrap();
-    std::fs::rename(
-        fixture.directory.path().join("mirror"),
-        fixture.directory.path().join("gone"),
-    )
-    .unwrap();
+    std::fs::rename(fixture.archive.directory().join("by-hash"), fixture.directory.path().join("hidden")).unwrap();
+    std::fs::rename(fixture.directory.path().join("mirror"), fixture.directory.path().join("gone")).unwrap();
     assert_eq!(fixture.reopened().solve(&request).unwrap(), solution);
-    let other = Request {
-        recommends: Recommends::All,
-        ..request.clone()
-    };
+    let other = Request { recommends: Recommends::All, ..request.clone() };
     assert!(fixture.reopened().solve(&other).is_err());
-    std::fs::rename(
-        fixture.directory.path().join("hidden"),
-        fixture.archive.directory().join("by-hash"),
-    )
-    .unwrap();
+    std::fs::rename(fixture.directory.path().join("hidden"), fixture.archive.directory().join("by-hash")).unwrap();
     std::fs::write(&kept[0], b"{").unwrap();
     assert_eq!(fixture.reopened().solve(&request).unwrap(), solution);
 }

@@ -34,35 +34,23 @@ impl AptFetcher {
         if !helper.exists() {
             return Ok(None);
         }
-        Ok(Some(Self {
-            helper,
-            mirrors: Mirrors::load(Path::new("/etc/apt"))?,
-        }))
+        Ok(Some(Self { helper, mirrors: Mirrors::load(Path::new("/etc/apt"))? }))
     }
 
     /// A fetcher that uses apt's downloader with these mirrors.
     pub fn with_mirrors(mirrors: Mirrors) -> Self {
-        Self {
-            helper: PathBuf::from(HELPER),
-            mirrors,
-        }
+        Self { helper: PathBuf::from(HELPER), mirrors }
     }
 
     /// Whether the host's apt is configured to accept archives that expired (`Acquire::Check-Valid-Until "false"`), as hosts
     /// on a frozen mirror are.
     pub fn accepts_expired(&self) -> Result<bool, FetchError> {
-        let error = |source| FetchError::Program {
-            program: PathBuf::from("apt-config"),
-            source,
-        };
+        let error = |source| FetchError::Program { program: PathBuf::from("apt-config"), source };
         let output = Command::new("apt-config")
             .args(["dump", "--format", "%v", "Acquire::Check-Valid-Until"])
             .output()
             .map_err(error)?;
-        Ok(matches!(
-            String::from_utf8_lossy(&output.stdout).trim(),
-            "false" | "no" | "0" | "off"
-        ))
+        Ok(matches!(String::from_utf8_lossy(&output.stdout).trim(), "false" | "no" | "0" | "off"))
     }
 
     /// Fetches each file from its archive's `attempt`th mirror. Returns the errors by position.
@@ -79,16 +67,10 @@ impl AptFetcher {
                 pending.push((position, download, format!("{base}/{}", download.url.path)));
             }
         }
-        let per_process = pending
-            .len()
-            .div_ceil(PROCESSES)
-            .clamp(1, FILES_PER_PROCESS);
+        let per_process = pending.len().div_ceil(PROCESSES).clamp(1, FILES_PER_PROCESS);
         let groups: Vec<_> = pending.chunks(per_process).collect();
         for wave in groups.chunks(PROCESSES) {
-            let children = wave
-                .iter()
-                .map(|group| self.start(group))
-                .collect::<Result<Vec<_>, _>>()?;
+            let children = wave.iter().map(|group| self.start(group)).collect::<Result<Vec<_>, _>>()?;
             for (group, said) in wave.iter().zip(self.finish(children, report)?) {
                 for (position, download, uri) in *group {
                     if let Err(error) = judge(download, uri, &said) {
@@ -103,45 +85,19 @@ impl AptFetcher {
     fn start(&self, group: &[(usize, &Download, String)]) -> Result<Child, FetchError> {
         let mut command = Command::new(&self.helper);
         // As root apt would drop to a user who may not write where the caller wants the file.
-        command.args([
-            "-q",
-            "-o",
-            "APT::Sandbox::User=",
-            "-o",
-            "Acquire::Retries=3",
-            "download-file",
-        ]);
+        command.args(["-q", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3", "download-file"]);
         for (_, download, uri) in group {
             command.arg(uri).arg(part_path(&download.target));
             // An empty hash is apt's way of having none.
-            command.arg(
-                download
-                    .sha256
-                    .as_ref()
-                    .map_or_else(String::new, |hash| format!("SHA256:{hash}")),
-            );
+            command.arg(download.sha256.as_ref().map_or_else(String::new, |hash| format!("SHA256:{hash}")));
         }
-        command
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        command.spawn().map_err(|source| FetchError::Program {
-            program: self.helper.clone(),
-            source,
-        })
+        command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().map_err(|source| FetchError::Program { program: self.helper.clone(), source })
     }
 
     /// Waits for all children, reporting progress meanwhile. Returns what each said of failures.
-    fn finish(
-        &self,
-        mut children: Vec<Child>,
-        report: &mut dyn FnMut(),
-    ) -> Result<Vec<String>, FetchError> {
-        let error = |source| FetchError::Program {
-            program: self.helper.clone(),
-            source,
-        };
+    fn finish(&self, mut children: Vec<Child>, report: &mut dyn FnMut()) -> Result<Vec<String>, FetchError> {
+        let error = |source| FetchError::Program { program: self.helper.clone(), source };
         // Errors are short, but a pipe nobody reads would block the child, so each has a thread of its own.
         let readers: Vec<_> = children
             .iter_mut()
@@ -156,12 +112,8 @@ impl AptFetcher {
                 report();
             }
         }
-        let texts = readers.into_iter().map(|reader| {
-            reader
-                .join()
-                .unwrap_or_else(|_| Ok(String::new()))
-                .map_err(error)
-        });
+        let texts =
+            readers.into_iter().map(|reader| reader.join().unwrap_or_else(|_| Ok(String::new())).map_err(error));
         texts.collect()
     }
 }
@@ -171,51 +123,27 @@ fn judge(download: &Download, uri: &str, said: &str) -> Result<(), DownloadError
     let (label, url) = (download.label.clone(), download.url.clone());
     let part = part_path(&download.target);
     let complaint = format!("E: Failed to fetch {uri}");
-    let mut lines = said
-        .lines()
-        .skip_while(|line| !line.starts_with(&complaint));
+    let mut lines = said.lines().skip_while(|line| !line.starts_with(&complaint));
     let Some(reason) = lines.next().and_then(|line| line.strip_prefix(&complaint)) else {
         if part.exists() {
             return accept(download, &part);
         }
-        let reason = said
-            .lines()
-            .last()
-            .unwrap_or("the downloader left no file")
-            .trim()
-            .to_owned();
+        let reason = said.lines().last().unwrap_or("the downloader left no file").trim().to_owned();
         return Err(DownloadError::Failed { label, url, reason });
     };
     if reason.contains("404") || reason.contains("File not found") {
         return Err(DownloadError::Gone { label, url });
     }
     // apt lists the hashes on indented lines: first those it expected, then those it found.
-    let hashes = lines
-        .take_while(|line| line.starts_with(' '))
-        .filter_map(|line| line.trim().strip_prefix("- SHA256:"));
-    if let (Some(expected), Some(found)) = (
-        &download.sha256,
-        hashes
-            .last()
-            .filter(|_| reason.contains("Hash Sum mismatch")),
-    ) {
-        discard(&part).map_err(|source| DownloadError::Write {
-            label: label.clone(),
-            path: part,
-            source,
-        })?;
-        return Err(DownloadError::Hash {
-            label,
-            url,
-            expected: expected.clone(),
-            found: found.to_owned(),
-        });
+    let hashes =
+        lines.take_while(|line| line.starts_with(' ')).filter_map(|line| line.trim().strip_prefix("- SHA256:"));
+    if let (Some(expected), Some(found)) =
+        (&download.sha256, hashes.last().filter(|_| reason.contains("Hash Sum mismatch")))
+    {
+        discard(&part).map_err(|source| DownloadError::Write { label: label.clone(), path: part, source })?;
+        return Err(DownloadError::Hash { label, url, expected: expected.clone(), found: found.to_owned() });
     }
-    Err(DownloadError::Failed {
-        label,
-        url,
-        reason: reason.trim().to_owned(),
-    })
+    Err(DownloadError::Failed { label, url, reason: reason.trim().to_owned() })
 }
 
 /// Removes a part that is wrong, under both names that apt may have left it.
@@ -232,16 +160,9 @@ fn discard(part: &Path) -> std::io::Result<()> {
 }
 
 impl Fetcher for AptFetcher {
-    fn fetch(
-        &self,
-        downloads: &[Download],
-        progress: &mut dyn FnMut(&Progress),
-    ) -> Result<(), FetchError> {
-        let mut wanted: Vec<(usize, &Download)> = downloads
-            .iter()
-            .enumerate()
-            .filter(|(_, download)| !download.target.exists())
-            .collect();
+    fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError> {
+        let mut wanted: Vec<(usize, &Download)> =
+            downloads.iter().enumerate().filter(|(_, download)| !download.target.exists()).collect();
         for (_, download) in &wanted {
             if self.mirrors.of(download.url.mirror).is_empty() {
                 return Err(FetchError::NoMirror {
@@ -252,11 +173,7 @@ impl Fetcher for AptFetcher {
         }
         let mut report = || progress(&measure(downloads));
         let mut errors: BTreeMap<usize, DownloadError> = BTreeMap::new();
-        let mirrors = MirrorName::ALL
-            .iter()
-            .map(|&mirror| self.mirrors.of(mirror).len())
-            .max()
-            .unwrap_or(0);
+        let mirrors = MirrorName::ALL.iter().map(|&mirror| self.mirrors.of(mirror).len()).max().unwrap_or(0);
         for attempt in 0..mirrors {
             let failures = self.attempt(&wanted, attempt, &mut report)?;
             // A second mirror's error replaces the first's only for files that had a second mirror.
@@ -268,13 +185,7 @@ impl Fetcher for AptFetcher {
             }
         }
         report();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(FetchError::Downloads {
-                errors: errors.into_values().collect(),
-            })
-        }
+        if errors.is_empty() { Ok(()) } else { Err(FetchError::Downloads { errors: errors.into_values().collect() }) }
     }
 }
 
@@ -288,12 +199,7 @@ pub(super) fn variable(mirror: MirrorName) -> &'static str {
 
 /// How much of the batch is on disk.
 fn measure(downloads: &[Download]) -> Progress {
-    let mut progress = Progress {
-        received_bytes: 0,
-        total_bytes: 0,
-        files_done: 0,
-        files_total: downloads.len(),
-    };
+    let mut progress = Progress { received_bytes: 0, total_bytes: 0, files_done: 0, files_total: downloads.len() };
     for download in downloads {
         progress.total_bytes += download.size.unwrap_or(0);
         if let Ok(metadata) = download.target.metadata() {

@@ -41,10 +41,7 @@ impl HttpFetcher {
             .timeout_recv_response(Some(Duration::from_secs(60)))
             .http_status_as_error(false)
             .build();
-        Self {
-            agent: config.new_agent(),
-            mirrors,
-        }
+        Self { agent: config.new_agent(), mirrors }
     }
 
     /// The mirrors named by `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY`; `variable` looks one up.
@@ -79,23 +76,11 @@ impl HttpFetcher {
         }
     }
 
-    fn download(
-        &self,
-        download: &Download,
-        base: &str,
-        batch: &Batch<'_>,
-    ) -> Result<(), DownloadError> {
+    fn download(&self, download: &Download, base: &str, batch: &Batch<'_>) -> Result<(), DownloadError> {
         let part = part_path(&download.target);
-        let failed = |reason: String| DownloadError::Failed {
-            label: download.label.clone(),
-            url: download.url.clone(),
-            reason,
-        };
-        let write = |source| DownloadError::Write {
-            label: download.label.clone(),
-            path: part.clone(),
-            source,
-        };
+        let failed =
+            |reason: String| DownloadError::Failed { label: download.label.clone(), url: download.url.clone(), reason };
+        let write = |source| DownloadError::Write { label: download.label.clone(), path: part.clone(), source };
         let have = part.metadata().map_or(0, |metadata| metadata.len());
         // A signed file has no hash to check a patched-up copy against; it is small, so it is fetched whole.
         let resume = have > 0 && download.sha256.is_some();
@@ -108,10 +93,7 @@ impl HttpFetcher {
         match status {
             200 | 206 => {}
             404 | 410 => {
-                return Err(DownloadError::Gone {
-                    label: download.label.clone(),
-                    url: download.url.clone(),
-                });
+                return Err(DownloadError::Gone { label: download.label.clone(), url: download.url.clone() });
             }
             // The part is as long as the file or longer: it is whole, or wrong, which the check finds out.
             416 => return accept(download, &part),
@@ -127,16 +109,12 @@ impl HttpFetcher {
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let length = body
-                .read(&mut buffer)
-                .map_err(|error| failed(error.to_string()))?;
+            let length = body.read(&mut buffer).map_err(|error| failed(error.to_string()))?;
             if length == 0 {
                 break;
             }
             file.write_all(&buffer[..length]).map_err(write)?;
-            batch
-                .received_bytes
-                .fetch_add(length as u64, Ordering::Relaxed);
+            batch.received_bytes.fetch_add(length as u64, Ordering::Relaxed);
         }
         drop(file);
         accept(download, Path::new(&part))
@@ -144,16 +122,9 @@ impl HttpFetcher {
 }
 
 impl Fetcher for HttpFetcher {
-    fn fetch(
-        &self,
-        downloads: &[Download],
-        progress: &mut dyn FnMut(&Progress),
-    ) -> Result<(), FetchError> {
-        let wanted: VecDeque<(usize, &Download)> = downloads
-            .iter()
-            .enumerate()
-            .filter(|(_, download)| !download.target.exists())
-            .collect();
+    fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError> {
+        let wanted: VecDeque<(usize, &Download)> =
+            downloads.iter().enumerate().filter(|(_, download)| !download.target.exists()).collect();
         for (_, download) in &wanted {
             if self.mirrors.of(download.url.mirror).is_empty() {
                 return Err(FetchError::NoMirror {
@@ -163,10 +134,7 @@ impl Fetcher for HttpFetcher {
             }
         }
         let present = downloads.len() - wanted.len();
-        let missing_bytes: u64 = wanted
-            .iter()
-            .filter_map(|(_, download)| download.size)
-            .sum();
+        let missing_bytes: u64 = wanted.iter().filter_map(|(_, download)| download.size).sum();
         let total_bytes: u64 = downloads.iter().filter_map(|download| download.size).sum();
         let batch = Batch {
             received_bytes: AtomicU64::new(total_bytes - missing_bytes),
@@ -181,34 +149,21 @@ impl Fetcher for HttpFetcher {
             files_total: downloads.len(),
         };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS)
-                .map(|_| scope.spawn(|| self.work(&batch)))
-                .collect();
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| self.work(&batch))).collect();
             while threads.iter().any(|thread| !thread.is_finished()) {
                 std::thread::sleep(Duration::from_millis(20));
                 progress(&measure());
             }
         });
         progress(&measure());
-        let errors: Vec<DownloadError> = batch
-            .errors
-            .into_inner()
-            .unwrap_or_default()
-            .into_values()
-            .collect();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(FetchError::Downloads { errors })
-        }
+        let errors: Vec<DownloadError> = batch.errors.into_inner().unwrap_or_default().into_values().collect();
+        if errors.is_empty() { Ok(()) } else { Err(FetchError::Downloads { errors }) }
     }
 }
 
 /// A thread that panicked holding the lock left the queue or the errors whole, as both change in one step.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

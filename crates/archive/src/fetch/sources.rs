@@ -43,15 +43,9 @@ impl Mirrors {
     /// Mirrors given by address, for instance by an environment variable; empty texts mean none.
     pub fn new(debian: &[&str], debian_security: &[&str]) -> Self {
         let clean = |uris: &[&str]| {
-            uris.iter()
-                .map(|uri| uri.trim_end_matches('/').to_owned())
-                .filter(|uri| !uri.is_empty())
-                .collect()
+            uris.iter().map(|uri| uri.trim_end_matches('/').to_owned()).filter(|uri| !uri.is_empty()).collect()
         };
-        Self {
-            debian: clean(debian),
-            debian_security: clean(debian_security),
-        }
+        Self { debian: clean(debian), debian_security: clean(debian_security) }
     }
 
     /// The mirrors in the sources under `etc_apt` (`/etc/apt`). Empty when there are none. Errors when a file that is there
@@ -59,16 +53,11 @@ impl Mirrors {
     pub fn load(etc_apt: &Path) -> Result<Self, SourcesError> {
         let mut sources = Vec::new();
         for path in source_files(etc_apt)? {
-            let text = std::fs::read_to_string(&path).map_err(|source| SourcesError {
-                path: path.clone(),
-                source,
-            })?;
-            sources.extend(
-                match path.extension().and_then(|extension| extension.to_str()) {
-                    Some("sources") => parse_deb822(&text),
-                    _ => parse_one_line(&text),
-                },
-            );
+            let text = std::fs::read_to_string(&path).map_err(|source| SourcesError { path: path.clone(), source })?;
+            sources.extend(match path.extension().and_then(|extension| extension.to_str()) {
+                Some("sources") => parse_deb822(&text),
+                _ => parse_one_line(&text),
+            });
         }
         expand_mirror_lists(&mut sources)?;
         Ok(rank(&sources))
@@ -92,19 +81,11 @@ fn source_files(etc_apt: &Path) -> Result<Vec<PathBuf>, SourcesError> {
     }
     let directory = etc_apt.join("sources.list.d");
     if directory.is_dir() {
-        let error = |source| SourcesError {
-            path: directory.clone(),
-            source,
-        };
+        let error = |source| SourcesError { path: directory.clone(), source };
         let entries = std::fs::read_dir(&directory).map_err(error)?;
-        let mut found: Vec<PathBuf> = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()
-            .map_err(error)?;
-        found.retain(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "list" || extension == "sources")
-        });
+        let mut found: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(error)?;
+        found.retain(|path| path.extension().is_some_and(|extension| extension == "list" || extension == "sources"));
         found.sort();
         files.extend(found);
     }
@@ -116,22 +97,14 @@ fn parse_deb822(text: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     for stanza in paragraphs(text).map_while(Result::ok) {
         let words = |field| stanza.get(field).unwrap_or("").split_ascii_whitespace();
-        let disabled = stanza
-            .get("Enabled")
-            .is_some_and(|value| matches!(value, "no" | "false" | "0" | "off"));
+        let disabled = stanza.get("Enabled").is_some_and(|value| matches!(value, "no" | "false" | "0" | "off"));
         if disabled || !words("Types").any(|kind| kind == "deb") {
             continue;
         }
-        let signed_by_debian = stanza
-            .get("Signed-By")
-            .is_none_or(|key| key.contains("debian-archive"));
+        let signed_by_debian = stanza.get("Signed-By").is_none_or(|key| key.contains("debian-archive"));
         for uri in words("URIs") {
             for suite in words("Suites") {
-                sources.push(Source {
-                    uri: uri.to_owned(),
-                    suite: suite.to_owned(),
-                    signed_by_debian,
-                });
+                sources.push(Source { uri: uri.to_owned(), suite: suite.to_owned(), signed_by_debian });
             }
         }
     }
@@ -142,30 +115,17 @@ fn parse_deb822(text: &str) -> Vec<Source> {
 fn parse_one_line(text: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     for line in text.lines() {
-        let Some(rest) = line
-            .trim()
-            .strip_prefix("deb")
-            .filter(|rest| rest.starts_with([' ', '\t', '[']))
-        else {
+        let Some(rest) = line.trim().strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t', '['])) else {
             continue;
         };
-        let (options, rest) = match rest
-            .trim_start()
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'))
-        {
+        let (options, rest) = match rest.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((options, rest)) => (options, rest),
             None => ("", rest),
         };
         let mut words = rest.split_ascii_whitespace();
         if let (Some(uri), Some(suite)) = (words.next(), words.next()) {
-            let signed_by_debian =
-                !options.contains("signed-by=") || options.contains("debian-archive");
-            sources.push(Source {
-                uri: uri.to_owned(),
-                suite: suite.to_owned(),
-                signed_by_debian,
-            });
+            let signed_by_debian = !options.contains("signed-by=") || options.contains("debian-archive");
+            sources.push(Source { uri: uri.to_owned(), suite: suite.to_owned(), signed_by_debian });
         }
     }
     sources
@@ -180,19 +140,10 @@ fn expand_mirror_lists(sources: &mut Vec<Source>) -> Result<(), SourcesError> {
             continue;
         };
         let path = PathBuf::from(format!("/{}", path.trim_start_matches('/')));
-        let text = std::fs::read_to_string(&path).map_err(|source| SourcesError {
-            path: path.clone(),
-            source,
-        })?;
-        let uris = text
-            .lines()
-            .filter_map(|line| line.split_ascii_whitespace().next())
-            .filter(|uri| !uri.starts_with('#'));
-        expanded.extend(uris.map(|uri| Source {
-            uri: uri.to_owned(),
-            suite: source.suite.clone(),
-            ..source
-        }));
+        let text = std::fs::read_to_string(&path).map_err(|source| SourcesError { path: path.clone(), source })?;
+        let uris =
+            text.lines().filter_map(|line| line.split_ascii_whitespace().next()).filter(|uri| !uri.starts_with('#'));
+        expanded.extend(uris.map(|uri| Source { uri: uri.to_owned(), suite: source.suite.clone(), ..source }));
     }
     *sources = expanded;
     Ok(())
@@ -201,21 +152,10 @@ fn expand_mirror_lists(sources: &mut Vec<Source>) -> Result<(), SourcesError> {
 /// Sorts addresses into the two archives, the likeliest to be Debian's first: signed by Debian's keys, with point-release
 /// updates beside the release, in the order of the sources.
 fn rank(sources: &[Source]) -> Mirrors {
-    const RELEASES: [&str; 8] = [
-        "stable",
-        "testing",
-        "unstable",
-        "oldstable",
-        "bookworm",
-        "trixie",
-        "forky",
-        "sid",
-    ];
-    let usable = sources.iter().filter(|source| {
-        ["http:", "https:", "file:"]
-            .iter()
-            .any(|scheme| source.uri.starts_with(scheme))
-    });
+    const RELEASES: [&str; 8] = ["stable", "testing", "unstable", "oldstable", "bookworm", "trixie", "forky", "sid"];
+    let usable = sources
+        .iter()
+        .filter(|source| ["http:", "https:", "file:"].iter().any(|scheme| source.uri.starts_with(scheme)));
     let mut debian: Vec<(bool, bool, String)> = Vec::new();
     let mut security: Vec<(bool, bool, String)> = Vec::new();
     for source in usable {
@@ -224,9 +164,9 @@ fn rank(sources: &[Source]) -> Mirrors {
         if !RELEASES.contains(&release) {
             continue;
         }
-        let has_updates = sources.iter().any(|other| {
-            other.uri.trim_end_matches('/') == uri && other.suite == format!("{release}-updates")
-        });
+        let has_updates = sources
+            .iter()
+            .any(|other| other.uri.trim_end_matches('/') == uri && other.suite == format!("{release}-updates"));
         let list = if source.suite.ends_with("-security") || source.suite.ends_with("/updates") {
             &mut security
         } else {
@@ -239,10 +179,7 @@ fn rank(sources: &[Source]) -> Mirrors {
     debian.sort_by_key(|&(foreign, without_updates, _)| (foreign, without_updates));
     security.sort_by_key(|&(foreign, _, _)| foreign);
     let uris = |list: Vec<(bool, bool, String)>| list.into_iter().map(|(_, _, uri)| uri).collect();
-    Mirrors {
-        debian: uris(debian),
-        debian_security: uris(security),
-    }
+    Mirrors { debian: uris(debian), debian_security: uris(security) }
 }
 
 #[cfg(test)]
@@ -253,11 +190,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("sources.list.d")).unwrap();
         for (name, text) in files {
-            std::fs::write(
-                directory.path().join(name),
-                text.replace("@", directory.path().to_str().unwrap()),
-            )
-            .unwrap();
+            std::fs::write(directory.path().join(name), text.replace("@", directory.path().to_str().unwrap())).unwrap();
         }
         Mirrors::load(directory.path()).unwrap()
     }
@@ -268,14 +201,8 @@ mod tests {
             Types: deb\nURIs: http://mirror.example/debian-security\nSuites: bookworm-security\nComponents: main\n";
         let one_line = "# comment\ndeb http://mirror.example/debian trixie main\ndeb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian-security trixie-security main\n\
             deb http://mirror.example/debian trixie-updates main\ndeb-src http://elsewhere.example/debian trixie main\n";
-        let expected = Mirrors::new(
-            &["http://mirror.example/debian"],
-            &["http://mirror.example/debian-security"],
-        );
-        assert_eq!(
-            mirrors(&[("sources.list.d/debian.sources", deb822)]),
-            expected
-        );
+        let expected = Mirrors::new(&["http://mirror.example/debian"], &["http://mirror.example/debian-security"]);
+        assert_eq!(mirrors(&[("sources.list.d/debian.sources", deb822)]), expected);
         assert_eq!(mirrors(&[("sources.list", one_line)]), expected);
     }
 
@@ -283,29 +210,14 @@ mod tests {
     fn third_parties_come_last_or_not_at_all() {
         let third = "deb [signed-by=/x.gpg] https://third.example/debian trixie main\ndeb https://other.example/x nodistro main\n";
         let own = "Types: deb\nURIs: https://mirror.example/debian\nSuites: trixie trixie-updates\nComponents: main\n";
-        let found = mirrors(&[
-            ("sources.list", third),
-            ("sources.list.d/debian.sources", own),
-        ]);
-        assert_eq!(
-            found,
-            Mirrors::new(
-                &[
-                    "https://mirror.example/debian",
-                    "https://third.example/debian"
-                ],
-                &[]
-            )
-        );
+        let found = mirrors(&[("sources.list", third), ("sources.list.d/debian.sources", own)]);
+        assert_eq!(found, Mirrors::new(&["https://mirror.example/debian", "https://third.example/debian"], &[]));
     }
 
     #[test]
     fn disabled_sources_do_not_count() {
         let text = "Enabled: no\nTypes: deb\nURIs: https://mirror.example/debian\nSuites: trixie\n";
-        assert_eq!(
-            mirrors(&[("sources.list.d/debian.sources", text)]),
-            Mirrors::default()
-        );
+        assert_eq!(mirrors(&[("sources.list.d/debian.sources", text)]), Mirrors::default());
     }
 
     #[test]
@@ -313,17 +225,8 @@ mod tests {
         let sources = "Types: deb\nURIs: mirror+file://@/list\nSuites: trixie\n";
         let found = mirrors(&[
             ("sources.list.d/debian.sources", sources),
-            (
-                "list",
-                "# mine\nhttps://a.example/debian\tpriority:1\nhttps://b.example/debian\n",
-            ),
+            ("list", "# mine\nhttps://a.example/debian\tpriority:1\nhttps://b.example/debian\n"),
         ]);
-        assert_eq!(
-            found,
-            Mirrors::new(
-                &["https://a.example/debian", "https://b.example/debian"],
-                &[]
-            )
-        );
+        assert_eq!(found, Mirrors::new(&["https://a.example/debian", "https://b.example/debian"], &[]));
     }
 }

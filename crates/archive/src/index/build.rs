@@ -60,10 +60,7 @@ struct Candidate<'a> {
 }
 
 /// Makes the bytes of an index. `sources` are in order of preference for one and the same version.
-pub fn build_index(
-    architecture: Architecture,
-    sources: &[Source<'_>],
-) -> Result<Vec<u8>, BuildError> {
+pub fn build_index(architecture: Architecture, sources: &[Source<'_>]) -> Result<Vec<u8>, BuildError> {
     let candidates = collect(architecture, sources)?;
     let names = NameTable::of(&candidates)?;
     let size = |length: usize| u32::try_from(length).map_err(|_| BuildError::Size);
@@ -121,32 +118,20 @@ pub fn build_index(
 }
 
 /// All packages for the architecture, by name, newest version first, each version once.
-fn collect<'a>(
-    architecture: Architecture,
-    sources: &'a [Source<'a>],
-) -> Result<Vec<Candidate<'a>>, BuildError> {
+fn collect<'a>(architecture: Architecture, sources: &'a [Source<'a>]) -> Result<Vec<Candidate<'a>>, BuildError> {
     let mut candidates: Vec<Candidate<'a>> = Vec::new();
     for source in sources {
         for entry in parse_packages(source.text) {
-            let entry = entry.map_err(|error| BuildError::Packages {
-                suite: source.suite.to_owned(),
-                source: error,
-            })?;
+            let entry =
+                entry.map_err(|error| BuildError::Packages { suite: source.suite.to_owned(), source: error })?;
             if entry.architecture == architecture.debian() || entry.architecture == "all" {
-                candidates.push(Candidate {
-                    entry,
-                    source,
-                    security: source.mirror == MirrorName::DebianSecurity,
-                });
+                candidates.push(Candidate { entry, source, security: source.mirror == MirrorName::DebianSecurity });
             }
         }
     }
     // The sort is stable, so that of equal versions the one of the preferred suite stays first.
     candidates.sort_by(|a, b| {
-        a.entry
-            .name
-            .cmp(b.entry.name)
-            .then_with(|| version::compare(b.entry.version, a.entry.version))
+        a.entry.name.cmp(b.entry.name).then_with(|| version::compare(b.entry.version, a.entry.version))
     });
     candidates.dedup_by(|later, kept| {
         let same = later.entry.name == kept.entry.name
@@ -204,21 +189,10 @@ impl NameTable {
         let mut by_name: BTreeMap<&str, NameUse<'_>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
             by_name.entry(candidate.entry.name).or_default().0 += 1;
-            let error = |source| BuildError::Provides {
-                package: candidate.entry.name.to_owned(),
-                source,
-            };
-            for provided in parse_relations(candidate.entry.provides)
-                .map_err(error)?
-                .into_iter()
-                .flatten()
-            {
+            let error = |source| BuildError::Provides { package: candidate.entry.name.to_owned(), source };
+            for provided in parse_relations(candidate.entry.provides).map_err(error)?.into_iter().flatten() {
                 let version = provided.version.map_or("", |(_, version)| version);
-                by_name
-                    .entry(provided.name)
-                    .or_default()
-                    .1
-                    .push((position, version));
+                by_name.entry(provided.name).or_default().1.push((position, version));
             }
         }
         let mut table = Self {
@@ -245,17 +219,8 @@ impl NameTable {
             }
             first_provides.push(table.provides);
         }
-        for number in name_ends
-            .into_iter()
-            .chain(first_package)
-            .chain(first_provides)
-            .chain(provides)
-        {
-            table.front.extend_from_slice(
-                &u32::try_from(number)
-                    .map_err(|_| BuildError::Size)?
-                    .to_le_bytes(),
-            );
+        for number in name_ends.into_iter().chain(first_package).chain(first_provides).chain(provides) {
+            table.front.extend_from_slice(&u32::try_from(number).map_err(|_| BuildError::Size)?.to_le_bytes());
         }
         Ok(table)
     }

@@ -52,11 +52,7 @@ impl Layout {
             return None;
         }
         let field = |offset: usize| read_u32(header, offset);
-        let (packages, names, provides) = (
-            field(16)? as usize,
-            field(20)? as usize,
-            field(24)? as usize,
-        );
+        let (packages, names, provides) = (field(16)? as usize, field(20)? as usize, field(24)? as usize);
         let name_ends = 0;
         let first_package = name_ends + 4 * names;
         let first_provides = first_package + 4 * (names + 1);
@@ -127,11 +123,7 @@ pub(super) fn read_block(block: &[u8]) -> Option<Package> {
         priority: priority_of(priority)?,
         essential: flags & 1 != 0,
         security: flags & 2 != 0,
-        mirror: if flags & 4 != 0 {
-            MirrorName::DebianSecurity
-        } else {
-            MirrorName::Debian
-        },
+        mirror: if flags & 4 != 0 { MirrorName::DebianSecurity } else { MirrorName::Debian },
         size: read_varint(&mut rest)?,
         installed_size_kib: read_varint(&mut rest)?,
         ..Package::default()
@@ -145,13 +137,8 @@ pub(super) fn read_block(block: &[u8]) -> Option<Package> {
     rest.is_empty().then_some(package)
 }
 
-const PRIORITIES: [Priority; 5] = [
-    Priority::Required,
-    Priority::Important,
-    Priority::Standard,
-    Priority::Optional,
-    Priority::Extra,
-];
+const PRIORITIES: [Priority; 5] =
+    [Priority::Required, Priority::Important, Priority::Standard, Priority::Optional, Priority::Extra];
 
 fn priority_code(priority: Priority) -> u8 {
     match priority {
@@ -216,13 +203,8 @@ mod tests {
 
     #[test]
     fn a_damaged_block_is_noticed_at_every_byte() {
-        let package = Package {
-            name: "a".to_owned(),
-            version: "1".to_owned(),
-            size: 300,
-            essential: true,
-            ..Package::default()
-        };
+        let package =
+            Package { name: "a".to_owned(), version: "1".to_owned(), size: 300, essential: true, ..Package::default() };
         let mut block = Vec::new();
         write_block(&package, &mut block);
         assert_eq!(read_block(&block), Some(package));

@@ -36,8 +36,7 @@ impl Draft {
             return Ok(false);
         }
         let node = universe.node(id)?;
-        Ok(!self.chosen.contains_key(&node.name)
-            && !node.forbids.keys().any(|other| self.ids.contains(other)))
+        Ok(!self.chosen.contains_key(&node.name) && !node.forbids.keys().any(|other| self.ids.contains(other)))
     }
 }
 
@@ -65,10 +64,7 @@ impl Agenda {
     }
 
     fn next(&mut self) -> Option<Group> {
-        self.unavoidable
-            .pop_front()
-            .or_else(|| self.questions.pop_front())
-            .or_else(|| self.wishes.pop_front())
+        self.unavoidable.pop_front().or_else(|| self.questions.pop_front()).or_else(|| self.wishes.pop_front())
     }
 }
 

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use resolvo::{
-    Candidates, Condition, ConditionId, ConditionalRequirement, Dependencies, DependencyProvider,
-    Interner, KnownDependencies, Problem, Requirement, SolvableId, Solver, SolverCache, StringId,
-    UnsolvableOrCancelled, VersionSetId, VersionSetUnionId,
+    Candidates, Condition, ConditionId, ConditionalRequirement, Dependencies, DependencyProvider, Interner,
+    KnownDependencies, Problem, Requirement, SolvableId, Solver, SolverCache, StringId, UnsolvableOrCancelled,
+    VersionSetId, VersionSetUnionId,
 };
 
 use super::SolveError;
@@ -48,33 +48,17 @@ pub(super) struct Provider<'a> {
 
 /// Finds the packages that satisfy the request. Errors with an explanation when there are none.
 pub(super) fn solve(universe: &Universe<'_>, draft: &Draft) -> Result<Vec<PackageId>, SolveError> {
-    let provider = Provider {
-        universe,
-        draft,
-        interned: RefCell::default(),
-    };
-    let requirements = universe
-        .roots
-        .iter()
-        .map(|(_, group)| provider.requirement(group))
-        .collect::<Result<Vec<_>, _>>()?;
+    let provider = Provider { universe, draft, interned: RefCell::default() };
+    let requirements =
+        universe.roots.iter().map(|(_, group)| provider.requirement(group)).collect::<Result<Vec<_>, _>>()?;
     let constraints = provider.constraints(universe.excluded.keys())?;
-    let problem = Problem::new()
-        .requirements(requirements)
-        .constraints(constraints);
+    let problem = Problem::new().requirements(requirements).constraints(constraints);
     let mut solver = Solver::new(provider);
     match solver.solve(problem) {
-        Ok(solvables) => Ok(solvables
-            .into_iter()
-            .filter_map(|solvable| solver.provider().package(solvable))
-            .collect()),
+        Ok(solvables) => Ok(solvables.into_iter().filter_map(|solvable| solver.provider().package(solvable)).collect()),
         Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
             let graph = conflict.graph(&solver);
-            Err(SolveError::Conflict(explain::explain(
-                universe,
-                solver.provider(),
-                &graph,
-            )?))
+            Err(SolveError::Conflict(explain::explain(universe, solver.provider(), &graph)?))
         }
         Err(UnsolvableOrCancelled::Cancelled(_)) => {
             match solver.provider().interned.borrow_mut().failure.take() {
@@ -98,37 +82,23 @@ impl Provider<'_> {
             let name = resolvo::NameId(self.universe.node(id)?.name.0);
             match sets.last_mut() {
                 Some(set) if set.name == name => set.admitted.push(SolvableId(id.0)),
-                _ => sets.push(VersionSet {
-                    name,
-                    admitted: vec![SolvableId(id.0)],
-                }),
+                _ => sets.push(VersionSet { name, admitted: vec![SolvableId(id.0)] }),
             }
         }
         let mut interned = self.interned.borrow_mut();
         if group.kind == GroupKind::Recommends {
             let (names, packages) = (self.universe.name_count(), self.universe.package_count());
             let after = |count: usize| u32::try_from(count).unwrap_or(u32::MAX) + interned.wishes;
-            sets.push(VersionSet {
-                name: resolvo::NameId(after(names)),
-                admitted: vec![SolvableId(after(packages))],
-            });
+            sets.push(VersionSet { name: resolvo::NameId(after(names)), admitted: vec![SolvableId(after(packages))] });
             interned.wishes += 1;
         }
         if sets.is_empty() {
             // Nothing satisfies the group; an empty set of an otherwise unused name says so.
-            let name = resolvo::NameId(
-                u32::try_from(self.universe.name_count()).unwrap_or(u32::MAX) + interned.wishes,
-            );
+            let name = resolvo::NameId(u32::try_from(self.universe.name_count()).unwrap_or(u32::MAX) + interned.wishes);
             interned.wishes += 1;
-            sets.push(VersionSet {
-                name,
-                admitted: Vec::new(),
-            });
+            sets.push(VersionSet { name, admitted: Vec::new() });
         }
-        let ids: Vec<VersionSetId> = sets
-            .into_iter()
-            .map(|set| interned.version_set(set))
-            .collect();
+        let ids: Vec<VersionSetId> = sets.into_iter().map(|set| interned.version_set(set)).collect();
         let requirement = match ids[..] {
             [single] => Requirement::Single(single),
             _ => Requirement::Union(interned.union(ids)),
@@ -137,43 +107,24 @@ impl Provider<'_> {
     }
 
     /// For each name among `forbidden`, the versions that are left.
-    fn constraints<'b>(
-        &self,
-        forbidden: impl Iterator<Item = &'b PackageId>,
-    ) -> Result<Vec<VersionSetId>, SolveError> {
+    fn constraints<'b>(&self, forbidden: impl Iterator<Item = &'b PackageId>) -> Result<Vec<VersionSetId>, SolveError> {
         let mut by_name: BTreeMap<NameId, Vec<PackageId>> = BTreeMap::new();
         for &id in forbidden {
-            by_name
-                .entry(self.universe.node(id)?.name)
-                .or_default()
-                .push(id);
+            by_name.entry(self.universe.node(id)?.name).or_default().push(id);
         }
         let mut constraints = Vec::new();
         for (name, forbidden) in by_name {
-            let left = self
-                .universe
-                .versions_of(name)
-                .into_iter()
-                .filter(|id| !forbidden.contains(id));
+            let left = self.universe.versions_of(name).into_iter().filter(|id| !forbidden.contains(id));
             let admitted = left.map(|id| SolvableId(id.0)).collect();
-            constraints.push(self.interned.borrow_mut().version_set(VersionSet {
-                name: resolvo::NameId(name.0),
-                admitted,
-            }));
+            constraints
+                .push(self.interned.borrow_mut().version_set(VersionSet { name: resolvo::NameId(name.0), admitted }));
         }
         Ok(constraints)
     }
 
     fn dependencies(&self, node: &Node) -> Result<KnownDependencies, SolveError> {
-        let requirements = node
-            .groups
-            .iter()
-            .map(|group| self.requirement(group))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(KnownDependencies {
-            requirements,
-            constrains: self.constraints(node.forbids.keys())?,
-        })
+        let requirements = node.groups.iter().map(|group| self.requirement(group)).collect::<Result<Vec<_>, _>>()?;
+        Ok(KnownDependencies { requirements, constrains: self.constraints(node.forbids.keys())? })
     }
 
     /// Keeps the first failure, so that the solver stops and the caller learns why.
@@ -214,11 +165,8 @@ impl Interner for Provider<'_> {
 
     fn display_version_set(&self, version_set: VersionSetId) -> impl Display + '_ {
         let interned = self.interned.borrow();
-        let admitted: Vec<String> = interned.version_sets[version_set.0 as usize]
-            .admitted
-            .iter()
-            .map(|&id| self.describe(id))
-            .collect();
+        let admitted: Vec<String> =
+            interned.version_sets[version_set.0 as usize].admitted.iter().map(|&id| self.describe(id)).collect();
         admitted.join(", ")
     }
 
@@ -242,20 +190,13 @@ impl Interner for Provider<'_> {
             None => {
                 // A pseudo package's number after the real ones is its name's number after the real ones.
                 let wish = solvable.0 as usize - self.universe.package_count();
-                resolvo::NameId(
-                    u32::try_from(self.universe.name_count() + wish).unwrap_or(u32::MAX),
-                )
+                resolvo::NameId(u32::try_from(self.universe.name_count() + wish).unwrap_or(u32::MAX))
             }
         }
     }
 
-    fn version_sets_in_union(
-        &self,
-        union: VersionSetUnionId,
-    ) -> impl Iterator<Item = VersionSetId> {
-        self.interned.borrow().unions[union.0 as usize]
-            .clone()
-            .into_iter()
+    fn version_sets_in_union(&self, union: VersionSetUnionId) -> impl Iterator<Item = VersionSetId> {
+        self.interned.borrow().unions[union.0 as usize].clone().into_iter()
     }
 
     fn resolve_condition(&self, _: ConditionId) -> Condition {
@@ -273,37 +214,20 @@ impl DependencyProvider for Provider<'_> {
     ) -> Vec<SolvableId> {
         let interned = self.interned.borrow();
         let admitted = &interned.version_sets[version_set.0 as usize].admitted;
-        candidates
-            .iter()
-            .copied()
-            .filter(|id| admitted.binary_search(id).is_ok() != inverse)
-            .collect()
+        candidates.iter().copied().filter(|id| admitted.binary_search(id).is_ok() != inverse).collect()
     }
 
     async fn get_candidates(&self, name: resolvo::NameId) -> Option<Candidates> {
         let names = self.universe.name_count();
         let candidates = match (name.0 as usize).checked_sub(names) {
-            None => self
-                .universe
-                .versions_of(NameId(name.0))
-                .into_iter()
-                .map(|id| SolvableId(id.0))
-                .collect(),
-            Some(wish) => vec![SolvableId(
-                u32::try_from(self.universe.package_count() + wish).unwrap_or(u32::MAX),
-            )],
+            None => self.universe.versions_of(NameId(name.0)).into_iter().map(|id| SolvableId(id.0)).collect(),
+            Some(wish) => vec![SolvableId(u32::try_from(self.universe.package_count() + wish).unwrap_or(u32::MAX))],
         };
-        Some(Candidates {
-            candidates,
-            ..Candidates::default()
-        })
+        Some(Candidates { candidates, ..Candidates::default() })
     }
 
     async fn sort_candidates(&self, _: &SolverCache<Self>, solvables: &mut [SolvableId]) {
-        let ids: Vec<PackageId> = solvables
-            .iter()
-            .map(|solvable| PackageId(solvable.0))
-            .collect();
+        let ids: Vec<PackageId> = solvables.iter().map(|solvable| PackageId(solvable.0)).collect();
         let mut sorted = ids.clone();
         sorted.sort();
         for (solvable, id) in solvables.iter_mut().zip(self.draft.prefer(&sorted)) {
@@ -315,11 +239,7 @@ impl DependencyProvider for Provider<'_> {
         let Some(id) = self.package(solvable) else {
             return Dependencies::Known(KnownDependencies::default());
         };
-        match self
-            .universe
-            .node(id)
-            .and_then(|node| self.dependencies(&node))
-        {
+        match self.universe.node(id).and_then(|node| self.dependencies(&node)) {
             Ok(dependencies) => Dependencies::Known(dependencies),
             Err(failure) => {
                 self.note(failure);

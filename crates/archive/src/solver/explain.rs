@@ -43,11 +43,7 @@ pub enum RootProblem {
 
 impl RootProblem {
     /// Finds out whether a root can be had.
-    pub(super) fn find(
-        index: &Index,
-        root: &Root,
-        relation: &Relation<'_>,
-    ) -> Result<Option<Self>, IndexError> {
+    pub(super) fn find(index: &Index, root: &Root, relation: &Relation<'_>) -> Result<Option<Self>, IndexError> {
         let root = root.clone();
         let mut available = Vec::new();
         for id in index.versions(relation.name) {
@@ -66,10 +62,7 @@ impl RootProblem {
         Ok(match (available.is_empty(), providers.len()) {
             (_, 1) => None,
             (false, _) => Some(Self::Version { root, available }),
-            (true, 0) => Some(Self::Unknown {
-                similar: similar_names(index, relation.name),
-                root,
-            }),
+            (true, 0) => Some(Self::Unknown { similar: similar_names(index, relation.name), root }),
             (true, _) => Some(Self::Virtual { root, providers }),
         })
     }
@@ -85,16 +78,8 @@ impl fmt::Display for RootProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { root, similar } => {
-                write!(
-                    formatter,
-                    "there is no package `{}` (wanted by {})",
-                    root.relation, root.wanted_by
-                )?;
-                if similar.is_empty() {
-                    Ok(())
-                } else {
-                    write!(formatter, "; did you mean {}?", quoted(similar, "or"))
-                }
+                write!(formatter, "there is no package `{}` (wanted by {})", root.relation, root.wanted_by)?;
+                if similar.is_empty() { Ok(()) } else { write!(formatter, "; did you mean {}?", quoted(similar, "or")) }
             }
             Self::Version { root, available } => {
                 let (relation, wanted_by) = (&root.relation, &root.wanted_by);
@@ -178,32 +163,17 @@ pub(super) fn explain(
     graph: &ConflictGraph,
 ) -> Result<Explanation, SolveError> {
     let facts = Facts::of(provider, graph);
-    let reader = Reader {
-        universe,
-        facts: &facts,
-    };
+    let reader = Reader { universe, facts: &facts };
     let mut clashes = BTreeSet::new();
     for &(from, to, cause) in &facts.conflicts {
         match (from, to, cause) {
             (Some(left), Some(right), ConflictCause::Constrains(_)) => {
-                let reason = universe
-                    .node(left)?
-                    .forbids
-                    .get(&right)
-                    .cloned()
-                    .unwrap_or_default();
-                clashes.insert(Clash::Together {
-                    left: reader.needed(left)?,
-                    right: reader.needed(right)?,
-                    reason,
-                });
+                let reason = universe.node(left)?.forbids.get(&right).cloned().unwrap_or_default();
+                clashes.insert(Clash::Together { left: reader.needed(left)?, right: reader.needed(right)?, reason });
             }
             (None, Some(package), ConflictCause::Constrains(_)) => {
                 if let Some(by) = universe.excluded.get(&package).cloned() {
-                    clashes.insert(Clash::Excluded {
-                        package: reader.needed(package)?,
-                        by,
-                    });
+                    clashes.insert(Clash::Excluded { package: reader.needed(package)?, by });
                 }
             }
             (Some(left), Some(right), ConflictCause::ForbidMultipleInstances) => {
@@ -218,32 +188,22 @@ pub(super) fn explain(
     for &package in &facts.unresolved {
         let groups = match package {
             Some(id) => universe.node(id)?.groups.clone(),
-            None => universe
-                .roots
-                .iter()
-                .map(|(_, group)| group.clone())
-                .collect(),
+            None => universe.roots.iter().map(|(_, group)| group.clone()).collect(),
         };
         for group in groups.iter().filter(|group| group.candidates.is_empty()) {
             let package = package.map(|id| reader.needed(id)).transpose()?;
-            clashes.insert(Clash::Missing {
-                package,
-                relation: group.text.clone(),
-            });
+            clashes.insert(Clash::Missing { package, relation: group.text.clone() });
         }
     }
     // Other versions of the same two packages clash for the same reason; one pair says it.
     let mut pairs = BTreeSet::new();
     let clashes = clashes.into_iter().filter(|clash| match clash {
-        Clash::Together { left, right, .. } => pairs.insert((
-            left.name.clone().min(right.name.clone()),
-            left.name.clone().max(right.name.clone()),
-        )),
+        Clash::Together { left, right, .. } => {
+            pairs.insert((left.name.clone().min(right.name.clone()), left.name.clone().max(right.name.clone())))
+        }
         _ => true,
     });
-    Ok(Explanation {
-        clashes: clashes.collect(),
-    })
+    Ok(Explanation { clashes: clashes.collect() })
 }
 
 /// The solver's graph with the packages' own ids; `None` stands for the request.
@@ -256,40 +216,28 @@ struct Facts {
 
 impl Facts {
     fn of(provider: &Provider<'_>, graph: &ConflictGraph) -> Self {
-        let mut facts = Self {
-            conflicts: Vec::new(),
-            unresolved: BTreeSet::new(),
-            needed_by: BTreeMap::new(),
-        };
+        let mut facts = Self { conflicts: Vec::new(), unresolved: BTreeSet::new(), needed_by: BTreeMap::new() };
         for edge in graph.graph.edge_indices() {
-            let (Some((source, target)), Some(weight)) = (
-                graph.graph.edge_endpoints(edge),
-                graph.graph.edge_weight(edge),
-            ) else {
+            let (Some((source, target)), Some(weight)) =
+                (graph.graph.edge_endpoints(edge), graph.graph.edge_weight(edge))
+            else {
                 continue;
             };
             let ConflictNode::Solvable(source) = graph.graph[source] else {
                 continue;
             };
-            let from = source
-                .solvable()
-                .and_then(|solvable| provider.package(solvable));
+            let from = source.solvable().and_then(|solvable| provider.package(solvable));
             match (graph.graph[target], weight) {
                 (ConflictNode::UnresolvedDependency, _) => {
                     facts.unresolved.insert(from);
                 }
                 (ConflictNode::Solvable(target), ConflictEdge::Requires(_)) => {
-                    if let Some(to) = target
-                        .solvable()
-                        .and_then(|solvable| provider.package(solvable))
-                    {
+                    if let Some(to) = target.solvable().and_then(|solvable| provider.package(solvable)) {
                         facts.needed_by.entry(to).or_default().insert(from);
                     }
                 }
                 (ConflictNode::Solvable(target), ConflictEdge::Conflict(cause)) => {
-                    let to = target
-                        .solvable()
-                        .and_then(|solvable| provider.package(solvable));
+                    let to = target.solvable().and_then(|solvable| provider.package(solvable));
                     facts.conflicts.push((from, to, *cause));
                 }
                 (ConflictNode::Excluded(_), _) => {}
@@ -328,12 +276,7 @@ impl Reader<'_> {
             .map(|(root, _)| root.wanted_by.as_str())
             .collect();
         let wanted_by = wanted_by.into_iter().collect::<Vec<_>>().join(" and ");
-        Ok(Needed {
-            name: package.name.clone(),
-            version: package.version.clone(),
-            chain,
-            wanted_by,
-        })
+        Ok(Needed { name: package.name.clone(), version: package.version.clone(), chain, wanted_by })
     }
 
     /// From the package to one that a root asks for.
@@ -381,11 +324,7 @@ impl fmt::Display for Explanation {
 impl fmt::Display for Clash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Together {
-                left,
-                right,
-                reason,
-            } => {
+            Self::Together { left, right, reason } => {
                 write!(
                     formatter,
                     "`{}` {} and `{}` {} cannot be installed together: ",
@@ -401,20 +340,14 @@ impl fmt::Display for Clash {
                 )?;
                 write!(formatter, "{}\n{}", WithVersion(left), WithVersion(right))
             }
-            Self::Missing {
-                package: Some(package),
-                relation,
-            } => {
+            Self::Missing { package: Some(package), relation } => {
                 write!(
                     formatter,
                     "`{}` {} needs `{relation}`, which no package satisfies\n{package}",
                     package.name, package.version
                 )
             }
-            Self::Missing {
-                package: None,
-                relation,
-            } => write!(formatter, "no package satisfies `{relation}`"),
+            Self::Missing { package: None, relation } => write!(formatter, "no package satisfies `{relation}`"),
             Self::Excluded { package, by } => {
                 write!(
                     formatter,
@@ -437,13 +370,7 @@ struct WithVersion<'a>(&'a Needed);
 
 impl fmt::Display for WithVersion<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "  `{}` {}{}",
-            self.0.name,
-            self.0.version,
-            Chain(self.0)
-        )
+        write!(formatter, "  `{}` {}{}", self.0.name, self.0.version, Chain(self.0))
     }
 }
 
@@ -452,18 +379,10 @@ struct Chain<'a>(&'a Needed);
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, (referrer, relation)) in self.0.chain.iter().enumerate() {
-            let link = if position == 0 {
-                " is needed by"
-            } else {
-                ", which is needed by"
-            };
+            let link = if position == 0 { " is needed by" } else { ", which is needed by" };
             write!(formatter, "{link} `{referrer}` (as `{relation}`)")?;
         }
-        let link = if self.0.chain.is_empty() {
-            " is wanted by"
-        } else {
-            ", which is wanted by"
-        };
+        let link = if self.0.chain.is_empty() { " is wanted by" } else { ", which is wanted by" };
         write!(formatter, "{link} {}", self.0.wanted_by)
     }
 }
@@ -471,11 +390,7 @@ impl fmt::Display for Chain<'_> {
 /// `a`, `b` or `c`; more than eight are cut short.
 fn quoted(names: &[String], conjunction: &str) -> String {
     const SHOWN: usize = 8;
-    let mut parts: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let mut parts: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     if names.len() > SHOWN {
         parts.push(format!("{} more", names.len() - SHOWN));
     }

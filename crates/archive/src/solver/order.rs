@@ -11,40 +11,20 @@ use super::{Solution, SolveError, SolvedPackage};
 use crate::index::PackageId;
 
 /// Builds the solution out of the solver's choice.
-pub(super) fn solution(
-    universe: &Universe<'_>,
-    draft: &Draft,
-    chosen: &[PackageId],
-) -> Result<Solution, SolveError> {
+pub(super) fn solution(universe: &Universe<'_>, draft: &Draft, chosen: &[PackageId]) -> Result<Solution, SolveError> {
     let chosen: BTreeSet<PackageId> = chosen.iter().copied().collect();
-    let satisfying = |group: &Group| {
-        draft
-            .prefer(&group.candidates)
-            .into_iter()
-            .find(|id| chosen.contains(id))
-    };
+    let satisfying = |group: &Group| draft.prefer(&group.candidates).into_iter().find(|id| chosen.contains(id));
     let mut roots = BTreeMap::new();
     let mut starts = BTreeSet::new();
     for (root, group) in &universe.roots {
         if let Some(id) = satisfying(group) {
-            roots.insert(
-                root.relation.clone(),
-                universe.node(id)?.package.name.clone(),
-            );
+            roots.insert(root.relation.clone(), universe.node(id)?.package.name.clone());
             starts.insert(id);
         }
     }
-    let mut walk = Walk {
-        universe,
-        satisfying: &satisfying,
-        visited: BTreeSet::new(),
-        packages: Vec::new(),
-    };
+    let mut walk = Walk { universe, satisfying: &satisfying, visited: BTreeSet::new(), packages: Vec::new() };
     walk.run(starts)?;
-    Ok(Solution {
-        packages: walk.packages,
-        roots,
-    })
+    Ok(Solution { packages: walk.packages, roots })
 }
 
 struct Walk<'a> {
@@ -76,11 +56,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter(
-        &mut self,
-        id: PackageId,
-        stack: &mut Vec<(Rc<Node>, Vec<PackageId>)>,
-    ) -> Result<(), SolveError> {
+    fn enter(&mut self, id: PackageId, stack: &mut Vec<(Rc<Node>, Vec<PackageId>)>) -> Result<(), SolveError> {
         if self.visited.insert(id) {
             let node = self.universe.node(id)?;
             let mut needs = self.needs(&node);
@@ -93,11 +69,8 @@ impl Walk<'_> {
 
     /// What a package needs, Pre-Depends first, then by id.
     fn needs(&self, node: &Node) -> Vec<(GroupKind, PackageId)> {
-        let mut needs: Vec<(GroupKind, PackageId)> = node
-            .groups
-            .iter()
-            .filter_map(|group| Some((group.kind, (self.satisfying)(group)?)))
-            .collect();
+        let mut needs: Vec<(GroupKind, PackageId)> =
+            node.groups.iter().filter_map(|group| Some((group.kind, (self.satisfying)(group)?))).collect();
         needs.sort();
         needs
     }

@@ -56,19 +56,11 @@ pub(super) struct Universe<'a> {
 impl<'a> Universe<'a> {
     /// Errors when a root names nothing that could be had, naming all such roots.
     pub(super) fn new(index: &'a Index, request: &'a Request) -> Result<Self, SolveError> {
-        let mut universe = Self {
-            index,
-            request,
-            roots: Vec::new(),
-            excluded: BTreeMap::new(),
-            nodes: RefCell::default(),
-        };
+        let mut universe =
+            Self { index, request, roots: Vec::new(), excluded: BTreeMap::new(), nodes: RefCell::default() };
         for exclusion in request.exclude.iter().collect::<BTreeSet<_>>() {
             for id in universe.matching(&root_relation(exclusion)?, None)? {
-                universe
-                    .excluded
-                    .entry(id)
-                    .or_insert_with(|| exclusion.clone());
+                universe.excluded.entry(id).or_insert_with(|| exclusion.clone());
             }
         }
         let mut problems = Vec::new();
@@ -94,10 +86,7 @@ impl<'a> Universe<'a> {
     /// Every package that is `Essential` in its newest version becomes a root.
     fn add_essential(&mut self) -> Result<(), SolveError> {
         for name in self.index.essential_names() {
-            let root = Root {
-                relation: name.to_owned(),
-                wanted_by: "every system (it is essential)".to_owned(),
-            };
+            let root = Root { relation: name.to_owned(), wanted_by: "every system (it is essential)".to_owned() };
             let group = self.group(GroupKind::Root, &[root_relation(&root)?])?;
             self.roots.push((root, group));
         }
@@ -131,14 +120,8 @@ impl<'a> Universe<'a> {
 
     fn read(&self, id: PackageId) -> Result<Node, SolveError> {
         let package = self.index.package(id)?;
-        let error = |source: RelationError| SolveError::Package {
-            package: package.name.clone(),
-            source,
-        };
-        let mut fields = vec![
-            (GroupKind::PreDepends, &package.pre_depends),
-            (GroupKind::Depends, &package.depends),
-        ];
+        let error = |source: RelationError| SolveError::Package { package: package.name.clone(), source };
+        let mut fields = vec![(GroupKind::PreDepends, &package.pre_depends), (GroupKind::Depends, &package.depends)];
         if self.request.recommends.of(&package.name) {
             fields.push((GroupKind::Recommends, &package.recommends));
         }
@@ -154,26 +137,16 @@ impl<'a> Universe<'a> {
             }
         }
         let mut forbids = BTreeMap::new();
-        for (field, text) in [
-            ("conflicts with", &package.conflicts),
-            ("breaks", &package.breaks),
-        ] {
+        for (field, text) in [("conflicts with", &package.conflicts), ("breaks", &package.breaks)] {
             for relation in parse_relations(text).map_err(error)?.into_iter().flatten() {
                 for other in self.matching(&relation, Some(id))? {
-                    forbids
-                        .entry(other)
-                        .or_insert_with(|| format!("{field} `{relation}`"));
+                    forbids.entry(other).or_insert_with(|| format!("{field} `{relation}`"));
                 }
             }
         }
         // Every package's name is in the index it came from.
         let name = self.index.find(&package.name).unwrap_or(NameId(u32::MAX));
-        Ok(Node {
-            name,
-            groups,
-            forbids,
-            package,
-        })
+        Ok(Node { name, groups, forbids, package })
     }
 
     fn group(&self, kind: GroupKind, alternatives: &[Relation<'_>]) -> Result<Group, SolveError> {
@@ -186,18 +159,13 @@ impl<'a> Universe<'a> {
             }
         }
         let texts: Vec<String> = alternatives.iter().map(ToString::to_string).collect();
-        Ok(Group {
-            kind,
-            text: texts.join(" | "),
-            candidates,
-        })
+        Ok(Group { kind, text: texts.join(" | "), candidates })
     }
 
     /// Packages that satisfy a dependency: those of the name, newest first, then those that provide it.
     fn satisfying(&self, relation: &Relation<'_>) -> Result<Vec<PackageId>, SolveError> {
         let foreign = relation.qualifier.is_some_and(|qualifier| {
-            !matches!(qualifier, "any" | "native")
-                && qualifier != self.request.architecture.debian()
+            !matches!(qualifier, "any" | "native") && qualifier != self.request.architecture.debian()
         });
         if foreign {
             return Ok(Vec::new());
@@ -206,11 +174,7 @@ impl<'a> Universe<'a> {
     }
 
     /// Packages a relation is about, real ones first. `except` is left out, as no package conflicts with itself.
-    fn matching(
-        &self,
-        relation: &Relation<'_>,
-        except: Option<PackageId>,
-    ) -> Result<Vec<PackageId>, SolveError> {
+    fn matching(&self, relation: &Relation<'_>, except: Option<PackageId>) -> Result<Vec<PackageId>, SolveError> {
         let Some(name) = self.index.find(relation.name) else {
             return Ok(Vec::new());
         };
@@ -238,8 +202,5 @@ impl<'a> Universe<'a> {
 }
 
 fn root_relation(root: &Root) -> Result<Relation<'_>, SolveError> {
-    parse_relation(&root.relation).map_err(|source| SolveError::Relation {
-        wanted_by: root.wanted_by.clone(),
-        source,
-    })
+    parse_relation(&root.relation).map_err(|source| SolveError::Relation { wanted_by: root.wanted_by.clone(), source })
 }

@@ -24,16 +24,8 @@ pub trait BinaryCache: Send + Sync {
     fn nar(&self, url: &str) -> Result<Box<dyn Read + Send>, CacheError>;
 }
 
-fn read_error(
-    cache: &str,
-    file: &str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> CacheError {
-    CacheError::Read {
-        cache: cache.to_owned(),
-        file: file.to_owned(),
-        source: source.into(),
-    }
+fn read_error(cache: &str, file: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CacheError {
+    CacheError::Read { cache: cache.to_owned(), file: file.to_owned(), source: source.into() }
 }
 
 /// A cache in a folder (`file://…`).
@@ -68,8 +60,7 @@ impl BinaryCache for FileCache {
     }
 
     fn nar(&self, url: &str) -> Result<Box<dyn Read + Send>, CacheError> {
-        let file =
-            File::open(self.folder.join(url)).map_err(|error| read_error(&self.url, url, error))?;
+        let file = File::open(self.folder.join(url)).map_err(|error| read_error(&self.url, url, error))?;
         Ok(Box::new(file))
     }
 }
@@ -86,14 +77,8 @@ impl HttpCache {
     #[must_use]
     pub fn new(url: &str) -> Self {
         // "Not found" is an answer, not a failure.
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        Self {
-            url: url.trim_end_matches('/').to_owned(),
-            agent,
-        }
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Self { url: url.trim_end_matches('/').to_owned(), agent }
     }
 
     fn get(&self, file: &str) -> Result<Option<Box<dyn Read + Send>>, CacheError> {
@@ -103,11 +88,7 @@ impl HttpCache {
             200 => Ok(Some(Box::new(response.into_body().into_reader()))),
             // Some servers of caches say "forbidden" for what they do not have.
             403 | 404 | 410 => Ok(None),
-            status => Err(read_error(
-                &self.url,
-                file,
-                format!("the server answered with status {status}"),
-            )),
+            status => Err(read_error(&self.url, file, format!("the server answered with status {status}"))),
         }
     }
 }
@@ -123,13 +104,11 @@ impl BinaryCache for HttpCache {
             return Ok(None);
         };
         let mut text = String::new();
-        body.read_to_string(&mut text)
-            .map_err(|error| read_error(&self.url, &name, error))?;
+        body.read_to_string(&mut text).map_err(|error| read_error(&self.url, &name, error))?;
         Ok(Some(text))
     }
 
     fn nar(&self, url: &str) -> Result<Box<dyn Read + Send>, CacheError> {
-        self.get(url)?
-            .ok_or_else(|| read_error(&self.url, url, "the server does not have the file"))
+        self.get(url)?.ok_or_else(|| read_error(&self.url, url, "the server does not have the file"))
     }
 }

@@ -36,9 +36,7 @@ pub struct ExportReport {
 pub fn generate_key(name: &str) -> Result<SecretKey, CacheError> {
     let path = Path::new("/dev/urandom");
     let mut seed = [0; 32];
-    File::open(path)
-        .and_then(|mut file| file.read_exact(&mut seed))
-        .map_err(failed("read", path))?;
+    File::open(path).and_then(|mut file| file.read_exact(&mut seed)).map_err(failed("read", path))?;
     Ok(SecretKey::from_seed(name, &seed))
 }
 
@@ -53,10 +51,7 @@ pub fn export_closure<'p>(
 ) -> Result<ExportReport, CacheError> {
     let nars = folder.join("nar");
     std::fs::create_dir_all(&nars).map_err(failed("create folder", &nars))?;
-    let cache_info = format!(
-        "StoreDir: {}\nWantMassQuery: 1\nPriority: 40\n",
-        store.dir().as_str()
-    );
+    let cache_info = format!("StoreDir: {}\nWantMassQuery: 1\nPriority: 40\n", store.dir().as_str());
     write_atomically(&folder.join("nix-cache-info"), cache_info.as_bytes())?;
     let closure = store.closure_in_order(roots)?;
     let export = Export { store, folder, key };
@@ -82,9 +77,7 @@ pub fn export_closure<'p>(
             });
         }
     });
-    let report = report
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)?;
+    let report = report.into_inner().unwrap_or_else(PoisonError::into_inner)?;
     let opened = File::open(folder).map_err(failed("open", folder))?;
     nix::unistd::syncfs(&opened).map_err(|errno| failed("sync", folder)(errno.into()))?;
     Ok(report)
@@ -138,31 +131,16 @@ impl Export<'_> {
     }
 
     fn write_nar(&self, info: &PathInfo) -> Result<(Hash, u64), CacheError> {
-        let temporary = self.folder.join("nar").join(format!(
-            "{}.tmp-{}",
-            info.path.hash_part(),
-            std::process::id()
-        ));
+        let temporary = self.folder.join("nar").join(format!("{}.tmp-{}", info.path.hash_part(), std::process::id()));
         let write = failed("write", &temporary);
         let file = File::create(&temporary).map_err(&write)?;
-        let sink = Counting {
-            inner: file,
-            hasher: Hasher::new(HashAlgo::Sha256),
-            len: 0,
-        };
+        let sink = Counting { inner: file, hasher: Hasher::new(HashAlgo::Sha256), len: 0 };
         let compressor = zstd::Encoder::new(sink, COMPRESSION_LEVEL).map_err(&write)?;
-        let checked = Counting {
-            inner: compressor,
-            hasher: Hasher::new(HashAlgo::Sha256),
-            len: 0,
-        };
-        let mut nar =
-            NarWriter::new(BufWriter::with_capacity(64 * 1024, checked)).map_err(&write)?;
+        let checked = Counting { inner: compressor, hasher: Hasher::new(HashAlgo::Sha256), len: 0 };
+        let mut nar = NarWriter::new(BufWriter::with_capacity(64 * 1024, checked)).map_err(&write)?;
         store::walk_tree(&self.store.physical(&info.path), &mut nar)?;
         let buffer = nar.finish().map_err(&write)?;
-        let checked = buffer
-            .into_inner()
-            .map_err(|error| write(error.into_error()))?;
+        let checked = buffer.into_inner().map_err(|error| write(error.into_error()))?;
         let nar_hash = checked.hasher.finish();
         if nar_hash != info.nar.hash {
             // Better no cache entry than one that every client refuses.
@@ -175,10 +153,7 @@ impl Export<'_> {
         }
         let file = checked.inner.finish().map_err(&write)?;
         let (hash, len) = (file.hasher.finish(), file.len);
-        let place = self
-            .folder
-            .join("nar")
-            .join(format!("{}.nar.zst", hash.to_base32()));
+        let place = self.folder.join("nar").join(format!("{}.nar.zst", hash.to_base32()));
         std::fs::rename(&temporary, &place).map_err(failed("rename", &place))?;
         Ok((hash, len))
     }
@@ -214,9 +189,5 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
 
 fn failed(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> CacheError + use<> {
     let path: PathBuf = path.to_owned();
-    move |source| CacheError::Write {
-        action,
-        path: path.clone(),
-        source,
-    }
+    move |source| CacheError::Write { action, path: path.clone(), source }
 }

@@ -46,9 +46,7 @@ pub enum CacheError {
         source: NarInfoError,
     },
     /// The NAR is compressed in a way we cannot read.
-    #[error(
-        "`{path}` is compressed with `{compression}` in the cache `{cache}`, which is not supported"
-    )]
+    #[error("`{path}` is compressed with `{compression}` in the cache `{cache}`, which is not supported")]
     Compression {
         /// The cache.
         cache: String,
@@ -58,9 +56,7 @@ pub enum CacheError {
         compression: String,
     },
     /// The contents are not what the narinfo says.
-    #[error(
-        "the cache `{cache}` has other contents for `{path}` than it signed: expected {expected}, got {actual}"
-    )]
+    #[error("the cache `{cache}` has other contents for `{path}` than it signed: expected {expected}, got {actual}")]
     Contents {
         /// The cache.
         cache: String,
@@ -103,17 +99,8 @@ pub struct Substituter<'s> {
 impl<'s> Substituter<'s> {
     /// Caches in the order in which they are asked.
     #[must_use]
-    pub fn new(
-        dir: &'s StoreDir,
-        caches: &'s [Box<dyn BinaryCache>],
-        trusted_keys: &'s [PublicKey],
-    ) -> Self {
-        Self {
-            dir,
-            caches,
-            trusted_keys,
-            answers: Mutex::default(),
-        }
+    pub fn new(dir: &'s StoreDir, caches: &'s [Box<dyn BinaryCache>], trusted_keys: &'s [PublicKey]) -> Self {
+        Self { dir, caches, trusted_keys, answers: Mutex::default() }
     }
 
     /// Asks about many paths at once, so that `find` knows.
@@ -123,10 +110,7 @@ impl<'s> Substituter<'s> {
         }
         let unknown: Vec<StorePath> = {
             let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            paths
-                .into_iter()
-                .filter(|path| !answers.contains_key(path))
-                .collect()
+            paths.into_iter().filter(|path| !answers.contains_key(path)).collect()
         };
         let share = unknown.len().div_ceil(MAX_QUESTIONS).max(1);
         std::thread::scope(|scope| {
@@ -145,19 +129,11 @@ impl<'s> Substituter<'s> {
     ///
     /// Errors when a cache answers nonsense. One that cannot be reached counts as not having the path.
     pub fn find(&self, path: &StorePath) -> Result<Option<(usize, NarInfo)>, CacheError> {
-        if let Some(answer) = self
-            .answers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-        {
+        if let Some(answer) = self.answers.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             return Ok(answer.clone());
         }
         let answer = self.ask(path)?;
-        self.answers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.clone(), answer.clone());
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), answer.clone());
         Ok(answer)
     }
 
@@ -189,9 +165,7 @@ impl<'s> Substituter<'s> {
 
     /// Signed by somebody trusted, or with a name that vouches for the contents.
     fn is_trusted(&self, info: &NarInfo) -> bool {
-        info.fingerprint()
-            .is_signed_by(self.dir, &info.signatures, self.trusted_keys)
-            || self.names_its_contents(info)
+        info.fingerprint().is_signed_by(self.dir, &info.signatures, self.trusted_keys) || self.names_its_contents(info)
     }
 
     fn names_its_contents(&self, info: &NarInfo) -> bool {
@@ -206,10 +180,7 @@ impl<'s> Substituter<'s> {
         references.to_self = references.others.remove(&info.path);
         // A path that refers to itself is named by its contents with the name blanked out, which is another hash.
         !references.to_self
-            && self
-                .dir
-                .make_content_path(info.path.name(), &address, &references)
-                .is_ok_and(|path| path == info.path)
+            && self.dir.make_content_path(info.path.name(), &address, &references).is_ok_and(|path| path == info.path)
     }
 
     /// Downloads and unpacks a path, and checks it against what was signed.
@@ -221,20 +192,14 @@ impl<'s> Substituter<'s> {
     ) -> Result<PathInfo, FailureReason> {
         let info = &planned.info;
         let cache = &self.caches[planned.cache];
-        let compressed = Stoppable {
-            inner: cache.nar(&info.url)?,
-            stop,
-        };
+        let compressed = Stoppable { inner: cache.nar(&info.url)?, stop };
         let mut nar = decompress(compressed, info, cache.url())?;
         let unpacked = store::unpack_nar(&info.path, &mut nar, tree);
         if stop.is_cancelled() {
             return Err(FailureReason::Cancelled);
         }
         let actual = unpacked?;
-        let expected = NarDigest {
-            hash: info.nar_hash,
-            size_bytes: info.nar_size_bytes,
-        };
+        let expected = NarDigest { hash: info.nar_hash, size_bytes: info.nar_size_bytes };
         if actual != expected {
             return Err(FailureReason::Cache(CacheError::Contents {
                 cache: cache.url().to_owned(),
@@ -252,24 +217,16 @@ impl<'s> Substituter<'s> {
     }
 }
 
-fn decompress<'r>(
-    compressed: impl Read + 'r,
-    info: &NarInfo,
-    cache: &str,
-) -> Result<Box<dyn Read + 'r>, CacheError> {
+fn decompress<'r>(compressed: impl Read + 'r, info: &NarInfo, cache: &str) -> Result<Box<dyn Read + 'r>, CacheError> {
     let compressed = BufReader::with_capacity(128 * 1024, compressed);
     match &*info.compression {
         "none" | "" => Ok(Box::new(compressed)),
-        "xz" => Ok(Box::new(BufReader::new(liblzma::bufread::XzDecoder::new(
-            compressed,
-        )))),
+        "xz" => Ok(Box::new(BufReader::new(liblzma::bufread::XzDecoder::new(compressed)))),
         "zstd" => match zstd::Decoder::with_buffer(compressed) {
             Ok(decoder) => Ok(Box::new(BufReader::new(decoder))),
-            Err(source) => Err(CacheError::Read {
-                cache: cache.to_owned(),
-                file: info.url.clone(),
-                source: source.into(),
-            }),
+            Err(source) => {
+                Err(CacheError::Read { cache: cache.to_owned(), file: info.url.clone(), source: source.into() })
+            }
         },
         other => Err(CacheError::Compression {
             cache: cache.to_owned(),

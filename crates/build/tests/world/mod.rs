@@ -1,9 +1,6 @@
 //! What the tests share: a store in a temporary folder, small derivations, and an observer that remembers.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test does"
-)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,16 +9,13 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use build::{
-    BinaryCache, BuildError, BuildEvent, BuildFailure, BuildObserver, BuildPlan, BuildReport,
-    BuildTarget, Builder, BuilderOptions, BuiltinBuilder, BuiltinContext, BuiltinError,
-    BuiltinRegistry, Cancellation, DirectFetcher, FailurePolicy, Fetcher, MaterialisedView, Task,
-    Tools, ViewError, ViewProvider,
+    BinaryCache, BuildError, BuildEvent, BuildFailure, BuildObserver, BuildPlan, BuildReport, BuildTarget, Builder,
+    BuilderOptions, BuiltinBuilder, BuiltinContext, BuiltinError, BuiltinRegistry, Cancellation, DirectFetcher,
+    FailurePolicy, Fetcher, MaterialisedView, Task, Tools, ViewError, ViewProvider,
 };
 use nix_formats::derivation::{DerivationHash, OutputPaths};
 use nix_formats::signature::PublicKey;
-use nix_formats::{
-    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, StorePath,
-};
+use nix_formats::{ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, Hash, StorePath};
 use serde_json::{Map, Value};
 use store::{Store, StoreOptions};
 
@@ -63,11 +57,7 @@ impl World {
         }
     }
 
-    pub(crate) fn builder<'w>(
-        &'w self,
-        policy: FailurePolicy,
-        fetcher: &'w dyn Fetcher,
-    ) -> Builder<'w> {
+    pub(crate) fn builder<'w>(&'w self, policy: FailurePolicy, fetcher: &'w dyn Fetcher) -> Builder<'w> {
         let tools = Tools {
             builtins: &self.builtins,
             fetcher,
@@ -77,23 +67,12 @@ impl World {
             observer: &self.events,
             cancellation: &self.cancellation,
         };
-        Builder::new(
-            &self.store,
-            tools,
-            BuilderOptions {
-                failure_policy: policy,
-                ..BuilderOptions::default()
-            },
-        )
+        Builder::new(&self.store, tools, BuilderOptions { failure_policy: policy, ..BuilderOptions::default() })
     }
 
     pub(crate) fn plan(&self, drvs: &[&StorePath]) -> Result<BuildPlan, BuildError> {
-        let targets: Vec<BuildTarget> = drvs
-            .iter()
-            .map(|drv| BuildTarget::all((*drv).clone()))
-            .collect();
-        self.builder(FailurePolicy::StopEarly, &DirectFetcher)
-            .plan(&targets)
+        let targets: Vec<BuildTarget> = drvs.iter().map(|drv| BuildTarget::all((*drv).clone())).collect();
+        self.builder(FailurePolicy::StopEarly, &DirectFetcher).plan(&targets)
     }
 
     pub(crate) fn apply(&self, plan: &BuildPlan) -> Result<BuildReport, BuildError> {
@@ -137,10 +116,7 @@ struct HostView;
 
 impl ViewProvider for HostView {
     fn materialise(&self, _view: &StorePath) -> Result<MaterialisedView, ViewError> {
-        Ok(MaterialisedView {
-            usr: "/usr".into(),
-            etc: None,
-        })
+        Ok(MaterialisedView { usr: "/usr".into(), etc: None })
     }
 }
 
@@ -187,10 +163,7 @@ impl Drv {
             args: Vec::new(),
             env: BTreeMap::new(),
         };
-        Self {
-            derivation,
-            json: None,
-        }
+        Self { derivation, json: None }
     }
 
     pub(crate) fn builtin(builder: &str, name: &str) -> Self {
@@ -201,9 +174,7 @@ impl Drv {
 
     pub(crate) fn fetch(source: &Path, name: &str) -> Self {
         let mut drv = Self::new(name, "builtin", "builtin:fetchurl");
-        drv.derivation
-            .env
-            .insert("url".into(), format!("file://{}", source.display()).into());
+        drv.derivation.env.insert("url".into(), format!("file://{}", source.display()).into());
         drv
     }
 
@@ -211,16 +182,11 @@ impl Drv {
         let system = format!("{}-linux", std::env::consts::ARCH);
         let mut drv = Self::new(name, &system, "/bin/sh");
         drv.derivation.args = vec!["-c".into(), script.into()];
-        drv.source(&world.view)
-            .variable("view", &world.store.logical(&world.view))
-            .variable("PATH", "/usr/bin")
+        drv.source(&world.view).variable("view", &world.store.logical(&world.view)).variable("PATH", "/usr/bin")
     }
 
     pub(crate) fn json(mut self, name: &str, value: &str) -> Self {
-        self.json
-            .as_mut()
-            .unwrap()
-            .insert(name.to_owned(), value.into());
+        self.json.as_mut().unwrap().insert(name.to_owned(), value.into());
         self
     }
 
@@ -235,16 +201,12 @@ impl Drv {
     }
 
     pub(crate) fn output(mut self, name: &str) -> Self {
-        self.derivation
-            .outputs
-            .insert(name.to_owned(), DerivationOutput::Deferred);
+        self.derivation.outputs.insert(name.to_owned(), DerivationOutput::Deferred);
         self
     }
 
     pub(crate) fn input(mut self, world: &World, known: &Known) -> Self {
-        self.derivation
-            .input_drvs
-            .insert(known.path(world), BTreeSet::from(["out".to_owned()]));
+        self.derivation.input_drvs.insert(known.path(world), BTreeSet::from(["out".to_owned()]));
         self
     }
 
@@ -262,9 +224,7 @@ impl Drv {
     pub(crate) fn unregistered(mut self, world: &World) -> Known {
         let dir = world.store.dir();
         if let Some(json) = self.json {
-            self.derivation
-                .env
-                .insert("__json".into(), Value::Object(json).to_string().into());
+            self.derivation.env.insert("__json".into(), Value::Object(json).to_string().into());
         } else {
             for name in self.derivation.outputs.keys() {
                 self.derivation.env.entry(name.clone()).or_default();
@@ -272,9 +232,7 @@ impl Drv {
         }
         HASHES.with_borrow_mut(|hashes| {
             let hash = |paths, derivation: &Derivation| {
-                derivation
-                    .hash_modulo(dir, paths, |input| Ok::<_, ()>(hashes[input]))
-                    .unwrap()
+                derivation.hash_modulo(dir, paths, |input| Ok::<_, ()>(hashes[input])).unwrap()
             };
             let masked = hash(OutputPaths::Mask, &self.derivation);
             self.derivation.fill_deferred_outputs(dir, &masked).unwrap();
@@ -282,9 +240,7 @@ impl Drv {
             hashes.insert(self.derivation.drv_path(dir).unwrap(), kept);
         });
         world.waiting.lock().unwrap().push(self.derivation.clone());
-        Known {
-            derivation: self.derivation,
-        }
+        Known { derivation: self.derivation }
     }
 
     /// Computes paths and writes the derivation.
@@ -321,9 +277,7 @@ impl BuiltinBuilder for Simple {
         };
         match self {
             Self::Write => write(attributes["text"].as_str().unwrap().as_bytes()),
-            Self::Read => write(
-                &std::fs::read(context.physical(attributes["file"].as_str().unwrap())?).unwrap(),
-            ),
+            Self::Read => write(&std::fs::read(context.physical(attributes["file"].as_str().unwrap())?).unwrap()),
             Self::Fail => {
                 context.log("about to fail");
                 Err(BuiltinError::new(std::io::Error::other("as intended")))
@@ -369,10 +323,7 @@ impl Events {
     fn wait_until(&self, wanted: &Seen) {
         let deadline = Duration::from_secs(60);
         let seen = self.seen.lock().unwrap();
-        let (_seen, timeout) = self
-            .changed
-            .wait_timeout_while(seen, deadline, |seen| !seen.contains(wanted))
-            .unwrap();
+        let (_seen, timeout) = self.changed.wait_timeout_while(seen, deadline, |seen| !seen.contains(wanted)).unwrap();
         assert!(!timeout.timed_out(), "{wanted:?} did not happen");
     }
 
@@ -386,22 +337,14 @@ impl Events {
 
     pub(crate) fn log_lines(&self) -> Vec<String> {
         let line = |seen: &Seen| {
-            if let Seen::Line(line) = seen {
-                Some(line.clone())
-            } else {
-                None
-            }
+            if let Seen::Line(line) = seen { Some(line.clone()) } else { None }
         };
         self.seen.lock().unwrap().iter().filter_map(line).collect()
     }
 
     pub(crate) fn registrations(&self) -> Vec<usize> {
         let count = |seen: &Seen| {
-            if let Seen::Registered(paths) = seen {
-                Some(*paths)
-            } else {
-                None
-            }
+            if let Seen::Registered(paths) = seen { Some(*paths) } else { None }
         };
         self.seen.lock().unwrap().iter().filter_map(count).collect()
     }

@@ -151,10 +151,7 @@ impl DeclaredUser {
             (declared, _) => declared.to_owned(),
         };
         let expires = self.expires.as_deref().map(|date| {
-            days_since_1970(date).ok_or_else(|| AccountsError::Date {
-                user: self.name.clone(),
-                date: date.to_owned(),
-            })
+            days_since_1970(date).ok_or_else(|| AccountsError::Date { user: self.name.clone(), date: date.to_owned() })
         });
         Ok(AccountUser {
             name: self.name.clone(),
@@ -177,9 +174,7 @@ impl DeclaredUser {
 }
 
 fn range(ranges: impl Iterator<Item = (u32, u32)>) -> Vec<IdRange> {
-    ranges
-        .map(|(start, count)| IdRange { start, count })
-        .collect()
+    ranges.map(|(start, count)| IdRange { start, count }).collect()
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; `None` when it is none, or earlier.
@@ -197,9 +192,7 @@ fn days_since_1970(date: &str) -> Option<u32> {
     if !(1970..10_000).contains(&year) || day == 0 || day > *lengths.get(index)? {
         return None;
     }
-    let years: u32 = (1970..year)
-        .map(|year| if leap(year) { 366 } else { 365 })
-        .sum();
+    let years: u32 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     Some(years + lengths[..index].iter().sum::<u32>() + day - 1)
 }
 
@@ -212,14 +205,7 @@ mod tests {
         assert_eq!(days_since_1970("1970-01-01"), Some(0));
         assert_eq!(days_since_1970("2000-03-01"), Some(11_017));
         assert_eq!(days_since_1970("2026-11-20"), Some(20_777));
-        for wrong in [
-            "2023-02-29",
-            "2030",
-            "2030-13-01",
-            "1969-12-31",
-            "tomorrow",
-            "2030-01-01-",
-        ] {
+        for wrong in ["2023-02-29", "2030", "2030-13-01", "1969-12-31", "tomorrow", "2030-01-01-"] {
             assert_eq!(days_since_1970(wrong), None, "{wrong}");
         }
     }

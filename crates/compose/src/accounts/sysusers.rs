@@ -16,17 +16,10 @@ pub fn parse_sysusers(file: &str, text: &str) -> Result<Vec<Effect>, AccountsErr
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        let wrong = || AccountsError::Line {
-            file: file.to_owned(),
-            line: line.to_owned(),
-        };
+        let wrong = || AccountsError::Line { file: file.to_owned(), line: line.to_owned() };
         let fields = split_fields(line).ok_or_else(wrong)?;
-        let field = |index: usize| {
-            fields
-                .get(index)
-                .map(String::as_str)
-                .filter(|text| !text.is_empty() && *text != "-")
-        };
+        let field =
+            |index: usize| fields.get(index).map(String::as_str).filter(|text| !text.is_empty() && *text != "-");
         let name = field(1).ok_or_else(wrong)?.to_owned();
         match fields[0].trim_end_matches('!') {
             "u" => {
@@ -40,14 +33,9 @@ pub fn parse_sysusers(file: &str, text: &str) -> Result<Vec<Effect>, AccountsErr
                     shell: field(5).map(str::to_owned),
                 }));
             }
-            "g" => effects.push(Effect::Group(Group {
-                name,
-                gid: field(2).and_then(|id| id.parse().ok()),
-            })),
-            "m" => effects.push(Effect::Membership(Membership {
-                user: name,
-                group: field(2).ok_or_else(wrong)?.to_owned(),
-            })),
+            "g" => effects.push(Effect::Group(Group { name, gid: field(2).and_then(|id| id.parse().ok()) })),
+            "m" => effects
+                .push(Effect::Membership(Membership { user: name, group: field(2).ok_or_else(wrong)?.to_owned() })),
             "r" => {}
             _ => return Err(wrong()),
         }
@@ -63,9 +51,7 @@ fn user_ids(id: Option<&str>) -> (Option<u32>, Option<String>) {
     };
     // The one group that Debian's files name by its number; a view without base-passwd cannot look the name up.
     let group = group.map(|group| if group == "65534" { "nogroup" } else { group });
-    let group = group
-        .filter(|group| group.parse::<u32>().is_err())
-        .map(str::to_owned);
+    let group = group.filter(|group| group.parse::<u32>().is_err()).map(str::to_owned);
     (uid.and_then(|uid| uid.parse().ok()), group)
 }
 

@@ -53,36 +53,19 @@ impl BuiltinBuilder for EtcBuilder {
         let store = location(context, &attributes.view)?;
         declare_ids(&mut attributes.layout.ids, &attributes.accounts);
         let layout = &attributes.layout;
-        let loaded = LoadedView::load(
-            store,
-            &attributes.view,
-            &layout.overlays,
-            layout.decisions.as_deref(),
-        )?;
+        let loaded = LoadedView::load(store, &attributes.view, &layout.overlays, layout.decisions.as_deref())?;
         let (view, ids) = layout.plan(&loaded)?;
-        let files = ViewFiles {
-            view: &view,
-            store: &loaded.store,
-        };
-        let needs = files
-            .accounts(&loaded.packages)
-            .map_err(BuiltinError::new)?;
+        let files = ViewFiles { view: &view, store: &loaded.store };
+        let needs = files.accounts(&loaded.packages).map_err(BuiltinError::new)?;
         let accounts = plan_accounts(&needs, &attributes.accounts).map_err(BuiltinError::new)?;
         let own = context.output_logical("out")?;
         let tmpfiles = [
             format!("L+ /var/lib/dpkg - - - - {own}/dpkg"),
             "f /var/.updated 0644 root root - TIMESTAMP_NSEC=4000000000000000000".to_owned(),
         ];
-        let selection = Selection {
-            units: &attributes.units,
-            pam: &attributes.pam,
-            ids: &ids,
-            tmpfiles: &tmpfiles,
-        };
-        let generated = generate(files, &loaded.packages, &loaded.overlays, &selection)
-            .map_err(BuiltinError::new)?;
-        let plan = plan_etc(&view, &generated.files, &attributes.entries, &ids)
-            .map_err(BuiltinError::new)?;
+        let selection = Selection { units: &attributes.units, pam: &attributes.pam, ids: &ids, tmpfiles: &tmpfiles };
+        let generated = generate(files, &loaded.packages, &loaded.overlays, &selection).map_err(BuiltinError::new)?;
+        let plan = plan_etc(&view, &generated.files, &attributes.entries, &ids).map_err(BuiltinError::new)?;
         for warning in view.warnings.iter().chain(&generated.warnings) {
             context.log(&format!("warning: {warning}"));
         }
@@ -102,15 +85,9 @@ impl BuiltinBuilder for EtcBuilder {
 
 /// What is declared with a number has that number in the view, too.
 fn declare_ids(ids: &mut AccountIds, accounts: &DeclaredAccounts) {
-    let users = accounts
-        .users
-        .iter()
-        .filter_map(|user| Some((user.name.clone(), user.uid?)));
+    let users = accounts.users.iter().filter_map(|user| Some((user.name.clone(), user.uid?)));
     ids.users.extend(users);
-    let groups = accounts
-        .groups
-        .iter()
-        .filter_map(|group| Some((group.name.clone(), group.gid?)));
+    let groups = accounts.groups.iter().filter_map(|group| Some((group.name.clone(), group.gid?)));
     ids.groups.extend(groups);
 }
 

@@ -52,20 +52,14 @@ impl BuiltinBuilder for SystemViewBuilder {
         let attributes: SystemViewAttributes = context.parse_attributes()?;
         let store = location(context, &attributes.view)?;
         let layout = &attributes.layout;
-        let loaded = LoadedView::load(
-            store,
-            &attributes.view,
-            &layout.overlays,
-            layout.decisions.as_deref(),
-        )?;
+        let loaded = LoadedView::load(store, &attributes.view, &layout.overlays, layout.decisions.as_deref())?;
         let (plan, _) = layout.plan(&loaded)?;
         for warning in &plan.warnings {
             context.log(&format!("warning: {warning}"));
         }
         let output = context.output("out")?;
         std::fs::create_dir(output).map_err(io_error("make", output))?;
-        links::write_links(&links::plan_links(&plan, &loaded.packages), output)
-            .map_err(io_error("fill", output))?;
+        links::write_links(&links::plan_links(&plan, &loaded.packages), output).map_err(io_error("fill", output))?;
         let image = output.join("usr.erofs");
         let file = std::fs::File::create(&image).map_err(io_error("make", &image))?;
         let mut writer = BufWriter::with_capacity(1 << 20, file);
@@ -89,15 +83,8 @@ impl Layout {
             .map_err(BuiltinError::new)
         };
         let plan = plan_with(&self.ids)?;
-        let files = ViewFiles {
-            view: &plan,
-            store: &loaded.store,
-        };
+        let files = ViewFiles { view: &plan, store: &loaded.store };
         let ids = insisted_ids(files, &loaded.packages, &self.ids).map_err(BuiltinError::new)?;
-        if ids == self.ids {
-            Ok((plan, ids))
-        } else {
-            Ok((plan_with(&ids)?, ids))
-        }
+        if ids == self.ids { Ok((plan, ids)) } else { Ok((plan_with(&ids)?, ids)) }
     }
 }

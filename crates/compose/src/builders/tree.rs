@@ -102,9 +102,7 @@ fn place_of(output: &Path, path: &str) -> Result<PathBuf, BuiltinError> {
         return Ok(output.to_owned());
     }
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(BuiltinError::new(TreeError::Path {
-            path: path.to_owned(),
-        }));
+        return Err(BuiltinError::new(TreeError::Path { path: path.to_owned() }));
     }
     Ok(output.join(path))
 }
@@ -114,8 +112,7 @@ fn set_executable(place: &Path, executable: Option<bool>) -> Result<(), BuiltinE
         return Ok(());
     };
     let mode = if executable { 0o755 } else { 0o644 };
-    std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode))
-        .map_err(io_error("change", place))
+    std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).map_err(io_error("change", place))
 }
 
 fn copy_tree(source: &Path, place: &Path) -> io::Result<()> {
@@ -127,11 +124,8 @@ fn copy_tree(source: &Path, place: &Path) -> io::Result<()> {
         return std::fs::copy(source, place).map(|_| ());
     }
     std::fs::create_dir_all(place)?;
-    let mut names: Vec<_> = std::fs::read_dir(source)?
-        .map(|entry| entry.map(|e| e.file_name()))
-        .collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        std::fs::read_dir(source)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
     names.sort();
-    names
-        .iter()
-        .try_for_each(|name| copy_tree(&source.join(name), &place.join(name)))
+    names.iter().try_for_each(|name| copy_tree(&source.join(name), &place.join(name)))
 }

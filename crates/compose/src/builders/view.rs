@@ -68,19 +68,13 @@ pub struct TwoVersions {
 }
 
 fn needed_by(referrers: &[String]) -> String {
-    if referrers.is_empty() {
-        String::new()
-    } else {
-        format!(" (needed by {})", referrers.join(", "))
-    }
+    if referrers.is_empty() { String::new() } else { format!(" (needed by {})", referrers.join(", ")) }
 }
 
 impl ViewFile {
     /// Reads `view.json` of a `builtin:view` output.
     pub(crate) fn load(store: &StoreLocation, view: &str) -> Result<Self, BuiltinError> {
-        let path = store
-            .physical(&format!("{view}/view.json"))
-            .map_err(BuiltinError::new)?;
+        let path = store.physical(&format!("{view}/view.json")).map_err(BuiltinError::new)?;
         let text = std::fs::read_to_string(&path).map_err(io_error("read", &path))?;
         serde_json::from_str(&text).map_err(BuiltinError::new)
     }
@@ -99,12 +93,8 @@ impl BuiltinBuilder for ViewBuilder {
         let mut packages: Vec<ViewPackage> = Vec::with_capacity(attributes.packages.len());
         for path in &attributes.packages {
             let store = location(context, path)?;
-            let (name, version) =
-                Package::load_identity(&store, path).map_err(BuiltinError::new)?;
-            if let Some(other) = packages
-                .iter()
-                .find(|other| other.name == name && other.path != *path)
-            {
+            let (name, version) = Package::load_identity(&store, path).map_err(BuiltinError::new)?;
+            if let Some(other) = packages.iter().find(|other| other.name == name && other.path != *path) {
                 let mut referrers: Vec<String> = attributes
                     .graph
                     .iter()
@@ -113,25 +103,11 @@ impl BuiltinBuilder for ViewBuilder {
                     .collect();
                 referrers.sort();
                 let (first, second) = (other.version.clone(), version);
-                return Err(BuiltinError::new(TwoVersions {
-                    name,
-                    first,
-                    second,
-                    referrers,
-                }));
+                return Err(BuiltinError::new(TwoVersions { name, first, second, referrers }));
             }
-            packages.push(ViewPackage {
-                name,
-                version,
-                path: path.clone(),
-            });
+            packages.push(ViewPackage { name, version, path: path.clone() });
         }
-        let file = ViewFile {
-            version: 1,
-            packages,
-            graph: attributes.graph,
-            decisions: attributes.decisions,
-        };
+        let file = ViewFile { version: 1, packages, graph: attributes.graph, decisions: attributes.decisions };
         let output = context.output("out")?;
         std::fs::create_dir(output).map_err(io_error("make", output))?;
         let path = output.join("view.json");

@@ -50,31 +50,18 @@ impl HardLinkViews {
     /// (`/nix/var/esker/views`). It is made when needed.
     #[must_use]
     pub fn new(dir: StoreDir, physical: PathBuf, views: PathBuf) -> Self {
-        let store = StoreLocation {
-            logical: dir.as_str().to_owned(),
-            physical,
-        };
-        HardLinkViews {
-            dir,
-            store,
-            views,
-            making: Mutex::new(()),
-        }
+        let store = StoreLocation { logical: dir.as_str().to_owned(), physical };
+        HardLinkViews { dir, store, views, making: Mutex::new(()) }
     }
 
     fn make(&self, view: &StorePath) -> Result<PathBuf, ProviderError> {
         let tree = self.views.join(format!("{}-{LAYOUT}", view.hash_part()));
-        let _making = self
-            .making
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _making = self.making.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if tree.exists() {
             return Ok(tree);
         }
-        std::fs::create_dir_all(&self.views).map_err(|source| ProviderError::Directory {
-            path: self.views.clone(),
-            source,
-        })?;
+        std::fs::create_dir_all(&self.views)
+            .map_err(|source| ProviderError::Directory { path: self.views.clone(), source })?;
         let loaded = LoadedView::load(self.store.clone(), &self.dir.display(view), &[], None)?;
         let (plan, _) = Layout::default().plan(&loaded)?;
         make_tree(&plan, &self.store, &tree)?;
@@ -84,12 +71,7 @@ impl HardLinkViews {
 
 impl ViewProvider for HardLinkViews {
     fn materialise(&self, view: &StorePath) -> Result<MaterialisedView, ProviderFailure> {
-        let tree = self.make(view).map_err(|error| ProviderFailure {
-            source: Box::new(error),
-        })?;
-        Ok(MaterialisedView {
-            usr: tree.join("usr"),
-            etc: Some(tree.join("etc")),
-        })
+        let tree = self.make(view).map_err(|error| ProviderFailure { source: Box::new(error) })?;
+        Ok(MaterialisedView { usr: tree.join("usr"), etc: Some(tree.join("etc")) })
     }
 }

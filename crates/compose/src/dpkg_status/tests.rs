@@ -45,11 +45,7 @@ fn dpkg_query(directory: &Path, arguments: &[&str]) -> String {
         .env("LC_ALL", "C")
         .output()
         .expect("dpkg-query is missing: install dpkg");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -58,22 +54,11 @@ fn the_real_dpkg_lists_packages_and_finds_owners() {
     let directory = tempfile::tempdir().unwrap();
     let packages = [package("hello", ""), package("libx", "Multi-Arch: same\n")];
     write_database(&packages, directory.path()).unwrap();
-    let list = dpkg_query(
-        directory.path(),
-        &[
-            "--show",
-            "--showformat=${binary:Package} ${Version} ${db:Status-Status}\n",
-        ],
-    );
+    let list =
+        dpkg_query(directory.path(), &["--show", "--showformat=${binary:Package} ${Version} ${db:Status-Status}\n"]);
     assert!(list.contains("hello 1.0-1 installed\n"), "{list}");
-    assert_eq!(
-        dpkg_query(directory.path(), &["--search", "/usr/bin/hello"]),
-        "hello: /usr/bin/hello\n"
-    );
-    assert_eq!(
-        dpkg_query(directory.path(), &["--listfiles", "libx:amd64"]),
-        "/.\n/usr\n/usr/bin\n/usr/bin/libx\n"
-    );
+    assert_eq!(dpkg_query(directory.path(), &["--search", "/usr/bin/hello"]), "hello: /usr/bin/hello\n");
+    assert_eq!(dpkg_query(directory.path(), &["--listfiles", "libx:amd64"]), "/.\n/usr\n/usr/bin\n/usr/bin/libx\n");
     let link = std::fs::read_link(directory.path().join("info/libx:amd64.md5sums")).unwrap();
     assert_eq!(link.to_str(), Some("/nix/store/h-libx/DEBIAN/md5sums"));
     assert!(!directory.path().join("info/hello.postinst").exists());

@@ -59,9 +59,7 @@ impl ViewFiles<'_> {
         let EntryKind::File(source) = &entry.kind else {
             return Ok(None);
         };
-        let path = self
-            .store
-            .physical(&format!("{}/{}", source.store_path, source.path))?;
+        let path = self.store.physical(&format!("{}/{}", source.store_path, source.path))?;
         let bytes = std::fs::read(&path).map_err(|source| ReadError::Read { path, source })?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
@@ -72,11 +70,7 @@ impl ViewFiles<'_> {
     /// When one cannot be read.
     pub fn texts_in(&self, directory: &str) -> Result<BTreeMap<String, String>, ReadError> {
         let mut texts = BTreeMap::new();
-        for (name, _) in self
-            .view
-            .beneath(directory)
-            .filter(|(name, _)| !name.contains('/'))
-        {
+        for (name, _) in self.view.beneath(directory).filter(|(name, _)| !name.contains('/')) {
             if let Some(text) = self.text(&format!("{directory}/{name}"))? {
                 texts.insert(name.to_owned(), text);
             }
@@ -90,17 +84,10 @@ impl ViewFiles<'_> {
     /// When a file cannot be read.
     pub fn accounts(&self, packages: &[Package]) -> Result<PackageAccounts, ReadError> {
         Ok(PackageAccounts {
-            passwd_master: self
-                .text("usr/share/base-passwd/passwd.master")?
-                .unwrap_or_default(),
-            group_master: self
-                .text("usr/share/base-passwd/group.master")?
-                .unwrap_or_default(),
+            passwd_master: self.text("usr/share/base-passwd/passwd.master")?.unwrap_or_default(),
+            group_master: self.text("usr/share/base-passwd/group.master")?.unwrap_or_default(),
             sysusers: self.texts_in("usr/lib/sysusers.d")?,
-            effects: packages
-                .iter()
-                .flat_map(|package| package.effects.iter().cloned())
-                .collect(),
+            effects: packages.iter().flat_map(|package| package.effects.iter().cloned()).collect(),
         })
     }
 }
@@ -177,9 +164,7 @@ pub fn generate(
 ) -> Result<Generated, ReadError> {
     let mut generated = Generated::default();
     for (name, text) in pam_stacks(files, selection.pam)? {
-        generated
-            .files
-            .insert(format!("pam.d/{name}"), Content::Text(text));
+        generated.files.insert(format!("pam.d/{name}"), Content::Text(text));
     }
     let enablement = plan_enablement(selection.units, packages, &unit_files(files)?);
     generated.warnings = enablement.warnings;
@@ -191,28 +176,15 @@ pub fn generate(
         tmpfiles.push_str(line);
         tmpfiles.push('\n');
     }
-    generated.files.insert(
-        "tmpfiles.d/zz-packages.conf".to_owned(),
-        Content::Text(tmpfiles),
-    );
-    generated
-        .files
-        .insert(".updated".to_owned(), Content::Text(UPDATED.to_owned()));
+    generated.files.insert("tmpfiles.d/zz-packages.conf".to_owned(), Content::Text(tmpfiles));
+    generated.files.insert(".updated".to_owned(), Content::Text(UPDATED.to_owned()));
     if let Some(text) = name_services(files, packages)? {
-        generated
-            .files
-            .insert("nsswitch.conf".to_owned(), Content::Text(text));
+        generated.files.insert("nsswitch.conf".to_owned(), Content::Text(text));
     }
     for effect in packages.iter().flat_map(|package| &package.effects) {
         let Effect::File(file) = effect else { continue };
-        if let Some(path) = file
-            .path
-            .strip_prefix("/etc/")
-            .filter(|_| files.view.resolve(&file.path[1..]).is_none())
-        {
-            generated
-                .files
-                .insert(path.to_owned(), Content::Text(file.text.clone()));
+        if let Some(path) = file.path.strip_prefix("/etc/").filter(|_| files.view.resolve(&file.path[1..]).is_none()) {
+            generated.files.insert(path.to_owned(), Content::Text(file.text.clone()));
         }
     }
     Ok(generated)
@@ -227,40 +199,24 @@ fn name_services(files: ViewFiles<'_>, packages: &[Package]) -> Result<Option<St
             _ => None,
         })
         .collect();
-    let text = if services.is_empty() {
-        None
-    } else {
-        files.text("etc/nsswitch.conf")?
-    };
+    let text = if services.is_empty() { None } else { files.text("etc/nsswitch.conf")? };
     Ok(text.map(|text| add_services(&text, &services)))
 }
 
-fn pam_stacks(
-    files: ViewFiles<'_>,
-    selection: &PamSelection,
-) -> Result<BTreeMap<String, String>, ReadError> {
+fn pam_stacks(files: ViewFiles<'_>, selection: &PamSelection) -> Result<BTreeMap<String, String>, ReadError> {
     let templates = files.texts_in("usr/share/pam")?;
     let templates = templates
         .into_iter()
-        .filter_map(|(name, text)| {
-            name.strip_prefix("common-")
-                .map(|stack| (stack.to_owned(), text))
-        })
+        .filter_map(|(name, text)| name.strip_prefix("common-").map(|stack| (stack.to_owned(), text)))
         .filter(|(stack, _)| !stack.contains('.'))
         .collect();
-    Ok(compose_stacks(
-        &files.texts_in("usr/share/pam-configs")?,
-        &templates,
-        selection,
-    ))
+    Ok(compose_stacks(&files.texts_in("usr/share/pam-configs")?, &templates, selection))
 }
 
 fn unit_files(files: ViewFiles<'_>) -> Result<UnitFiles, ReadError> {
     let mut units = UnitFiles::new();
-    for (scope, directory) in [
-        (UnitScope::System, "usr/lib/systemd/system"),
-        (UnitScope::User, "usr/lib/systemd/user"),
-    ] {
+    for (scope, directory) in [(UnitScope::System, "usr/lib/systemd/system"), (UnitScope::User, "usr/lib/systemd/user")]
+    {
         for (name, text) in files.texts_in(directory)? {
             units.insert((scope, name), text);
         }

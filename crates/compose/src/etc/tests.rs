@@ -5,10 +5,7 @@ use crate::view::{Entry, LayerName, Origin, Source};
 
 fn view(files: &[(&str, u32, u32)]) -> ViewPlan {
     let mut plan = ViewPlan {
-        layers: vec![LayerName {
-            name: "p".into(),
-            store_path: Arc::from("/nix/store/h-p"),
-        }],
+        layers: vec![LayerName { name: "p".into(), store_path: Arc::from("/nix/store/h-p") }],
         ..Default::default()
     };
     for (path, mode, gid) in files {
@@ -21,28 +18,14 @@ fn view(files: &[(&str, u32, u32)]) -> ViewPlan {
                 capabilities: None,
             }),
         };
-        let entry = Entry {
-            kind,
-            mode: *mode,
-            uid: 0,
-            gid: *gid,
-            mtime: 1,
-            layer: 0,
-            origin: Origin::Tree,
-        };
-        plan.entries
-            .insert(path.trim_end_matches('/').to_owned(), entry);
+        let entry = Entry { kind, mode: *mode, uid: 0, gid: *gid, mtime: 1, layer: 0, origin: Origin::Tree };
+        plan.entries.insert(path.trim_end_matches('/').to_owned(), entry);
     }
     plan
 }
 
 fn plan(view: &ViewPlan, entries: &str) -> Result<EtcPlan, EtcError> {
-    plan_etc(
-        view,
-        &BTreeMap::new(),
-        &serde_json::from_str(entries).unwrap(),
-        &AccountIds::default(),
-    )
+    plan_etc(view, &BTreeMap::new(), &serde_json::from_str(entries).unwrap(), &AccountIds::default())
 }
 
 #[test]
@@ -60,81 +43,26 @@ fn package_files_are_links_unless_their_mode_says_otherwise() {
     ]);
     let plan = plan(&view, "{}").unwrap();
     let paths: Vec<&str> = plan.keys().map(String::as_str).collect();
-    assert_eq!(
-        paths,
-        [
-            "a/b.conf",
-            "cron.d/job",
-            "empty",
-            "secret",
-            "secret/x",
-            "sudoers"
-        ]
-    );
-    assert_eq!(
-        plan["a/b.conf"].content,
-        Content::Store("/nix/store/h-p/etc/a/b.conf".into())
-    );
+    assert_eq!(paths, ["a/b.conf", "cron.d/job", "empty", "secret", "secret/x", "sudoers"]);
+    assert_eq!(plan["a/b.conf"].content, Content::Store("/nix/store/h-p/etc/a/b.conf".into()));
     assert_eq!(plan["a/b.conf"].placement, Placement::Link);
-    assert_eq!(
-        plan["sudoers"].placement,
-        Placement::Own {
-            mode: 0o440,
-            uid: 0,
-            gid: 0
-        }
-    );
-    assert_eq!(
-        plan["cron.d/job"].placement,
-        Placement::Own {
-            mode: 0o644,
-            uid: 0,
-            gid: 0
-        }
-    );
-    assert_eq!(
-        plan["secret"].placement,
-        Placement::Own {
-            mode: 0o750,
-            uid: 0,
-            gid: 42
-        }
-    );
+    assert_eq!(plan["sudoers"].placement, Placement::Own { mode: 0o440, uid: 0, gid: 0 });
+    assert_eq!(plan["cron.d/job"].placement, Placement::Own { mode: 0o644, uid: 0, gid: 0 });
+    assert_eq!(plan["secret"].placement, Placement::Own { mode: 0o750, uid: 0, gid: 42 });
 }
 
 #[test]
 fn declared_files_win_and_carry_mode_and_owner() {
-    let view = view(&[
-        ("etc/", 0o755, 0),
-        ("etc/motd", 0o644, 0),
-        ("etc/gone", 0o644, 0),
-    ]);
+    let view = view(&[("etc/", 0o755, 0), ("etc/motd", 0o644, 0), ("etc/gone", 0o644, 0)]);
     let entries = r#"{ "motd": { "text": "hi" }, "gone": { "enable": false },
         "key": { "source": "/nix/store/k", "mode": "0640", "user": "+0", "group": "shadow" },
         "resolv.conf": { "link": "../run/x" }, "systemd/system/a.service": { "text": "[Unit]\n" } }"#;
     let plan = plan(&view, entries).unwrap();
     assert_eq!(plan["motd"].content, Content::Text("hi".into()));
     assert!(!plan.contains_key("gone"));
-    assert_eq!(
-        plan["key"].placement,
-        Placement::Own {
-            mode: 0o640,
-            uid: 0,
-            gid: 42
-        }
-    );
-    assert_eq!(
-        plan["resolv.conf"].content,
-        Content::Link("../run/x".into())
-    );
-    assert_eq!(
-        plan["systemd/system/a.service"].placement,
-        Placement::Own {
-            mode: 0o644,
-            uid: 0,
-            gid: 0
-        }
-    );
+    assert_eq!(plan["key"].placement, Placement::Own { mode: 0o640, uid: 0, gid: 42 });
+    assert_eq!(plan["resolv.conf"].content, Content::Link("../run/x".into()));
+    assert_eq!(plan["systemd/system/a.service"].placement, Placement::Own { mode: 0o644, uid: 0, gid: 0 });
 }
 
 #[test]
@@ -149,14 +77,8 @@ fn contradictions_are_named() {
         message(r#"{ "x": { "text": "", "link": "y" } }"#),
         "`environment.etc.\"x\"` needs exactly one of `text`, `source` and `link`"
     );
-    assert_eq!(
-        message(r#"{ "../x": { "text": "" } }"#),
-        "`../x` is not a plain path relative to /etc"
-    );
-    assert_eq!(
-        message(r#"{ "x": { "text": "", "mode": "0999" } }"#),
-        "`0999` is no octal mode (for `x`)"
-    );
+    assert_eq!(message(r#"{ "../x": { "text": "" } }"#), "`../x` is not a plain path relative to /etc");
+    assert_eq!(message(r#"{ "x": { "text": "", "mode": "0999" } }"#), "`0999` is no octal mode (for `x`)");
 }
 
 #[test]
@@ -166,8 +88,7 @@ fn the_manifest_is_what_activation_reads() {
     let out = tempfile::tempdir().unwrap();
     write::write_etc(&plan, out.path()).unwrap();
     let manifest: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(out.path().join("manifest.json")).unwrap())
-            .unwrap();
+        serde_json::from_str(&std::fs::read_to_string(out.path().join("manifest.json")).unwrap()).unwrap();
     assert_eq!(
         manifest,
         serde_json::json!({ "entries": [
@@ -176,13 +97,8 @@ fn the_manifest_is_what_activation_reads() {
             { "path": "t/x", "kind": "link" } ] })
     );
     assert_eq!(
-        std::fs::read_link(out.path().join("etc/sudoers"))
-            .unwrap()
-            .to_str(),
+        std::fs::read_link(out.path().join("etc/sudoers")).unwrap().to_str(),
         Some("/nix/store/h-p/etc/sudoers")
     );
-    assert_eq!(
-        std::fs::read_to_string(out.path().join("etc/t/x")).unwrap(),
-        "y"
-    );
+    assert_eq!(std::fs::read_to_string(out.path().join("etc/t/x")).unwrap(), "y");
 }

@@ -37,19 +37,10 @@ pub fn write_etc(plan: &EtcPlan, output: &Path) -> io::Result<()> {
     std::fs::create_dir_all(&root)?;
     for (path, item) in plan {
         let place = root.join(path);
-        write_item(item, &place).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot write `{}`: {error}", place.display()),
-            )
-        })?;
+        write_item(item, &place)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", place.display())))?;
     }
-    let manifest = Manifest {
-        entries: plan
-            .iter()
-            .map(|(path, item)| manifest_entry(path, item))
-            .collect(),
-    };
+    let manifest = Manifest { entries: plan.iter().map(|(path, item)| manifest_entry(path, item)).collect() };
     let mut text = serde_json::to_string_pretty(&manifest)?;
     text.push('\n');
     std::fs::write(output.join("manifest.json"), text)
@@ -67,23 +58,12 @@ fn write_item(item: &Item, place: &Path) -> io::Result<()> {
 }
 
 fn manifest_entry<'a>(path: &'a str, item: &'a Item) -> ManifestEntry<'a> {
-    let mut entry = ManifestEntry {
-        path,
-        kind: "link",
-        target: None,
-        mode: None,
-        uid: None,
-        gid: None,
-    };
+    let mut entry = ManifestEntry { path, kind: "link", target: None, mode: None, uid: None, gid: None };
     if let Content::Link(target) = &item.content {
         entry.target = Some(target);
     }
     if let Placement::Own { mode, uid, gid } = item.placement {
-        entry.kind = if item.content == Content::Directory {
-            "directory"
-        } else {
-            "copy"
-        };
+        entry.kind = if item.content == Content::Directory { "directory" } else { "copy" };
         entry.mode = Some(format!("{mode:04o}"));
         entry.uid = Some(uid);
         entry.gid = Some(gid);

@@ -64,11 +64,7 @@ fn scripts_change_owners_and_make_paths() {
         })
     };
     let effects = vec![
-        Effect::File(WrittenFile {
-            path: "/var/log/wtmp".into(),
-            text: String::new(),
-            mode: None,
-        }),
+        Effect::File(WrittenFile { path: "/var/log/wtmp".into(), text: String::new(), mode: None }),
         permissions("/var/log/wtmp", Some("g+w"), None, None),
         permissions("/var/log/wtmp", None, Some("root"), Some("utmp")),
         Effect::Directory(Directory {
@@ -77,21 +73,9 @@ fn scripts_change_owners_and_make_paths() {
             user: Some("www-data".into()),
             group: None,
         }),
-        Effect::Link(Link {
-            path: "/var/run".into(),
-            target: "/run".into(),
-        }),
-        Effect::Link(Link {
-            path: "/lib64".into(),
-            target: "usr/lib64".into(),
-        }),
-        Effect::Link(Link {
-            path: "/etc/x".into(),
-            target: "y".into(),
-        }),
+        Effect::Link(Link { path: "/var/run".into(), target: "/run".into() }),
+        Effect::Link(Link { path: "/lib64".into(), target: "usr/lib64".into() }),
+        Effect::Link(Link { path: "/etc/x".into(), target: "y".into() }),
     ];
-    assert_eq!(
-        lines(package(&[], effects)),
-        ["d /srv/x 0700 33 0 -", "f /var/log/wtmp 0664 0 43 -"]
-    );
+    assert_eq!(lines(package(&[], effects)), ["d /srv/x 0700 33 0 -", "f /var/log/wtmp 0664 0 43 -"]);
 }

@@ -43,8 +43,7 @@ pub fn parse_install(text: &str) -> InstallSection {
             "Alias" => &mut install.alias,
             "Also" => &mut install.also,
             "DefaultInstance" => {
-                install.default_instance =
-                    Some(value.trim().to_owned()).filter(|instance| !instance.is_empty());
+                install.default_instance = Some(value.trim().to_owned()).filter(|instance| !instance.is_empty());
                 continue;
             }
             _ => continue,
@@ -64,10 +63,9 @@ impl InstallSection {
     pub fn instantiate(&self, unit: &str) -> Option<String> {
         match unit.split_once("@.") {
             None => Some(unit.to_owned()),
-            Some((prefix, suffix)) => self
-                .default_instance
-                .as_ref()
-                .map(|instance| format!("{prefix}@{instance}.{suffix}")),
+            Some((prefix, suffix)) => {
+                self.default_instance.as_ref().map(|instance| format!("{prefix}@{instance}.{suffix}"))
+            }
         }
     }
 }

@@ -1,29 +1,16 @@
 use super::*;
 use crate::effect::Unit;
 
-const GETTY: &str =
-    "[Unit]\nDescription=x\n[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n";
+const GETTY: &str = "[Unit]\nDescription=x\n[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n";
 const REMOTE: &str = "[Install]\nWantedBy=multi-user.target\n";
 
 fn files(units: &[(&str, &str)]) -> UnitFiles {
-    let base = [
-        ("getty@.service", GETTY),
-        ("remote-fs.target", REMOTE),
-        ("systemd-pstore.service", REMOTE),
-    ];
-    base.iter()
-        .chain(units)
-        .map(|(name, text)| ((UnitScope::System, (*name).to_owned()), (*text).to_owned()))
-        .collect()
+    let base = [("getty@.service", GETTY), ("remote-fs.target", REMOTE), ("systemd-pstore.service", REMOTE)];
+    base.iter().chain(units).map(|(name, text)| ((UnitScope::System, (*name).to_owned()), (*text).to_owned())).collect()
 }
 
 fn package(name: &str, units: &[&str]) -> Package {
-    let enable = |unit: &&str| {
-        Effect::Enable(Unit {
-            unit: (*unit).to_owned(),
-            scope: UnitScope::System,
-        })
-    };
+    let enable = |unit: &&str| Effect::Enable(Unit { unit: (*unit).to_owned(), scope: UnitScope::System });
     Package {
         name: name.to_owned(),
         version: "1".to_owned(),
@@ -35,20 +22,13 @@ fn package(name: &str, units: &[&str]) -> Package {
 }
 
 fn named(package: &str) -> UnitSelection {
-    UnitSelection {
-        systemd_packages: vec![package.to_owned()],
-        ..UnitSelection::default()
-    }
+    UnitSelection { systemd_packages: vec![package.to_owned()], ..UnitSelection::default() }
 }
 
 #[test]
 fn installing_enables_nothing_but_the_base() {
     let units = files(&[("ssh.service", REMOTE)]);
-    let plan = plan_enablement(
-        &UnitSelection::default(),
-        &[package("ssh", &["ssh.service"])],
-        &units,
-    );
+    let plan = plan_enablement(&UnitSelection::default(), &[package("ssh", &["ssh.service"])], &units);
     let paths: Vec<&str> = plan.links.keys().map(String::as_str).collect();
     assert_eq!(
         paths,
@@ -58,10 +38,7 @@ fn installing_enables_nothing_but_the_base() {
             "systemd/system/multi-user.target.wants/systemd-pstore.service",
         ]
     );
-    assert_eq!(
-        plan.links[paths[0]],
-        "/usr/lib/systemd/system/getty@.service"
-    );
+    assert_eq!(plan.links[paths[0]], "/usr/lib/systemd/system/getty@.service");
     assert_eq!(plan.warnings, [""; 0]);
 }
 
@@ -88,34 +65,16 @@ fn masks_and_disables_win() {
     selection.masked.push("a.service".into());
     selection.disabled = vec!["b.service".into(), "getty@tty1.service".into()];
     selection.default_target = Some("multi-user.target".into());
-    let links = plan_enablement(
-        &selection,
-        &[package("p", &["a.service", "b.service"])],
-        &units,
-    )
-    .links;
+    let links = plan_enablement(&selection, &[package("p", &["a.service", "b.service"])], &units).links;
     assert_eq!(links["systemd/system/a.service"], "/dev/null");
-    assert_eq!(
-        links["systemd/system/default.target"],
-        "/usr/lib/systemd/system/multi-user.target"
-    );
+    assert_eq!(links["systemd/system/default.target"], "/usr/lib/systemd/system/multi-user.target");
     assert_eq!(links.len(), 4, "{links:?}");
 }
 
 #[test]
 fn what_cannot_be_enabled_is_said() {
-    let units = files(&[
-        ("static.service", "[Unit]\n"),
-        ("t@.service", "[Install]\nWantedBy=a.target\n"),
-    ]);
-    let plan = plan_enablement(
-        &named("p"),
-        &[package(
-            "p",
-            &["gone.service", "static.service", "t@.service"],
-        )],
-        &units,
-    );
+    let units = files(&[("static.service", "[Unit]\n"), ("t@.service", "[Install]\nWantedBy=a.target\n")]);
+    let plan = plan_enablement(&named("p"), &[package("p", &["gone.service", "static.service", "t@.service"])], &units);
     assert_eq!(
         plan.warnings,
         [
@@ -128,9 +87,8 @@ fn what_cannot_be_enabled_is_said() {
 
 #[test]
 fn an_empty_assignment_resets() {
-    let install = parse_install(
-        "[Service]\nAlias=no\n[Install]\nWantedBy=a.target\nWantedBy=\nWantedBy = b.target # c\n",
-    );
+    let install =
+        parse_install("[Service]\nAlias=no\n[Install]\nWantedBy=a.target\nWantedBy=\nWantedBy = b.target # c\n");
     assert_eq!(install.wanted_by, ["b.target", "#", "c"]);
     assert_eq!(install.alias, [""; 0]);
 }

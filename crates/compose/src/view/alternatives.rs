@@ -33,29 +33,15 @@ pub(super) fn choose(
     let mut groups: BTreeMap<&str, Vec<Candidate<'_>>> = BTreeMap::new();
     for (layer, alternative) in candidates {
         if plan.resolve(&plan_path(&alternative.path)).is_some() {
-            groups
-                .entry(&alternative.name)
-                .or_default()
-                .push((*layer, alternative));
+            groups.entry(&alternative.name).or_default().push((*layer, alternative));
         }
     }
     for (name, path) in choices {
         let offered = groups.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-        if !offered
-            .iter()
-            .any(|(_, a)| plan_path(&a.path) == plan_path(path))
-        {
+        if !offered.iter().any(|(_, a)| plan_path(&a.path) == plan_path(path)) {
             let candidates: Vec<&str> = offered.iter().map(|(_, a)| a.path.as_str()).collect();
-            let candidates = if candidates.is_empty() {
-                "none".to_owned()
-            } else {
-                candidates.join(", ")
-            };
-            return Err(ViewError::NoSuchAlternative {
-                name: name.clone(),
-                path: path.clone(),
-                candidates,
-            });
+            let candidates = if candidates.is_empty() { "none".to_owned() } else { candidates.join(", ") };
+            return Err(ViewError::NoSuchAlternative { name: name.clone(), path: path.clone(), candidates });
         }
     }
     let mut links = Vec::new();
@@ -79,10 +65,7 @@ fn links_of(plan: &ViewPlan, layer: usize, alternative: &Alternative) -> Vec<Cho
         target: format!("/{}", plan_path(target)),
         layer,
     };
-    let slaves = alternative
-        .slaves
-        .iter()
-        .filter(|slave| plan.resolve(&plan_path(&slave.path)).is_some());
+    let slaves = alternative.slaves.iter().filter(|slave| plan.resolve(&plan_path(&slave.path)).is_some());
     std::iter::once(link(&alternative.link, &alternative.path))
         .chain(slaves.map(|slave| link(&slave.link, &slave.path)))
         .collect()

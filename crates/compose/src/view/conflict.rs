@@ -44,11 +44,7 @@ pub(super) fn describe(conflicts: &[FileConflict]) -> String {
     let mut text = String::new();
     for conflict in conflicts {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "  `/{}`: {} and {}",
-            conflict.path, conflict.first, conflict.second
-        );
+        let _ = writeln!(text, "  `/{}`: {} and {}", conflict.path, conflict.first, conflict.second);
     }
     text.push_str("hint: leave one of the packages out, or hide the path of both with `exclude`");
     text

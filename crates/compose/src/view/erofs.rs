@@ -20,44 +20,26 @@ const CAPABILITY_ATTRIBUTE: &[u8] = b"security.capability";
 pub fn write_image(plan: &ViewPlan, out: &mut impl Write) -> Result<u64, ErofsError> {
     let mut tree = Tree::new();
     if let Some(root) = plan.entries.get("usr") {
-        tree.insert(
-            b"",
-            ImageEntry {
-                metadata: metadata(root),
-                content: Content::Directory,
-            },
-        )?;
+        tree.insert(b"", ImageEntry { metadata: metadata(root), content: Content::Directory })?;
     }
     let mut first_names: HashMap<&Source, &str> = HashMap::new();
     for (path, entry) in plan.beneath("usr") {
         let content = match &entry.kind {
             EntryKind::Directory => Content::Directory,
-            EntryKind::Symlink(target) => Content::Symlink {
-                target: target.clone().into_bytes(),
-            },
+            EntryKind::Symlink(target) => Content::Symlink { target: target.clone().into_bytes() },
             EntryKind::File(source) => match first_names.get(source) {
-                Some(first) if same_inode(plan, first, entry) => Content::HardLink {
-                    target: first.as_bytes().to_vec(),
-                },
+                Some(first) if same_inode(plan, first, entry) => {
+                    Content::HardLink { target: first.as_bytes().to_vec() }
+                }
                 _ => {
                     first_names.insert(source, path);
                     file(source)
                 }
             },
         };
-        tree.insert(
-            path.as_bytes(),
-            ImageEntry {
-                metadata: metadata(entry),
-                content,
-            },
-        )?;
+        tree.insert(path.as_bytes(), ImageEntry { metadata: metadata(entry), content })?;
     }
-    let options = Options {
-        uuid: [0; 16],
-        label: Vec::new(),
-        build_time: commonest_time(plan),
-    };
+    let options = Options { uuid: [0; 16], label: Vec::new(), build_time: commonest_time(plan) };
     tree.write_to(&options, out)
 }
 
@@ -65,27 +47,18 @@ pub fn write_image(plan: &ViewPlan, out: &mut impl Write) -> Result<u64, ErofsEr
 fn same_inode(plan: &ViewPlan, first: &str, entry: &Entry) -> bool {
     plan.entries
         .get(&format!("usr/{first}"))
-        .is_some_and(|other| {
-            (other.mode, other.uid, other.gid) == (entry.mode, entry.uid, entry.gid)
-        })
+        .is_some_and(|other| (other.mode, other.uid, other.gid) == (entry.mode, entry.uid, entry.gid))
 }
 
 fn file(source: &Source) -> Content {
     let base = source.store_path.rsplit('/').next().unwrap_or_default();
     let redirect = (source.size_bytes > 0).then(|| format!("/{base}/{}", source.path).into_bytes());
-    Content::File {
-        size_bytes: source.size_bytes,
-        redirect,
-    }
+    Content::File { size_bytes: source.size_bytes, redirect }
 }
 
 fn metadata(entry: &Entry) -> Metadata {
     let mut xattrs = BTreeMap::new();
-    if let EntryKind::File(Source {
-        capabilities: Some(bytes),
-        ..
-    }) = &entry.kind
-    {
+    if let EntryKind::File(Source { capabilities: Some(bytes), .. }) = &entry.kind {
         xattrs.insert(CAPABILITY_ATTRIBUTE.to_vec(), bytes.to_vec());
     }
     Metadata {
@@ -102,8 +75,5 @@ fn commonest_time(plan: &ViewPlan) -> u64 {
     for (_, entry) in plan.beneath("usr") {
         *counts.entry(entry.mtime).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .max_by_key(|(_, count)| *count)
-        .map_or(0, |(time, _)| time)
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(time, _)| time)
 }

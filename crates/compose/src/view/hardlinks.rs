@@ -38,21 +38,14 @@ pub enum HardLinkError {
 ///
 /// # Errors
 /// When a file cannot be linked or copied, or the rename fails.
-pub fn make_tree(
-    plan: &ViewPlan,
-    store: &StoreLocation,
-    destination: &Path,
-) -> Result<(), HardLinkError> {
+pub fn make_tree(plan: &ViewPlan, store: &StoreLocation, destination: &Path) -> Result<(), HardLinkError> {
     if destination.exists() {
         return Ok(());
     }
     let mut name = destination.file_name().unwrap_or_default().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));
     let temporary = destination.with_file_name(name);
-    let failed = |path: &Path, source| HardLinkError::Make {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |path: &Path, source| HardLinkError::Make { path: path.to_owned(), source };
     if temporary.exists() {
         std::fs::remove_dir_all(&temporary).map_err(|source| failed(&temporary, source))?;
     }
@@ -67,28 +60,17 @@ pub fn make_tree(
 }
 
 fn fill_tree(plan: &ViewPlan, store: &StoreLocation, root: &Path) -> Result<(), HardLinkError> {
-    let failed = |path: &Path, source| HardLinkError::Make {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |path: &Path, source| HardLinkError::Make { path: path.to_owned(), source };
     for top in ["usr", "etc"] {
         let path = root.join(top);
         std::fs::create_dir_all(&path).map_err(|source| failed(&path, source))?;
     }
-    let shown = || {
-        plan.entries
-            .iter()
-            .filter(|(path, _)| path.starts_with("usr/") || path.starts_with("etc/"))
-    };
+    let shown = || plan.entries.iter().filter(|(path, _)| path.starts_with("usr/") || path.starts_with("etc/"));
     for (path, entry) in shown() {
         let place = root.join(path);
         match &entry.kind {
-            EntryKind::Directory => {
-                std::fs::create_dir(&place).map_err(|source| failed(&place, source))?
-            }
-            EntryKind::Symlink(target) => {
-                symlink(target, &place).map_err(|source| failed(&place, source))?
-            }
+            EntryKind::Directory => std::fs::create_dir(&place).map_err(|source| failed(&place, source))?,
+            EntryKind::Symlink(target) => symlink(target, &place).map_err(|source| failed(&place, source))?,
             EntryKind::File(_) if entry.mode & SETUID_SETGID != 0 => {}
             EntryKind::File(source) => {
                 let original = store.physical(&format!("{}/{}", source.store_path, source.path))?;
@@ -99,11 +81,8 @@ fn fill_tree(plan: &ViewPlan, store: &StoreLocation, root: &Path) -> Result<(), 
     // Caches (fontconfig's) remember directories' times: they must be those of the image.
     for (path, entry) in shown().filter(|(_, entry)| entry.kind == EntryKind::Directory) {
         let place = root.join(path);
-        let time = FileTimes::new()
-            .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(entry.mtime));
-        File::open(&place)
-            .and_then(|file| file.set_times(time))
-            .map_err(|source| failed(&place, source))?;
+        let time = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(entry.mtime));
+        File::open(&place).and_then(|file| file.set_times(time)).map_err(|source| failed(&place, source))?;
     }
     Ok(())
 }
@@ -111,12 +90,7 @@ fn fill_tree(plan: &ViewPlan, store: &StoreLocation, root: &Path) -> Result<(), 
 /// Links, or copies when the file has as many links as its filesystem allows or lies on another one.
 fn link_or_copy(original: &Path, place: &Path) -> io::Result<()> {
     match std::fs::hard_link(original, place) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices) => {
             std::fs::copy(original, place).map(|_| ())
         }
         linked => linked,

@@ -53,12 +53,7 @@ pub fn write_links(nodes: &BTreeMap<String, Node>, destination: &Path) -> io::Re
             Node::Directory => std::fs::create_dir(&place),
             Node::Link(target) => symlink(target, &place),
         };
-        made.map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot make `{}`: {error}", place.display()),
-            )
-        })?;
+        made.map_err(|error| io::Error::new(error.kind(), format!("cannot make `{}`: {error}", place.display())))?;
     }
     Ok(())
 }
@@ -109,16 +104,13 @@ fn provider(path: &str, entry: &Entry, packages: &[Package]) -> Option<usize> {
         }
         EntryKind::Directory | EntryKind::Symlink(_) => true,
     };
-    (entry.origin == Origin::Tree && entry.layer < packages.len() && in_place)
-        .then_some(entry.layer)
+    (entry.origin == Origin::Tree && entry.layer < packages.len() && in_place).then_some(entry.layer)
 }
 
 fn is_hard_link(entry: &Entry, packages: &[Package], path: &str) -> bool {
     let members = &packages[entry.layer].members;
     let wanted = format!("usr/{path}");
-    members
-        .binary_search_by(|member| member.path.as_str().cmp(&wanted))
-        .is_ok()
+    members.binary_search_by(|member| member.path.as_str().cmp(&wanted)).is_ok()
 }
 
 /// How many members each package has beneath each directory of usr/.
@@ -150,15 +142,10 @@ fn escaping_directories(plan: &ViewPlan, packages: &[Package]) -> HashSet<String
         let meant = normalise(path, target);
         let members = &packages[entry.layer].members;
         let wanted = format!("usr/{meant}");
-        if members
-            .binary_search_by(|member| member.path.as_str().cmp(&wanted))
-            .is_ok()
-        {
+        if members.binary_search_by(|member| member.path.as_str().cmp(&wanted)).is_ok() {
             continue;
         }
-        for directory in
-            ancestors(path).filter(|directory| !meant.starts_with(&format!("{directory}/")))
-        {
+        for directory in ancestors(path).filter(|directory| !meant.starts_with(&format!("{directory}/"))) {
             split.insert(directory.to_owned());
         }
     }

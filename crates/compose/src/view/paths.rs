@@ -10,11 +10,7 @@ const MERGED: [&str; 7] = ["bin", "lib", "lib32", "lib64", "libo32", "libx32", "
 #[must_use]
 pub fn merged_path(path: &str) -> Cow<'_, str> {
     let top = path.split('/').next().unwrap_or(path);
-    if MERGED.contains(&top) {
-        Cow::Owned(format!("usr/{path}"))
-    } else {
-        Cow::Borrowed(path)
-    }
+    if MERGED.contains(&top) { Cow::Owned(format!("usr/{path}")) } else { Cow::Borrowed(path) }
 }
 
 /// Whether a path is one of the top-level links into /usr themselves (`bin -> usr/bin`).
@@ -43,8 +39,7 @@ pub(super) fn tree_path(path: &str) -> Option<Cow<'_, str>> {
 /// Matches like dpkg's `path-exclude`: `*` stands for any text, slashes included, `?` for one character.
 #[must_use]
 pub fn pattern_matches(pattern: &str, path: &str) -> bool {
-    let (pattern, path): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), path.chars().collect());
+    let (pattern, path): (Vec<char>, Vec<char>) = (pattern.chars().collect(), path.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where to go on after a mismatch: one character later for the last star seen.
     let mut retry: Option<(usize, usize)> = None;
@@ -77,10 +72,7 @@ mod tests {
 
     #[test]
     fn the_root_directories_are_merged_into_usr() {
-        assert_eq!(
-            merged_path("lib64/ld-linux-x86-64.so.2"),
-            "usr/lib64/ld-linux-x86-64.so.2"
-        );
+        assert_eq!(merged_path("lib64/ld-linux-x86-64.so.2"), "usr/lib64/ld-linux-x86-64.so.2");
         assert_eq!(merged_path("bin"), "usr/bin");
         assert_eq!(merged_path("library/x"), "library/x");
         assert_eq!(plan_path("/sbin/ip"), "usr/sbin/ip");
@@ -95,14 +87,8 @@ mod tests {
 
     #[test]
     fn stars_match_slashes() {
-        assert!(pattern_matches(
-            "usr/share/doc/*",
-            "usr/share/doc/bash/README"
-        ));
-        assert!(pattern_matches(
-            "usr/share/*/man?/*.gz",
-            "usr/share/man/de/man1/ls.1.gz"
-        ));
+        assert!(pattern_matches("usr/share/doc/*", "usr/share/doc/bash/README"));
+        assert!(pattern_matches("usr/share/*/man?/*.gz", "usr/share/man/de/man1/ls.1.gz"));
         assert!(!pattern_matches("usr/share/doc/*", "usr/share/docs"));
         assert!(pattern_matches("*", ""));
         assert!(!pattern_matches("", "x"));

@@ -24,18 +24,14 @@ impl AccountIds {
     #[must_use]
     pub fn user(&self, name: &str) -> u32 {
         let declared = self.users.get(name).copied();
-        declared
-            .or_else(|| name.parse().ok())
-            .unwrap_or_else(|| ids::user_id(name))
+        declared.or_else(|| name.parse().ok()).unwrap_or_else(|| ids::user_id(name))
     }
 
     /// A group's id. A name of digits is that number.
     #[must_use]
     pub fn group(&self, name: &str) -> u32 {
         let declared = self.groups.get(name).copied();
-        declared
-            .or_else(|| name.parse().ok())
-            .unwrap_or_else(|| ids::group_id(name))
+        declared.or_else(|| name.parse().ok()).unwrap_or_else(|| ids::group_id(name))
     }
 }
 
@@ -74,39 +70,26 @@ pub(super) fn apply(
     let Some((resolved, _)) = plan.resolve(&plan_path(path)) else {
         return match absent {
             Absent::Ignore => Ok(()),
-            Absent::Refuse => Err(ViewError::NoSuchPath {
-                path: path.to_owned(),
-            }),
+            Absent::Refuse => Err(ViewError::NoSuchPath { path: path.to_owned() }),
         };
     };
     let capabilities = match permissions.capabilities.as_deref() {
         None => None,
         Some("") => Some(None),
-        Some(text) => Some(Some(parse_capabilities(text).map_err(|source| {
-            ViewError::Capabilities {
-                path: path.to_owned(),
-                source,
-            }
-        })?)),
+        Some(text) => Some(Some(
+            parse_capabilities(text).map_err(|source| ViewError::Capabilities { path: path.to_owned(), source })?,
+        )),
     };
     let Some(entry) = plan.entries.get_mut(&resolved) else {
         return Ok(());
     };
     if let Some(mode) = &permissions.mode {
         let directory = entry.kind == EntryKind::Directory;
-        entry.mode = change_mode(entry.mode, mode, directory).ok_or_else(|| ViewError::Mode {
-            mode: mode.clone(),
-            path: path.to_owned(),
-        })?;
+        entry.mode = change_mode(entry.mode, mode, directory)
+            .ok_or_else(|| ViewError::Mode { mode: mode.clone(), path: path.to_owned() })?;
     }
-    entry.uid = permissions
-        .user
-        .as_deref()
-        .map_or(entry.uid, |name| ids.user(name));
-    entry.gid = permissions
-        .group
-        .as_deref()
-        .map_or(entry.gid, |name| ids.group(name));
+    entry.uid = permissions.user.as_deref().map_or(entry.uid, |name| ids.user(name));
+    entry.gid = permissions.group.as_deref().map_or(entry.gid, |name| ids.group(name));
     if let (EntryKind::File(source), Some(capabilities)) = (&mut entry.kind, capabilities) {
         source.capabilities = capabilities;
     }
@@ -116,9 +99,7 @@ pub(super) fn apply(
 /// What chmod(1) makes of a mode: octal digits, or clauses such as `u+s,go-w`. `None` when the text is neither.
 pub(crate) fn change_mode(mode: u32, text: &str, directory: bool) -> Option<u32> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|bits| *bits <= 0o7777);
+        return u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o7777);
     }
     let mut mode = mode;
     for clause in text.split(',') {
@@ -155,13 +136,8 @@ pub(crate) fn change_mode(mode: u32, text: &str, directory: bool) -> Option<u32>
 
 /// An octal mode.
 pub(crate) fn parse_mode(mode: &str, path: &str) -> Result<u32, ViewError> {
-    let bits = u32::from_str_radix(mode, 8)
-        .ok()
-        .filter(|bits| *bits <= 0o7777);
-    bits.ok_or_else(|| ViewError::Mode {
-        mode: mode.to_owned(),
-        path: path.to_owned(),
-    })
+    let bits = u32::from_str_radix(mode, 8).ok().filter(|bits| *bits <= 0o7777);
+    bits.ok_or_else(|| ViewError::Mode { mode: mode.to_owned(), path: path.to_owned() })
 }
 
 #[cfg(test)]
@@ -184,22 +160,10 @@ mod tests {
         ] {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-            let status = std::process::Command::new("chmod")
-                .arg("--")
-                .arg(text)
-                .arg(file.path())
-                .status();
-            assert!(
-                status
-                    .expect("chmod is missing: install coreutils")
-                    .success()
-            );
+            let status = std::process::Command::new("chmod").arg("--").arg(text).arg(file.path()).status();
+            assert!(status.expect("chmod is missing: install coreutils").success());
             let real = file.path().metadata().unwrap().permissions().mode() & 0o7777;
-            assert_eq!(
-                change_mode(mode, text, false),
-                Some(real),
-                "{mode:o} {text}"
-            );
+            assert_eq!(change_mode(mode, text, false), Some(real), "{mode:o} {text}");
         }
         assert_eq!(change_mode(0, "z+q", false), None);
         assert_eq!(change_mode(0, "99", false), None);

@@ -41,9 +41,7 @@ pub fn plan_view(inputs: &ViewInputs<'_>) -> Result<ViewPlan, ViewError> {
         planner.lay_package(layer);
     }
     if !planner.conflicts.is_empty() {
-        return Err(ViewError::Conflicts {
-            conflicts: planner.conflicts,
-        });
+        return Err(ViewError::Conflicts { conflicts: planner.conflicts });
     }
     for index in 0..inputs.overlays.len() {
         planner.lay_overlay(index);
@@ -73,37 +71,21 @@ impl<'a> Planner<'a> {
         let overlays = inputs.overlays.iter().map(|o| (&o.name, &o.store_path));
         let layers = packages
             .chain(overlays)
-            .map(|(name, store_path)| LayerName {
-                name: name.clone(),
-                store_path: Arc::clone(store_path),
-            })
+            .map(|(name, store_path)| LayerName { name: name.clone(), store_path: Arc::clone(store_path) })
             .collect();
         let mut diversions = HashMap::new();
         for package in inputs.packages {
             for effect in &package.effects {
                 if let Effect::Diversion(d) = effect {
                     let from = d.from.trim_start_matches('/').to_owned();
-                    diversions.insert(
-                        from,
-                        (
-                            package.name.as_str(),
-                            d.to.trim_start_matches('/').to_owned(),
-                        ),
-                    );
+                    diversions.insert(from, (package.name.as_str(), d.to.trim_start_matches('/').to_owned()));
                 }
             }
         }
         Planner {
             inputs,
-            plan: ViewPlan {
-                layers,
-                ..ViewPlan::default()
-            },
-            exclude: inputs
-                .exclude
-                .iter()
-                .map(|pattern| pattern.trim_start_matches('/'))
-                .collect(),
+            plan: ViewPlan { layers, ..ViewPlan::default() },
+            exclude: inputs.exclude.iter().map(|pattern| pattern.trim_start_matches('/')).collect(),
             diversions,
             aliases: BTreeMap::new(),
             conflicts: Vec::new(),
@@ -111,9 +93,7 @@ impl<'a> Planner<'a> {
     }
 
     fn excluded(&self, path: &str) -> bool {
-        self.exclude
-            .iter()
-            .any(|pattern| pattern_matches(pattern, path))
+        self.exclude.iter().any(|pattern| pattern_matches(pattern, path))
     }
 
     fn lay_package(&mut self, layer: usize) {
@@ -146,10 +126,7 @@ impl<'a> Planner<'a> {
         if package.control.is_none() {
             return tree_path(path).map(|path| (path.into_owned(), Origin::Made));
         }
-        let diverted = self
-            .diversions
-            .get(path)
-            .filter(|(by, _)| *by != package.name);
+        let diverted = self.diversions.get(path).filter(|(by, _)| *by != package.name);
         let (path, origin) = match diverted {
             Some((_, to)) => (merged_path(to).into_owned(), Origin::Made),
             None => (merged_path(path).into_owned(), Origin::Tree),
@@ -170,13 +147,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The entry a member makes; `None` for devices and pipes.
-    fn entry(
-        &self,
-        layer: usize,
-        store_path: &Arc<str>,
-        member: &Member,
-        members: &Members<'_>,
-    ) -> Option<Entry> {
+    fn entry(&self, layer: usize, store_path: &Arc<str>, member: &Member, members: &Members<'_>) -> Option<Entry> {
         let file = |member: &Member| {
             EntryKind::File(Source {
                 store_path: Arc::clone(store_path),
@@ -202,16 +173,8 @@ impl<'a> Planner<'a> {
         Some(Entry {
             kind,
             mode: header.mode,
-            uid: if header.user.is_empty() {
-                header.uid
-            } else {
-                ids.user(&header.user)
-            },
-            gid: if header.group.is_empty() {
-                header.gid
-            } else {
-                ids.group(&header.group)
-            },
+            uid: if header.user.is_empty() { header.uid } else { ids.user(&header.user) },
+            gid: if header.group.is_empty() { header.gid } else { ids.group(&header.group) },
             mtime: header.mtime,
             layer,
             origin: Origin::Tree,
@@ -239,20 +202,15 @@ impl<'a> Planner<'a> {
                 self.aliases.insert(path, alias);
             }
             _ => {
-                let (first, second) = (
-                    &self.inputs.packages[there.layer],
-                    &self.inputs.packages[entry.layer],
-                );
+                let (first, second) = (&self.inputs.packages[there.layer], &self.inputs.packages[entry.layer]);
                 match settle(first, second) {
                     Claim::First => {}
                     Claim::Second => {
                         self.plan.entries.insert(path, entry);
                     }
-                    Claim::Nobody => self.conflicts.push(FileConflict {
-                        path,
-                        first: first.to_string(),
-                        second: second.to_string(),
-                    }),
+                    Claim::Nobody => {
+                        self.conflicts.push(FileConflict { path, first: first.to_string(), second: second.to_string() })
+                    }
                 }
             }
         }
@@ -276,11 +234,7 @@ impl<'a> Planner<'a> {
                 entry.origin = Origin::Made;
             }
             let is_directory = entry.kind == EntryKind::Directory;
-            let there = self
-                .plan
-                .entries
-                .get(&path)
-                .map(|there| there.kind == EntryKind::Directory);
+            let there = self.plan.entries.get(&path).map(|there| there.kind == EntryKind::Directory);
             if there == Some(true) && is_directory {
                 continue;
             }
@@ -293,9 +247,7 @@ impl<'a> Planner<'a> {
 
     fn remove_beneath(&mut self, path: &str) {
         let prefix = format!("{path}/");
-        self.plan
-            .entries
-            .retain(|path, _| !path.starts_with(&prefix));
+        self.plan.entries.retain(|path, _| !path.starts_with(&prefix));
     }
 
     /// Makes directories for entries whose parent nobody ships.
@@ -306,15 +258,11 @@ impl<'a> Planner<'a> {
                 if self.plan.entries.contains_key(&path[..slash]) {
                     break;
                 }
-                missing
-                    .entry(path[..slash].to_owned())
-                    .or_insert(entry.layer);
+                missing.entry(path[..slash].to_owned()).or_insert(entry.layer);
             }
         }
         for (path, layer) in missing {
-            self.plan
-                .entries
-                .insert(path, made(EntryKind::Directory, 0o755, layer));
+            self.plan.entries.insert(path, made(EntryKind::Directory, 0o755, layer));
         }
     }
 
@@ -326,29 +274,17 @@ impl<'a> Planner<'a> {
                 match effect {
                     Effect::Copy(copy) => self.copy(layer, copy)?,
                     Effect::Link(link) => {
-                        self.insert_absent(
-                            &link.path,
-                            made(EntryKind::Symlink(link.target.clone()), 0o777, layer),
-                        );
+                        self.insert_absent(&link.path, made(EntryKind::Symlink(link.target.clone()), 0o777, layer));
                     }
                     Effect::Directory(directory) => {
-                        self.insert_absent(
-                            &directory.path,
-                            made(EntryKind::Directory, 0o755, layer),
-                        );
+                        self.insert_absent(&directory.path, made(EntryKind::Directory, 0o755, layer));
                         let permissions = PathPermissions {
                             mode: directory.mode.clone(),
                             user: directory.user.clone(),
                             group: directory.group.clone(),
                             capabilities: None,
                         };
-                        apply(
-                            &mut self.plan,
-                            &directory.path,
-                            &permissions,
-                            self.inputs.ids,
-                            Absent::Ignore,
-                        )?;
+                        apply(&mut self.plan, &directory.path, &permissions, self.inputs.ids, Absent::Ignore)?;
                     }
                     Effect::Remove(remove) => {
                         self.plan.entries.remove(&plan_path(&remove.path));
@@ -400,12 +336,7 @@ impl<'a> Planner<'a> {
 
     fn apply_permissions(&mut self) -> Result<(), ViewError> {
         let ids = self.inputs.ids;
-        for effect in self
-            .inputs
-            .packages
-            .iter()
-            .flat_map(|package| &package.effects)
-        {
+        for effect in self.inputs.packages.iter().flat_map(|package| &package.effects) {
             let (path, permissions) = match effect {
                 Effect::Permissions(p) => (
                     &p.path,
@@ -416,13 +347,9 @@ impl<'a> Planner<'a> {
                         capabilities: None,
                     },
                 ),
-                Effect::Capabilities(c) => (
-                    &c.path,
-                    PathPermissions {
-                        capabilities: Some(c.capabilities.clone()),
-                        ..Default::default()
-                    },
-                ),
+                Effect::Capabilities(c) => {
+                    (&c.path, PathPermissions { capabilities: Some(c.capabilities.clone()), ..Default::default() })
+                }
                 _ => continue,
             };
             apply(&mut self.plan, path, &permissions, ids, Absent::Ignore)?;
@@ -435,15 +362,7 @@ impl<'a> Planner<'a> {
 }
 
 fn made(kind: EntryKind, mode: u32, layer: usize) -> Entry {
-    Entry {
-        kind,
-        mode,
-        uid: 0,
-        gid: 0,
-        mtime: 1,
-        layer,
-        origin: Origin::Made,
-    }
+    Entry { kind, mode, uid: 0, gid: 0, mtime: 1, layer, origin: Origin::Made }
 }
 
 /// The members of a tree by path, for hard links. Sorted, as manifests are.
@@ -455,12 +374,7 @@ impl<'a> Members<'a> {
     }
 
     fn find(&self, path: &str) -> Option<&'a Member> {
-        let found = self
-            .0
-            .binary_search_by(|member| member.path.as_str().cmp(path))
-            .ok();
-        found
-            .map(|index| &self.0[index])
-            .filter(|member| member.kind == MemberKind::File)
+        let found = self.0.binary_search_by(|member| member.path.as_str().cmp(path)).ok();
+        found.map(|index| &self.0[index]).filter(|member| member.kind == MemberKind::File)
     }
 }

@@ -1,9 +1,6 @@
 //! What the tests share: a store in a temporary folder with this package's builders, and packages made by the real dpkg-deb.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test does"
-)]
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic as the test does")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,8 +9,8 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use build::{
-    BuildError, BuildEvent, BuildObserver, BuildTarget, Builder, BuilderOptions, BuiltinRegistry,
-    Cancellation, DirectFetcher, Tools,
+    BuildError, BuildEvent, BuildObserver, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation,
+    DirectFetcher, Tools,
 };
 use nix_formats::derivation::OutputPaths;
 use nix_formats::{Derivation, DerivationOutput, StorePath};
@@ -46,12 +43,7 @@ impl World {
         for builder in compose::builders::builders() {
             builtins.register(builder);
         }
-        World {
-            folder,
-            store,
-            builtins,
-            log: Log::default(),
-        }
+        World { folder, store, builtins, log: Log::default() }
     }
 
     /// Builds `builtin:<builder>` with these attributes; every store path in `inputs` is an input.
@@ -77,8 +69,7 @@ impl World {
             Ok(outputs) => Ok(outputs[&drv]["out"].clone()),
             Err(BuildError::Failed { failures, .. }) => {
                 let mut text = String::new();
-                let mut error: Option<&dyn std::error::Error> =
-                    failures.first().map(|failure| &failure.reason as _);
+                let mut error: Option<&dyn std::error::Error> = failures.first().map(|failure| &failure.reason as _);
                 while let Some(cause) = error {
                     text.push_str(&format!("{cause}\n"));
                     error = cause.source();
@@ -89,14 +80,8 @@ impl World {
         }
     }
 
-    pub(crate) fn build(
-        &self,
-        builder: &str,
-        attributes: &Value,
-        inputs: &[&StorePath],
-    ) -> StorePath {
-        self.try_build(builder, attributes, inputs)
-            .unwrap_or_else(|error| panic!("{error}"))
+    pub(crate) fn build(&self, builder: &str, attributes: &Value, inputs: &[&StorePath]) -> StorePath {
+        self.try_build(builder, attributes, inputs).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn derivation(&self, builder: &str, attributes: &Value, inputs: &[&StorePath]) -> StorePath {
@@ -112,9 +97,7 @@ impl World {
             env: BTreeMap::from([("__json".to_owned(), attributes.to_string().into())]),
         };
         let no_inputs = |_: &StorePath| Err::<nix_formats::derivation::DerivationHash, ()>(());
-        let hash = derivation
-            .hash_modulo(dir, OutputPaths::Mask, no_inputs)
-            .unwrap();
+        let hash = derivation.hash_modulo(dir, OutputPaths::Mask, no_inputs).unwrap();
         derivation.fill_deferred_outputs(dir, &hash).unwrap();
         let mut batch = self.store.batch().unwrap();
         batch.add_derivation(&derivation).unwrap();
@@ -130,11 +113,7 @@ impl World {
     /// Where a file of an output lies.
     pub(crate) fn file(&self, path: &StorePath, inner: &str) -> PathBuf {
         let base = self.store.physical(path);
-        if inner.is_empty() {
-            base
-        } else {
-            base.join(inner)
-        }
+        if inner.is_empty() { base } else { base.join(inner) }
     }
 
     pub(crate) fn text(&self, path: &StorePath, inner: &str) -> String {
@@ -151,9 +130,7 @@ impl World {
 
     /// A file in the store.
     pub(crate) fn add_text(&self, name: &str, text: &str) -> StorePath {
-        self.store
-            .add_text(name, text.as_bytes(), BTreeSet::new())
-            .unwrap()
+        self.store.add_text(name, text.as_bytes(), BTreeSet::new()).unwrap()
     }
 
     /// A tree in the store: path → text.
@@ -170,15 +147,8 @@ impl World {
     /// Makes a .deb and unpacks it.
     pub(crate) fn package(&self, deb: &Deb) -> StorePath {
         let file = deb.write(self.folder.path());
-        let source = self
-            .store
-            .add_tree(&format!("{}.deb", deb.name), &file)
-            .unwrap();
-        self.build(
-            "unpack-deb",
-            &serde_json::json!({ "deb": self.logical(&source) }),
-            &[&source],
-        )
+        let source = self.store.add_tree(&format!("{}.deb", deb.name), &file).unwrap();
+        self.build("unpack-deb", &serde_json::json!({ "deb": self.logical(&source) }), &[&source])
     }
 
     /// A view of packages.
@@ -204,12 +174,7 @@ enum Content {
 
 impl Deb {
     pub(crate) fn new(name: &str) -> Self {
-        Deb {
-            name: name.to_owned(),
-            fields: String::new(),
-            files: Vec::new(),
-            scripts: Vec::new(),
-        }
+        Deb { name: name.to_owned(), fields: String::new(), files: Vec::new(), scripts: Vec::new() }
     }
 
     pub(crate) fn field(mut self, line: &str) -> Self {
@@ -226,20 +191,17 @@ impl Deb {
     }
 
     pub(crate) fn mode(mut self, path: &str, text: &str, mode: u32) -> Self {
-        self.files
-            .push((path.to_owned(), Content::Text(text.to_owned()), mode));
+        self.files.push((path.to_owned(), Content::Text(text.to_owned()), mode));
         self
     }
 
     pub(crate) fn link(mut self, path: &str, target: &str) -> Self {
-        self.files
-            .push((path.to_owned(), Content::Link(target.to_owned()), 0));
+        self.files.push((path.to_owned(), Content::Link(target.to_owned()), 0));
         self
     }
 
     pub(crate) fn hard_link(mut self, path: &str, first: &str) -> Self {
-        self.files
-            .push((path.to_owned(), Content::Hard(first.to_owned()), 0));
+        self.files.push((path.to_owned(), Content::Hard(first.to_owned()), 0));
         self
     }
 
@@ -258,18 +220,13 @@ impl Deb {
             match content {
                 Content::Text(text) => {
                     std::fs::write(&place, text).unwrap();
-                    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(*mode))
-                        .unwrap();
+                    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(*mode)).unwrap();
                 }
                 Content::Link(target) => symlink(target, &place).unwrap(),
                 Content::Hard(first) => std::fs::hard_link(tree.join(first), &place).unwrap(),
             }
         }
-        let version = if self.fields.contains("Version:") {
-            ""
-        } else {
-            "Version: 1.0\n"
-        };
+        let version = if self.fields.contains("Version:") { "" } else { "Version: 1.0\n" };
         let control = format!(
             "Package: {}\n{version}Architecture: all\nMaintainer: A <a@example.org>\n{}Description: a test\n",
             self.name, self.fields

@@ -34,9 +34,7 @@ impl Options {
                     options.values.push((name.to_owned(), value.to_owned()))
                 }
                 _ if WITH_VALUE.contains(&word.as_str()) || takes_short_value(word, command) => {
-                    options
-                        .values
-                        .push((word.clone(), rest.next().cloned().unwrap_or_default()));
+                    options.values.push((word.clone(), rest.next().cloned().unwrap_or_default()));
                 }
                 _ if word.starts_with('-') => options.flags.push(word.clone()),
                 _ => options.operands.push(word.clone()),
@@ -50,46 +48,29 @@ impl Options {
     }
 
     fn value(&self, names: &[&str]) -> Option<String> {
-        self.values
-            .iter()
-            .find(|(name, _)| names.contains(&name.as_str()))
-            .map(|(_, value)| value.clone())
+        self.values.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value.clone())
     }
 }
 
 fn takes_short_value(word: &str, command: &str) -> bool {
-    let letters = word
-        .strip_prefix('-')
-        .filter(|letters| !letters.starts_with('-'));
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
     let last = letters.and_then(|letters| letters.chars().last());
     // usermod's -a is a flag; elsewhere it is the sum option of gpasswd.
-    let value = last.is_some_and(|letter| {
-        SHORT_WITH_VALUE.contains(letter) && !(letter == 'a' && command == "usermod")
-    });
+    let value =
+        last.is_some_and(|letter| SHORT_WITH_VALUE.contains(letter) && !(letter == 'a' && command == "usermod"));
     value && !matches!(command, "adduser" | "addgroup")
 }
 
 impl Interpreter<'_> {
-    pub(super) fn account_command(
-        &mut self,
-        command: &str,
-        arguments: &[Argument],
-        line: usize,
-    ) -> Status {
+    pub(super) fn account_command(&mut self, command: &str, arguments: &[Argument], line: usize) -> Status {
         let words = self.all_known(arguments, line)?;
         let options = Options::parse(&words, command);
         let number = |names: &[&str]| options.value(names).and_then(|text| text.parse().ok());
         match (command, &options.operands[..]) {
             ("adduser" | "usermod" | "gpasswd", [user, group]) if command == "adduser" => {
-                self.act(Action::Membership {
-                    user: user.clone(),
-                    group: group.clone(),
-                });
+                self.act(Action::Membership { user: user.clone(), group: group.clone() });
             }
-            ("addgroup", [user, group]) => self.act(Action::Membership {
-                user: user.clone(),
-                group: group.clone(),
-            }),
+            ("addgroup", [user, group]) => self.act(Action::Membership { user: user.clone(), group: group.clone() }),
             ("adduser", [name]) if options.has(&["--group"]) && !options.has(&["--system"]) => {
                 self.group(name, number(&["--gid"]))
             }
@@ -98,10 +79,7 @@ impl Interpreter<'_> {
                     self.group(name, number(&["--gid"]));
                 }
                 let own = options.has(&["--group"]).then(|| name.clone());
-                let group = options
-                    .value(&["--ingroup", "--gid"])
-                    .or(own)
-                    .unwrap_or_else(|| "nogroup".to_owned());
+                let group = options.value(&["--ingroup", "--gid"]).or(own).unwrap_or_else(|| "nogroup".to_owned());
                 self.user(name, group, &options);
             }
             ("addgroup", [name]) => self.group(name, number(&["--gid"])),
@@ -116,19 +94,13 @@ impl Interpreter<'_> {
             ("usermod", [user]) => match options.value(&["-aG", "-G", "--groups"]) {
                 Some(groups) => {
                     for group in groups.split(',') {
-                        self.act(Action::Membership {
-                            user: user.clone(),
-                            group: group.to_owned(),
-                        });
+                        self.act(Action::Membership { user: user.clone(), group: group.to_owned() });
                     }
                 }
                 None => self.leave(line),
             },
             ("gpasswd", [group]) => match options.value(&["-a"]) {
-                Some(user) => self.act(Action::Membership {
-                    user,
-                    group: group.clone(),
-                }),
+                Some(user) => self.act(Action::Membership { user, group: group.clone() }),
                 None => self.leave(line),
             },
             _ => self.leave(line),
@@ -138,19 +110,14 @@ impl Interpreter<'_> {
 
     fn group(&mut self, name: &str, gid: Option<u32>) {
         self.accounts.insert(name.to_owned());
-        self.act(Action::Group(SystemGroup {
-            name: name.to_owned(),
-            gid,
-        }));
+        self.act(Action::Group(SystemGroup { name: name.to_owned(), gid }));
     }
 
     fn user(&mut self, name: &str, group: String, options: &Options) {
         self.accounts.insert(name.to_owned());
         self.act(Action::User(SystemUser {
             name: name.to_owned(),
-            uid: options
-                .value(&["--uid", "-u"])
-                .and_then(|text| text.parse().ok()),
+            uid: options.value(&["--uid", "-u"]).and_then(|text| text.parse().ok()),
             group,
             home: options.value(&["--home", "--home-dir", "-d", "-rd"]),
             shell: options.value(&["--shell", "-s"]),

@@ -41,20 +41,12 @@ impl Interpreter<'_> {
         let texts: Vec<Option<&str>> = arguments.iter().map(Option::as_deref).collect();
         let program = name.rsplit('/').next().unwrap_or(name);
         match (program, &texts[..]) {
-            (":" | "true" | "echo" | "printf" | "umask" | "trap" | "alias" | "hash", _) => {
-                Some(true)
-            }
+            (":" | "true" | "echo" | "printf" | "umask" | "trap" | "alias" | "hash", _) => Some(true),
             ("false", _) => Some(false),
             ("[", _) => self.test(arguments.split_last().map_or(&[][..], |(_, rest)| rest)),
             ("test", _) => self.test(arguments),
             // These libraries only define functions: debconf's db_ commands, dpkg's messages.
-            (
-                ".",
-                [
-                    Some("/usr/share/debconf/confmodule" | "/usr/share/dpkg/sh/dpkg-error.sh"),
-                    ..,
-                ],
-            ) => Some(true),
+            (".", [Some("/usr/share/debconf/confmodule" | "/usr/share/dpkg/sh/dpkg-error.sh"), ..]) => Some(true),
             ("command", [Some("-v" | "-V"), Some(command)]) => self.command_exists(command),
             ("which", [Some(command)]) => self.command_exists(command),
             ("command" | "exec" | "eatmydata", [Some(_), ..]) => self.run_nested(arguments, line),
@@ -80,19 +72,12 @@ impl Interpreter<'_> {
                 ],
             ) => None,
             ("dpkg-trigger", _) => {
-                if let Some(name) = arguments
-                    .iter()
-                    .rev()
-                    .flatten()
-                    .find(|word| !word.starts_with('-'))
-                {
+                if let Some(name) = arguments.iter().rev().flatten().find(|word| !word.starts_with('-')) {
                     self.act(Action::Trigger { name: name.clone() });
                 }
                 Some(true)
             }
-            ("getent", [Some("passwd" | "group" | "shadow"), _]) => {
-                self.account_exists(&arguments[1])
-            }
+            ("getent", [Some("passwd" | "group" | "shadow"), _]) => self.account_exists(&arguments[1]),
             ("id", _) => arguments.last().and_then(|name| self.account_exists(name)),
             ("update-alternatives", _) => self.update_alternatives(arguments, line),
             ("dpkg-divert", _) => self.dpkg_divert(arguments, line),
@@ -100,26 +85,13 @@ impl Interpreter<'_> {
             ("deb-systemd-helper", _) => self.units(arguments, line),
             ("deb-systemd-invoke", _) => self.invoke_units(arguments),
             ("systemctl", _) => self.systemctl(arguments, line),
-            ("systemd-tmpfiles" | "systemd-sysusers", _) => {
-                self.systemd_files(program, arguments, line)
-            }
-            (
-                "update-rc.d",
-                [
-                    Some(script),
-                    Some("defaults" | "defaults-disabled" | "enable"),
-                    ..,
-                ],
-            ) => {
-                self.act(Action::InitScript {
-                    name: (*script).to_owned(),
-                });
+            ("systemd-tmpfiles" | "systemd-sysusers", _) => self.systemd_files(program, arguments, line),
+            ("update-rc.d", [Some(script), Some("defaults" | "defaults-disabled" | "enable"), ..]) => {
+                self.act(Action::InitScript { name: (*script).to_owned() });
                 Some(true)
             }
             ("update-rc.d", _) => Some(true),
-            ("journalctl", texts) if texts.contains(&Some("--update-catalog")) => {
-                self.cache("journalctl")
-            }
+            ("journalctl", texts) if texts.contains(&Some("--update-catalog")) => self.cache("journalctl"),
             ("pam-auth-update", _) => {
                 self.act(Action::PamProfiles);
                 Some(true)
@@ -128,26 +100,17 @@ impl Interpreter<'_> {
                 self.account_command(program, arguments, line)
             }
             // shadow's files are made whole from the declaration.
+            ("shadowconfig" | "pwconv" | "grpconv" | "ucfr" | "dbus-uuidgen" | "systemd-machine-id-setup", _) => {
+                Some(true)
+            }
             (
-                "shadowconfig"
-                | "pwconv"
-                | "grpconv"
-                | "ucfr"
-                | "dbus-uuidgen"
-                | "systemd-machine-id-setup",
-                _,
-            ) => Some(true),
-            (
-                "chmod" | "chown" | "chgrp" | "setcap" | "mkdir" | "install" | "touch" | "cp"
-                | "ln" | "rm" | "mv" | "ucf",
+                "chmod" | "chown" | "chgrp" | "setcap" | "mkdir" | "install" | "touch" | "cp" | "ln" | "rm" | "mv"
+                | "ucf",
                 _,
             ) => self.file_command(program, arguments, line),
             (program, texts)
                 if program.starts_with("python3")
-                    && texts
-                        .iter()
-                        .flatten()
-                        .any(|word| word.ends_with("/py_compile.py")) =>
+                    && texts.iter().flatten().any(|word| word.ends_with("/py_compile.py")) =>
             {
                 self.cache("py3compile")
             }
@@ -156,10 +119,7 @@ impl Interpreter<'_> {
             // A filter that writes to its output only.
             ("sed" | "perl", texts)
                 if program == "sed"
-                    && !texts
-                        .iter()
-                        .flatten()
-                        .any(|word| word.starts_with("-i") || word.starts_with("--in-place"))
+                    && !texts.iter().flatten().any(|word| word.starts_with("-i") || word.starts_with("--in-place"))
                     && !texts.contains(&None) =>
             {
                 None
@@ -186,8 +146,7 @@ impl Interpreter<'_> {
             "restorecon" | "chcon" | "semodule" | "initctl" | "openrc-run" => return Some(false),
             _ => {}
         }
-        let found = ["/usr/bin/", "/usr/sbin/"]
-            .map(|folder| (self.script.exists)(&format!("{folder}{command}")));
+        let found = ["/usr/bin/", "/usr/sbin/"].map(|folder| (self.script.exists)(&format!("{folder}{command}")));
         match found {
             [Some(true), _] | [_, Some(true)] => Some(true),
             [Some(false), Some(false)] => Some(false),
@@ -206,9 +165,7 @@ impl Interpreter<'_> {
     }
 
     fn cache(&mut self, program: &str) -> Status {
-        self.act(Action::Cache {
-            program: program.to_owned(),
-        });
+        self.act(Action::Cache { program: program.to_owned() });
         None
     }
 
@@ -225,10 +182,7 @@ impl Interpreter<'_> {
         let words = self.all_known(arguments, line)?;
         let Some(start) = words.iter().position(|word| word == "--install") else {
             // Choices are not made by packages, and there is nothing to remove yet.
-            if words
-                .iter()
-                .any(|word| matches!(word.as_str(), "--set" | "--set-selections"))
-            {
+            if words.iter().any(|word| matches!(word.as_str(), "--set" | "--set-selections")) {
                 self.leave(line);
             }
             return Some(true);
@@ -243,11 +197,7 @@ impl Interpreter<'_> {
                 if option != "--slave" {
                     break;
                 }
-                slaves.push(AlternativeSlave {
-                    link: link.clone(),
-                    name: name.clone(),
-                    path: path.clone(),
-                });
+                slaves.push(AlternativeSlave { link: link.clone(), name: name.clone(), path: path.clone() });
                 rest = after;
             }
             let priority = priority.parse().ok()?;
@@ -285,9 +235,7 @@ impl Interpreter<'_> {
                 "--package" | "--admindir" | "--instdir" => {
                     rest.next();
                 }
-                word if word.starts_with("--divert=") => {
-                    to = Some(word["--divert=".len()..].to_owned())
-                }
+                word if word.starts_with("--divert=") => to = Some(word["--divert=".len()..].to_owned()),
                 word if word.starts_with('-') => {}
                 word => from = Some(word.to_owned()),
             }
@@ -305,11 +253,7 @@ impl Interpreter<'_> {
     }
 
     fn dpkg_statoverride(&mut self, arguments: &[Argument], line: usize) -> Status {
-        let is = |text: &str| {
-            arguments
-                .iter()
-                .any(|argument| argument.as_deref() == Some(text))
-        };
+        let is = |text: &str| arguments.iter().any(|argument| argument.as_deref() == Some(text));
         if is("--list") {
             // The administrator of a new system has not overridden anything.
             return Some(false);
@@ -337,12 +281,7 @@ impl Interpreter<'_> {
         let scope = scope(&words);
         let mut operands = words.iter().filter(|word| !word.starts_with('-'));
         match operands.next().map(String::as_str) {
-            Some("enable") => operands.for_each(|unit| {
-                self.act(Action::EnableUnit {
-                    unit: unit.clone(),
-                    scope,
-                })
-            }),
+            Some("enable") => operands.for_each(|unit| self.act(Action::EnableUnit { unit: unit.clone(), scope })),
             // debhelper's way of asking whether to enable at first installation.
             Some("was-enabled" | "is-enabled") => return Some(true),
             Some("unmask" | "update-state" | "purge" | "disable" | "reenable") => {}
@@ -357,16 +296,8 @@ impl Interpreter<'_> {
         let words: Vec<String> = arguments.iter().flatten().cloned().collect();
         let scope = scope(&words);
         let mut operands = words.iter().filter(|word| !word.starts_with('-'));
-        if operands
-            .next()
-            .is_some_and(|verb| verb == "start" || verb == "restart")
-        {
-            operands.for_each(|unit| {
-                self.act(Action::StartUnit {
-                    unit: unit.clone(),
-                    scope,
-                })
-            });
+        if operands.next().is_some_and(|verb| verb == "start" || verb == "restart") {
+            operands.for_each(|unit| self.act(Action::StartUnit { unit: unit.clone(), scope }));
         }
         None
     }
@@ -376,15 +307,8 @@ impl Interpreter<'_> {
         let scope = scope(&words);
         let mut operands = words.iter().filter(|word| !word.starts_with('-'));
         match operands.next().map(String::as_str) {
-            Some("enable") => operands.for_each(|unit| {
-                self.act(Action::EnableUnit {
-                    unit: unit.clone(),
-                    scope,
-                })
-            }),
-            Some("mask" | "set-default" | "preset" | "preset-all" | "edit" | "link") => {
-                self.leave(line)
-            }
+            Some("enable") => operands.for_each(|unit| self.act(Action::EnableUnit { unit: unit.clone(), scope })),
+            Some("mask" | "set-default" | "preset" | "preset-all" | "edit" | "link") => self.leave(line),
             _ => {}
         }
         None
@@ -395,21 +319,14 @@ impl Interpreter<'_> {
         let files: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
         for file in files {
             let file = file.clone();
-            self.act(if program == "systemd-tmpfiles" {
-                Action::Tmpfiles { file }
-            } else {
-                Action::Sysusers { file }
-            });
+            self.act(if program == "systemd-tmpfiles" { Action::Tmpfiles { file } } else { Action::Sysusers { file } });
         }
         Some(true)
     }
 }
 
 fn scope(words: &[String]) -> UnitScope {
-    if words
-        .iter()
-        .any(|word| matches!(word.as_str(), "--user" | "--global"))
-    {
+    if words.iter().any(|word| matches!(word.as_str(), "--user" | "--global")) {
         UnitScope::User
     } else {
         UnitScope::System

@@ -12,22 +12,14 @@ impl Interpreter<'_> {
     pub(super) fn test(&self, arguments: &[Argument]) -> Status {
         // `-o` binds weaker than `-a`.
         let is = |argument: &Argument, text: &str| argument.as_deref() == Some(text);
-        if let Some(at) = arguments
-            .iter()
-            .position(|argument| is(argument, "-o"))
-            .filter(|&at| at > 0)
-        {
+        if let Some(at) = arguments.iter().position(|argument| is(argument, "-o")).filter(|&at| at > 0) {
             return match (self.test(&arguments[..at]), self.test(&arguments[at + 1..])) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (Some(false), other) => other,
                 (None, _) => None,
             };
         }
-        if let Some(at) = arguments
-            .iter()
-            .position(|argument| is(argument, "-a"))
-            .filter(|&at| at > 1)
-        {
+        if let Some(at) = arguments.iter().position(|argument| is(argument, "-a")).filter(|&at| at > 1) {
             return match (self.test(&arguments[..at]), self.test(&arguments[at + 1..])) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), other) => other,
@@ -36,9 +28,7 @@ impl Interpreter<'_> {
         }
         match arguments {
             [] => Some(false),
-            [Some(not), rest @ ..] if not == "!" && !rest.is_empty() => {
-                self.test(rest).map(|status| !status)
-            }
+            [Some(not), rest @ ..] if not == "!" && !rest.is_empty() => self.test(rest).map(|status| !status),
             [text] => text.as_ref().map(|text| !text.is_empty()),
             [Some(operator), operand] => self.unary_test(operator, operand),
             [Some(left), Some(operator), Some(right)] => binary_test(left, operator, right),
@@ -81,19 +71,14 @@ impl Interpreter<'_> {
             ".distrib",
         ];
         let running = ["/run/", "/var/run/", "/proc/", "/sys/"];
-        if stale.iter().any(|suffix| path.ends_with(suffix))
-            || running.iter().any(|folder| path.starts_with(folder))
-        {
+        if stale.iter().any(|suffix| path.ends_with(suffix)) || running.iter().any(|folder| path.starts_with(folder)) {
             return Some(false);
         }
         // What debconf and debhelper's own programs are asked for before they are called.
         if path == "/usr/share/debconf/confmodule" {
             return Some(true);
         }
-        if path
-            .strip_prefix("/usr/bin/")
-            .is_some_and(|name| self.command_exists(name) == Some(true))
-        {
+        if path.strip_prefix("/usr/bin/").is_some_and(|name| self.command_exists(name) == Some(true)) {
             return Some(true);
         }
         (self.script.exists)(path)

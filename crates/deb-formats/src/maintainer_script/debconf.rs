@@ -11,10 +11,7 @@ pub(super) fn defaults(templates: &str) -> BTreeMap<String, String> {
     let entries = paragraphs(templates).map_while(Result::ok);
     entries
         .filter_map(|template| {
-            Some((
-                template.get("Template")?.to_owned(),
-                template.get("Default").unwrap_or("").to_owned(),
-            ))
+            Some((template.get("Template")?.to_owned(), template.get("Default").unwrap_or("").to_owned()))
         })
         .collect()
 }

@@ -15,10 +15,7 @@ pub(super) fn translate(text: &str) -> (String, Vec<Step>) {
     let mut steps = Vec::new();
     let mut fragment: Option<(&str, Vec<&str>)> = None;
     for (position, line) in text.lines().enumerate() {
-        if let Some(tool) = line
-            .strip_prefix(BEGIN)
-            .and_then(|tool| tool.split('/').next())
-        {
+        if let Some(tool) = line.strip_prefix(BEGIN).and_then(|tool| tool.split('/').next()) {
             if matches!(tool, "dh_usrlocal" | "dh_installnss") {
                 fragment = Some((tool, Vec::new()));
             }
@@ -26,11 +23,7 @@ pub(super) fn translate(text: &str) -> (String, Vec<Step>) {
         match &mut fragment {
             None => rest.push_str(line),
             Some((tool, lines)) if line.starts_with(END) => {
-                let actions = if *tool == "dh_usrlocal" {
-                    directories(lines)
-                } else {
-                    name_services(lines)
-                };
+                let actions = if *tool == "dh_usrlocal" { directories(lines) } else { name_services(lines) };
                 steps.extend(actions.into_iter().map(|action| Step {
                     action,
                     line: position + 1 - lines.len(),
@@ -56,18 +49,8 @@ fn directories(lines: &[&str]) -> Vec<Action> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let own = |position: usize| words.get(position).map(|word| (*word).to_owned());
         actions.push(match words[..] {
-            [path, "default"] => Action::Directory {
-                path: path.to_owned(),
-                mode: None,
-                user: None,
-                group: None,
-            },
-            _ => Action::Directory {
-                path: own(0).unwrap_or_default(),
-                mode: own(1),
-                user: own(2),
-                group: own(3),
-            },
+            [path, "default"] => Action::Directory { path: path.to_owned(), mode: None, user: None, group: None },
+            _ => Action::Directory { path: own(0).unwrap_or_default(), mode: own(1), user: own(2), group: own(3) },
         });
     }
     actions
@@ -78,25 +61,10 @@ fn name_services(lines: &[&str]) -> Vec<Action> {
     let mut actions = Vec::new();
     for line in lines {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        if let [
-            "#",
-            "Installing",
-            what,
-            "from",
-            _,
-            "in",
-            "position",
-            position,
-        ] = words[..]
-        {
+        if let ["#", "Installing", what, "from", _, "in", "position", position] = words[..] {
             if let Some((database, service)) = what.split_once('/') {
-                let (database, service, position) =
-                    (database.to_owned(), service.to_owned(), position.to_owned());
-                actions.push(Action::NameService {
-                    database,
-                    service,
-                    position,
-                });
+                let (database, service, position) = (database.to_owned(), service.to_owned(), position.to_owned());
+                actions.push(Action::NameService { database, service, position });
             }
         }
     }

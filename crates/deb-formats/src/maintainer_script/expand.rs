@@ -17,43 +17,21 @@ struct Field {
 impl Interpreter<'_> {
     /// The arguments that words become. Unquoted values are split at blanks; globs stay as they are, and unknown.
     pub(super) fn expand_words(&mut self, words: &[Word]) -> Vec<Argument> {
-        words
-            .iter()
-            .flat_map(|word| self.expand_word(word))
-            .collect()
+        words.iter().flat_map(|word| self.expand_word(word)).collect()
     }
 
     fn expand_word(&mut self, word: &Word) -> Vec<Argument> {
-        let mut fields = vec![Field {
-            text: String::new(),
-            known: true,
-            quoted: false,
-        }];
+        let mut fields = vec![Field { text: String::new(), known: true, quoted: false }];
         for part in &word.0 {
             match part {
-                Part::Literal { text, quoted } => {
-                    append(&mut fields, text, *quoted, *quoted || !is_glob(text))
-                }
-                Part::Variable {
-                    name,
-                    operation: None,
-                    quoted: true,
-                } if name == "@" => {
+                Part::Literal { text, quoted } => append(&mut fields, text, *quoted, *quoted || !is_glob(text)),
+                Part::Variable { name, operation: None, quoted: true } if name == "@" => {
                     let parameters = self.parameters.clone();
                     for (position, parameter) in parameters.iter().enumerate() {
                         if position > 0 {
-                            fields.push(Field {
-                                text: String::new(),
-                                known: true,
-                                quoted: true,
-                            });
+                            fields.push(Field { text: String::new(), known: true, quoted: true });
                         }
-                        append(
-                            &mut fields,
-                            parameter.as_deref().unwrap_or(""),
-                            true,
-                            parameter.is_some(),
-                        );
+                        append(&mut fields, parameter.as_deref().unwrap_or(""), true, parameter.is_some());
                     }
                 }
                 Part::Variable { quoted, .. } | Part::Substitution { quoted, .. } => {
@@ -71,12 +49,8 @@ impl Interpreter<'_> {
                 Part::Opaque => append(&mut fields, "", true, false),
             }
         }
-        let fields = fields
-            .into_iter()
-            .filter(|field| field.quoted || !field.known || !field.text.is_empty());
-        fields
-            .map(|field| field.known.then_some(field.text))
-            .collect()
+        let fields = fields.into_iter().filter(|field| field.quoted || !field.known || !field.text.is_empty());
+        fields.map(|field| field.known.then_some(field.text)).collect()
     }
 
     /// A word's value without splitting, as in assignments and case subjects.
@@ -96,9 +70,7 @@ impl Interpreter<'_> {
             Part::Literal { text, .. } => Some(text.clone()),
             Part::Opaque => None,
             Part::Substitution { commands, .. } => self.substitute(commands),
-            Part::Variable {
-                name, operation, ..
-            } => {
+            Part::Variable { name, operation, .. } => {
                 let value = self.variable(name);
                 let is_set = self.is_set(name);
                 match operation {
@@ -138,10 +110,7 @@ impl Interpreter<'_> {
         let [command] = commands else { return None };
         match &command.kind {
             CommandKind::Simple { words, .. } => {
-                let arguments = self
-                    .expand_words(words)
-                    .into_iter()
-                    .collect::<Option<Vec<String>>>()?;
+                let arguments = self.expand_words(words).into_iter().collect::<Option<Vec<String>>>()?;
                 self.known_output(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
             }
             // `echo text | cut -d: -f1`
@@ -153,14 +122,8 @@ impl Interpreter<'_> {
                 let CommandKind::Simple { words, .. } = &second.kind else {
                     return None;
                 };
-                let arguments = self
-                    .expand_words(words)
-                    .into_iter()
-                    .collect::<Option<Vec<String>>>()?;
-                filter_output(
-                    &input,
-                    &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
-                )
+                let arguments = self.expand_words(words).into_iter().collect::<Option<Vec<String>>>()?;
+                filter_output(&input, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
             }
             CommandKind::AndOr(parts) => {
                 let (_, first) = parts.first()?;
@@ -180,22 +143,17 @@ impl Interpreter<'_> {
             ["printf", "%s", text] => (*text).to_owned(),
             ["dirname", path] => path
                 .rsplit_once('/')
-                .map_or(
-                    ".",
-                    |(directory, _)| if directory.is_empty() { "/" } else { directory },
-                )
+                .map_or(".", |(directory, _)| if directory.is_empty() { "/" } else { directory })
                 .to_owned(),
             ["basename", path] => path.rsplit('/').next().unwrap_or(path).to_owned(),
             // On a new system nothing is diverted.
             ["dpkg-divert", "--truename", path] => (*path).to_owned(),
             ["dpkg-divert", "--listpackage", _] => String::new(),
             ["dpkg-realpath", path] | ["dpkg-realpath", "--", path] => (*path).to_owned(),
-            ["command", "-v", command] | ["which", command] => {
-                match self.command_exists(command)? {
-                    true => format!("/usr/bin/{command}"),
-                    false => String::new(),
-                }
-            }
+            ["command", "-v", command] | ["which", command] => match self.command_exists(command)? {
+                true => format!("/usr/bin/{command}"),
+                false => String::new(),
+            },
             ["dpkg", "--print-architecture"] => self.script.architecture.to_owned(),
             ["dpkg-architecture", "-qDEB_HOST_MULTIARCH"] => match self.script.architecture {
                 "amd64" => "x86_64-linux-gnu".to_owned(),
@@ -211,13 +169,7 @@ fn filter_output(input: &str, arguments: &[&str]) -> Argument {
     match arguments {
         ["cut", "-d:", field] | ["cut", "-d", ":", field] => {
             let field: usize = field.strip_prefix("-f")?.parse().ok()?;
-            Some(
-                input
-                    .split(':')
-                    .nth(field.checked_sub(1)?)
-                    .unwrap_or("")
-                    .to_owned(),
-            )
+            Some(input.split(':').nth(field.checked_sub(1)?).unwrap_or("").to_owned())
         }
         _ => None,
     }
@@ -225,10 +177,7 @@ fn filter_output(input: &str, arguments: &[&str]) -> Argument {
 
 /// Whether unquoted text stands for the files that match it.
 fn is_glob(text: &str) -> bool {
-    text.contains(['*', '?'])
-        || text
-            .split_once('[')
-            .is_some_and(|(_, rest)| rest.contains(']'))
+    text.contains(['*', '?']) || text.split_once('[').is_some_and(|(_, rest)| rest.contains(']'))
 }
 
 fn append(fields: &mut [Field], text: &str, quoted: bool, known: bool) {
@@ -244,9 +193,5 @@ fn split(fields: &mut Vec<Field>, text: &str) {
     if let Some(first) = words.next() {
         append(fields, first, false, true);
     }
-    fields.extend(words.map(|word| Field {
-        text: word.to_owned(),
-        known: true,
-        quoted: false,
-    }));
+    fields.extend(words.map(|word| Field { text: word.to_owned(), known: true, quoted: false }));
 }

@@ -28,16 +28,10 @@ impl Options {
             match (long, word.strip_prefix('-')) {
                 (Some(""), _) => options.operands.extend(rest.by_ref().cloned()),
                 (Some(option), _) => match option.split_once('=') {
-                    Some((name, value)) => options
-                        .values
-                        .push((name.chars().next().unwrap_or(' '), value.to_owned())),
-                    None if matches!(option, "mode" | "owner" | "group")
-                        && !with_value.is_empty() =>
-                    {
+                    Some((name, value)) => options.values.push((name.chars().next().unwrap_or(' '), value.to_owned())),
+                    None if matches!(option, "mode" | "owner" | "group") && !with_value.is_empty() => {
                         let value = rest.next().cloned().unwrap_or_default();
-                        options
-                            .values
-                            .push((option.chars().next().unwrap_or(' '), value));
+                        options.values.push((option.chars().next().unwrap_or(' '), value));
                     }
                     None => options.long.push(option.to_owned()),
                 },
@@ -63,20 +57,12 @@ impl Options {
     }
 
     fn value(&self, letter: char) -> Option<String> {
-        self.values
-            .iter()
-            .find(|(name, _)| *name == letter)
-            .map(|(_, value)| value.clone())
+        self.values.iter().find(|(name, _)| *name == letter).map(|(_, value)| value.clone())
     }
 }
 
 impl Interpreter<'_> {
-    pub(super) fn file_command(
-        &mut self,
-        command: &str,
-        arguments: &[Argument],
-        line: usize,
-    ) -> Status {
+    pub(super) fn file_command(&mut self, command: &str, arguments: &[Argument], line: usize) -> Status {
         // Removing what matches a glob: on a new system only caches and leftovers of earlier versions would.
         let words = self.all_known(arguments, line)?;
         let done = match command {
@@ -101,13 +87,9 @@ impl Interpreter<'_> {
     fn change_permissions(&mut self, command: &str, words: &[String]) -> Option<()> {
         // chmod's own modes may start with a dash (`-x`).
         let options = if command == "chmod"
-            && words.first().is_some_and(|word| {
-                word.starts_with('-') && word != "-R" && !word.starts_with("--")
-            }) {
-            Options {
-                operands: words.to_vec(),
-                ..Options::default()
-            }
+            && words.first().is_some_and(|word| word.starts_with('-') && word != "-R" && !word.starts_with("--"))
+        {
+            Options { operands: words.to_vec(), ..Options::default() }
         } else {
             Options::parse(words, "")
         };
@@ -132,8 +114,7 @@ impl Interpreter<'_> {
                 mode,
                 user,
                 group,
-                recursive: options.letters.contains('R')
-                    || options.long.contains(&"recursive".to_owned()),
+                recursive: options.letters.contains('R') || options.long.contains(&"recursive".to_owned()),
             });
         }
         Some(())
@@ -144,10 +125,7 @@ impl Interpreter<'_> {
         match words[..] {
             [remove, _] if remove == "-r" => {}
             [capabilities, path] if path.starts_with('/') => {
-                self.act(Action::Capabilities {
-                    path: path.clone(),
-                    capabilities: capabilities.clone(),
-                });
+                self.act(Action::Capabilities { path: path.clone(), capabilities: capabilities.clone() });
             }
             _ => return None,
         }
@@ -157,12 +135,7 @@ impl Interpreter<'_> {
     fn make_directories(&mut self, words: &[String]) -> Option<()> {
         let options = Options::parse(words, "m");
         for path in absolute(&options.operands)? {
-            self.act(Action::Directory {
-                path,
-                mode: options.value('m'),
-                user: None,
-                group: None,
-            });
+            self.act(Action::Directory { path, mode: options.value('m'), user: None, group: None });
         }
         Some(())
     }
@@ -172,12 +145,7 @@ impl Interpreter<'_> {
         let (mode, user, group) = (options.value('m'), options.value('o'), options.value('g'));
         if options.letters.contains('d') || options.long.contains(&"directory".to_owned()) {
             for path in absolute(&options.operands)? {
-                self.act(Action::Directory {
-                    path,
-                    mode: mode.clone(),
-                    user: user.clone(),
-                    group: group.clone(),
-                });
+                self.act(Action::Directory { path, mode: mode.clone(), user: user.clone(), group: group.clone() });
             }
             return Some(());
         }
@@ -186,34 +154,15 @@ impl Interpreter<'_> {
         };
         let to = absolute(std::slice::from_ref(to))?.remove(0);
         if from == "/dev/null" {
-            self.act(Action::File {
-                path: to.clone(),
-                text: String::new(),
-            });
+            self.act(Action::File { path: to.clone(), text: String::new() });
             if mode.is_some() {
-                self.act(Action::Permissions {
-                    path: to,
-                    mode,
-                    user,
-                    group,
-                    recursive: false,
-                });
+                self.act(Action::Permissions { path: to, mode, user, group, recursive: false });
             }
         } else {
             let from = absolute(std::slice::from_ref(from))?.remove(0);
-            self.act(Action::Copy {
-                from,
-                to: to.clone(),
-                mode,
-            });
+            self.act(Action::Copy { from, to: to.clone(), mode });
             if user.is_some() || group.is_some() {
-                self.act(Action::Permissions {
-                    path: to,
-                    mode: None,
-                    user,
-                    group,
-                    recursive: false,
-                });
+                self.act(Action::Permissions { path: to, mode: None, user, group, recursive: false });
             }
         }
         Some(())
@@ -224,10 +173,7 @@ impl Interpreter<'_> {
         for path in absolute(&options.operands)? {
             // Flags for programs that watch a running system.
             if !path.starts_with("/run/") && !path.starts_with("/var/run/") {
-                self.act(Action::File {
-                    path,
-                    text: String::new(),
-                });
+                self.act(Action::File { path, text: String::new() });
             }
         }
         Some(())
@@ -250,26 +196,15 @@ impl Interpreter<'_> {
     fn copied(&mut self, from: String, to: String) {
         let is_temporary = from.starts_with(TEMPORARY);
         let origin = self.steps.iter().rev().find_map(|step| match &step.action {
-            Action::Copy {
-                from: origin,
-                to: copy,
-                ..
-            } if is_temporary && *copy == from => Some(Action::Copy {
-                from: origin.clone(),
-                to: to.clone(),
-                mode: None,
-            }),
-            Action::File { path, text } if is_temporary && *path == from => Some(Action::File {
-                path: to.clone(),
-                text: text.clone(),
-            }),
+            Action::Copy { from: origin, to: copy, .. } if is_temporary && *copy == from => {
+                Some(Action::Copy { from: origin.clone(), to: to.clone(), mode: None })
+            }
+            Action::File { path, text } if is_temporary && *path == from => {
+                Some(Action::File { path: to.clone(), text: text.clone() })
+            }
             _ => None,
         });
-        self.act(origin.unwrap_or(Action::Copy {
-            from,
-            to,
-            mode: None,
-        }));
+        self.act(origin.unwrap_or(Action::Copy { from, to, mode: None }));
     }
 
     /// Renaming what the script made itself; anything else is left over.
@@ -279,20 +214,12 @@ impl Interpreter<'_> {
             return None;
         };
         let (from, to) = (normal(from)?, normal(to)?);
-        let made = self
-            .steps
-            .iter_mut()
-            .rev()
-            .find_map(|step| match &mut step.action {
-                Action::Copy { to: path, .. }
-                | Action::File { path, .. }
-                | Action::Link { path, .. }
-                    if *path == from =>
-                {
-                    Some(path)
-                }
-                _ => None,
-            })?;
+        let made = self.steps.iter_mut().rev().find_map(|step| match &mut step.action {
+            Action::Copy { to: path, .. } | Action::File { path, .. } | Action::Link { path, .. } if *path == from => {
+                Some(path)
+            }
+            _ => None,
+        })?;
         *made = to;
         Some(())
     }
@@ -309,11 +236,7 @@ impl Interpreter<'_> {
         if options.operands[1].ends_with('/') {
             path = format!("{path}/{}", target.rsplit('/').next().unwrap_or(""));
         }
-        let target = if options.letters.contains('r') {
-            relative(target, &path)?
-        } else {
-            target.clone()
-        };
+        let target = if options.letters.contains('r') { relative(target, &path)? } else { target.clone() };
         self.act(Action::Link { path, target });
         Some(())
     }
@@ -332,8 +255,7 @@ impl Interpreter<'_> {
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             match word.as_str() {
-                "--sum-file" | "--src-dir" | "--old-mdsum-file" | "--state-dir"
-                | "--debconf-template" => {
+                "--sum-file" | "--src-dir" | "--old-mdsum-file" | "--state-dir" | "--debconf-template" => {
                     rest.next();
                 }
                 option if option.starts_with('-') => {}
@@ -355,27 +277,16 @@ fn absolute(paths: &[String]) -> Option<Vec<String>> {
 
 /// An absolute path without doubled and trailing slashes; `None` when it is relative or climbs.
 fn normal(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path
-        .strip_prefix('/')?
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
+    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     (!parts.contains(&"..")).then(|| format!("/{}", parts.join("/")))
 }
 
 /// `ln -r`: the link's text so that it leads to `target` from beside `path`.
 fn relative(target: &str, path: &str) -> Option<String> {
     let target = normal(target)?;
-    let (target, path): (Vec<&str>, Vec<&str>) =
-        (target.split('/').collect(), path.split('/').collect());
-    let common = target
-        .iter()
-        .zip(&path[..path.len() - 1])
-        .take_while(|(left, right)| left == right)
-        .count();
+    let (target, path): (Vec<&str>, Vec<&str>) = (target.split('/').collect(), path.split('/').collect());
+    let common = target.iter().zip(&path[..path.len() - 1]).take_while(|(left, right)| left == right).count();
     let up = path.len() - 1 - common;
-    let parts: Vec<&str> = std::iter::repeat_n("..", up)
-        .chain(target[common..].iter().copied())
-        .collect();
+    let parts: Vec<&str> = std::iter::repeat_n("..", up).chain(target[common..].iter().copied()).collect();
     Some(parts.join("/"))
 }

@@ -48,11 +48,7 @@ pub(super) struct Interpreter<'a> {
 
 /// Follows a parsed script.
 pub(super) fn run(script: &Script<'_>, commands: &[Command]) -> Meaning {
-    let first = if script.kind == ScriptKind::PreInst {
-        "install"
-    } else {
-        "configure"
-    };
+    let first = if script.kind == ScriptKind::PreInst { "install" } else { "configure" };
     let variables = [
         ("DPKG_ROOT", ""),
         ("DPKG_MAINTSCRIPT_PACKAGE", script.package),
@@ -81,42 +77,20 @@ pub(super) fn run(script: &Script<'_>, commands: &[Command]) -> Meaning {
         depth: 0,
     };
     interpreter.list(commands);
-    interpreter.steps.retain(|step| {
-        !step
-            .action
-            .path()
-            .is_some_and(|path| path.starts_with(super::files::TEMPORARY))
-    });
-    Meaning {
-        steps: interpreter.steps,
-        leftover: interpreter.leftover.into_iter().collect(),
-    }
+    interpreter.steps.retain(|step| !step.action.path().is_some_and(|path| path.starts_with(super::files::TEMPORARY)));
+    Meaning { steps: interpreter.steps, leftover: interpreter.leftover.into_iter().collect() }
 }
 
 impl Interpreter<'_> {
     pub(super) fn variable(&self, name: &str) -> Argument {
         match name {
-            "@" | "*" => Some(
-                self.parameters
-                    .iter()
-                    .cloned()
-                    .collect::<Option<Vec<_>>>()?
-                    .join(" "),
-            ),
+            "@" | "*" => Some(self.parameters.iter().cloned().collect::<Option<Vec<_>>>()?.join(" ")),
             "#" => Some(self.parameters.len().to_string()),
             "?" | "$" | "!" => None,
             "0" => Some(self.script.package.to_owned()),
             _ => match name.parse::<usize>() {
-                Ok(position) => self
-                    .parameters
-                    .get(position.wrapping_sub(1))
-                    .cloned()
-                    .unwrap_or(Some(String::new())),
-                Err(_) => self
-                    .variables
-                    .get(name)
-                    .cloned()
-                    .unwrap_or(Some(String::new())),
+                Ok(position) => self.parameters.get(position.wrapping_sub(1)).cloned().unwrap_or(Some(String::new())),
+                Err(_) => self.variables.get(name).cloned().unwrap_or(Some(String::new())),
             },
         }
     }
@@ -136,24 +110,13 @@ impl Interpreter<'_> {
         let conditional = self.unknown_conditions > 0;
         match self.steps.iter_mut().find(|step| step.action == action) {
             Some(step) => step.conditional &= conditional,
-            None => self.steps.push(Step {
-                action,
-                line: self.line,
-                conditional,
-            }),
+            None => self.steps.push(Step { action, line: self.line, conditional }),
         }
     }
 
     /// Notes that a line's effect is not known.
     pub(super) fn leave(&mut self, line: usize) {
-        let text = self
-            .script
-            .text
-            .lines()
-            .nth(line.saturating_sub(1))
-            .unwrap_or("")
-            .trim()
-            .to_owned();
+        let text = self.script.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned();
         self.leftover.insert(Leftover { line, text });
     }
 
@@ -178,16 +141,9 @@ impl Interpreter<'_> {
         }
         match &command.kind {
             CommandKind::Simple { assignments, words } => self.simple(command, assignments, words),
-            CommandKind::If {
-                branches,
-                otherwise,
-            } => self.branches(branches, otherwise),
+            CommandKind::If { branches, otherwise } => self.branches(branches, otherwise),
             CommandKind::Case { subject, arms } => self.case(subject, arms),
-            CommandKind::For {
-                variable,
-                words,
-                body,
-            } => self.for_loop(variable, words, body),
+            CommandKind::For { variable, words, body } => self.for_loop(variable, words, body),
             CommandKind::While { condition, body } => self.while_loop(condition, body),
             CommandKind::Function { name, body } => {
                 self.functions.insert(name.clone(), (**body).clone());
@@ -240,11 +196,7 @@ impl Interpreter<'_> {
         (status, Flow::Next)
     }
 
-    fn branches(
-        &mut self,
-        branches: &[(Vec<Command>, Vec<Command>)],
-        otherwise: &[Command],
-    ) -> (Status, Flow) {
+    fn branches(&mut self, branches: &[(Vec<Command>, Vec<Command>)], otherwise: &[Command]) -> (Status, Flow) {
         let Some(((condition, body), rest)) = branches.split_first() else {
             return self.list(otherwise);
         };
@@ -255,10 +207,7 @@ impl Interpreter<'_> {
         match status {
             Some(true) => self.list(body),
             Some(false) => self.branches(rest, otherwise),
-            None => self.either(
-                |this| this.list(body),
-                |this| this.branches(rest, otherwise),
-            ),
+            None => self.either(|this| this.list(body), |this| this.branches(rest, otherwise)),
         }
     }
 
@@ -277,14 +226,7 @@ impl Interpreter<'_> {
         match (first_flow, second_flow) {
             (first, second) if first == second => {
                 self.join(after_first);
-                (
-                    if first_status == second_status {
-                        first_status
-                    } else {
-                        None
-                    },
-                    first,
-                )
+                (if first_status == second_status { first_status } else { None }, first)
             }
             // One way ends here; what follows is reached by the other only.
             (Flow::Next, _) => {
@@ -318,9 +260,7 @@ impl Interpreter<'_> {
                 let pattern = self.expand_value(pattern);
                 let one = match (&subject, &pattern) {
                     (_, Some(pattern)) if pattern == "*" => Some(true),
-                    (Some(subject), Some(pattern)) => {
-                        Some(glob_matches(pattern.as_bytes(), subject.as_bytes()))
-                    }
+                    (Some(subject), Some(pattern)) => Some(glob_matches(pattern.as_bytes(), subject.as_bytes())),
                     _ => None,
                 };
                 matches = match (matches, one) {
@@ -336,10 +276,7 @@ impl Interpreter<'_> {
                     let rest = &arms[position + 1..];
                     let unknown = Word(vec![super::shell::Part::Opaque]);
                     let subject = match &subject {
-                        Some(text) => Word(vec![super::shell::Part::Literal {
-                            text: text.clone(),
-                            quoted: true,
-                        }]),
+                        Some(text) => Word(vec![super::shell::Part::Literal { text: text.clone(), quoted: true }]),
                         None => unknown,
                     };
                     return self.either(|this| this.list(body), |this| this.case(&subject, rest));
@@ -371,8 +308,7 @@ impl Interpreter<'_> {
         }
         let before = self.variables.clone();
         let mut names = BTreeSet::new();
-        body.iter()
-            .for_each(|command| assigned(command, &mut names));
+        body.iter().for_each(|command| assigned(command, &mut names));
         for name in names {
             self.set(&name, None);
         }
@@ -383,12 +319,7 @@ impl Interpreter<'_> {
         (None, Flow::Next)
     }
 
-    fn simple(
-        &mut self,
-        command: &Command,
-        assignments: &[(String, Word)],
-        words: &[Word],
-    ) -> (Status, Flow) {
+    fn simple(&mut self, command: &Command, assignments: &[(String, Word)], words: &[Word]) -> (Status, Flow) {
         let arguments = self.expand_words(words);
         for (name, value) in assignments {
             let value = self.expand_value(value);
@@ -440,20 +371,14 @@ impl Interpreter<'_> {
             "set" => {
                 match arguments.first() {
                     Some(Some(first)) if first == "--" => self.parameters = arguments[1..].to_vec(),
-                    Some(Some(first)) if !first.starts_with(['-', '+']) => {
-                        self.parameters = arguments.to_vec()
-                    }
+                    Some(Some(first)) if !first.starts_with(['-', '+']) => self.parameters = arguments.to_vec(),
                     Some(None) => self.parameters = arguments.to_vec(),
                     _ => {}
                 }
                 (Some(true), Flow::Next)
             }
             "read" => {
-                for name in arguments
-                    .iter()
-                    .flatten()
-                    .filter(|name| !name.starts_with('-'))
-                {
+                for name in arguments.iter().flatten().filter(|name| !name.starts_with('-')) {
                     self.set(name, None);
                 }
                 (None, Flow::Next)
@@ -490,33 +415,18 @@ impl Interpreter<'_> {
         let (status, flow) = self.command(function);
         self.parameters = parameters;
         self.depth -= 1;
-        (
-            status,
-            if flow == Flow::Exit {
-                Flow::Exit
-            } else {
-                Flow::Next
-            },
-        )
+        (status, if flow == Flow::Exit { Flow::Exit } else { Flow::Next })
     }
 
     /// What a command prints that does nothing but print.
-    fn output(
-        &mut self,
-        name: &str,
-        arguments: &[Argument],
-        command: &Command,
-    ) -> Option<Argument> {
+    fn output(&mut self, name: &str, arguments: &[Argument], command: &Command) -> Option<Argument> {
         let texts = || arguments.iter().cloned().collect::<Option<Vec<String>>>();
         Some(match name {
             "echo" => texts()
                 .filter(|texts| texts.first().is_none_or(|first| !first.starts_with('-')))
                 .map(|texts| texts.join(" ") + "\n"),
             "cat" if arguments.is_empty() => {
-                let document = command
-                    .redirects
-                    .iter()
-                    .find(|redirect| redirect.kind == RedirectKind::Document)?;
+                let document = command.redirects.iter().find(|redirect| redirect.kind == RedirectKind::Document)?;
                 self.expand_value(&document.target)
             }
             ":" | "true" => Some(String::new()),
@@ -534,16 +444,10 @@ impl Interpreter<'_> {
             match (path, redirect.kind) {
                 (Some(path), _) if path.starts_with("/dev/") => {}
                 (Some(path), RedirectKind::Output) if path.starts_with('/') => match &output {
-                    Some(Some(text)) => self.act(Action::File {
-                        path,
-                        text: text.clone(),
-                    }),
+                    Some(Some(text)) => self.act(Action::File { path, text: text.clone() }),
                     // A command without arguments, `> file`, leaves an empty file.
                     None if redirects.len() == 1 && self.is_bare_redirect(line) => {
-                        self.act(Action::File {
-                            path,
-                            text: String::new(),
-                        })
+                        self.act(Action::File { path, text: String::new() })
                     }
                     _ => self.leave(line),
                 },
@@ -553,28 +457,17 @@ impl Interpreter<'_> {
     }
 
     fn is_bare_redirect(&self, line: usize) -> bool {
-        let text = self
-            .script
-            .text
-            .lines()
-            .nth(line.saturating_sub(1))
-            .unwrap_or("");
+        let text = self.script.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
         text.trim().starts_with('>')
     }
 }
 
 /// Variables that a command may set.
 fn assigned(command: &Command, names: &mut BTreeSet<String>) {
-    let mut all =
-        |commands: &[Command]| commands.iter().for_each(|command| assigned(command, names));
+    let mut all = |commands: &[Command]| commands.iter().for_each(|command| assigned(command, names));
     match &command.kind {
-        CommandKind::Simple { assignments, .. } => {
-            names.extend(assignments.iter().map(|(name, _)| name.clone()))
-        }
-        CommandKind::If {
-            branches,
-            otherwise,
-        } => {
+        CommandKind::Simple { assignments, .. } => names.extend(assignments.iter().map(|(name, _)| name.clone())),
+        CommandKind::If { branches, otherwise } => {
             branches.iter().for_each(|(condition, body)| {
                 all(condition);
                 all(body);
@@ -601,15 +494,10 @@ fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
         (Some((b'*', rest)), _) => {
-            glob_matches(rest, text)
-                || text
-                    .split_first()
-                    .is_some_and(|(_, after)| glob_matches(pattern, after))
+            glob_matches(rest, text) || text.split_first().is_some_and(|(_, after)| glob_matches(pattern, after))
         }
         (Some((b'?', rest)), Some((_, after))) => glob_matches(rest, after),
-        (Some((letter, rest)), Some((other, after))) if letter == other => {
-            glob_matches(rest, after)
-        }
+        (Some((letter, rest)), Some((other, after))) if letter == other => glob_matches(rest, after),
         _ => false,
     }
 }

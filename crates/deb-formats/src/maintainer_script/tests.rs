@@ -4,15 +4,9 @@
 use super::*;
 
 fn read_as(kind: ScriptKind, text: &str, exists: &dyn Fn(&str) -> Option<bool>) -> Meaning {
-    let templates = "Template: x/setuid\nType: boolean\nDefault: false\n\nTemplate: x/level\nType: string\nDefault: 3\n";
-    read_script(&Script {
-        kind,
-        package: "x",
-        architecture: "amd64",
-        text,
-        templates,
-        exists,
-    })
+    let templates =
+        "Template: x/setuid\nType: boolean\nDefault: false\n\nTemplate: x/level\nType: string\nDefault: 3\n";
+    read_script(&Script { kind, package: "x", architecture: "amd64", text, templates, exists })
 }
 
 fn read(text: &str) -> Meaning {
@@ -28,11 +22,7 @@ fn actions(text: &str) -> Vec<Action> {
 }
 
 fn lines(meaning: &Meaning) -> Vec<usize> {
-    meaning
-        .leftover
-        .iter()
-        .map(|leftover| leftover.line)
-        .collect()
+    meaning.leftover.iter().map(|leftover| leftover.line).collect()
 }
 
 fn text(text: &str) -> String {
@@ -50,23 +40,15 @@ fn permissions(path: &str, mode: Option<&str>, user: Option<&str>, group: Option
 }
 
 fn enable(unit: &str) -> Action {
-    Action::EnableUnit {
-        unit: text(unit),
-        scope: UnitScope::System,
-    }
+    Action::EnableUnit { unit: text(unit), scope: UnitScope::System }
 }
 
 fn file(path: &str, content: &str) -> Action {
-    Action::File {
-        path: text(path),
-        text: text(content),
-    }
+    Action::File { path: text(path), text: text(content) }
 }
 
 fn cache(program: &str) -> Action {
-    Action::Cache {
-        program: text(program),
-    }
+    Action::Cache { program: text(program) }
 }
 
 #[test]
@@ -98,10 +80,7 @@ fn units_that_an_earlier_version_managed_are_not_enabled() {
 fn only_starting_services_is_left_to_activation() {
     let script = "if [ -d /run/systemd/system ]; then\n systemctl --system daemon-reload >/dev/null || true\n deb-systemd-invoke start 'a.service'\nfi\n";
     assert_eq!(actions(script), []);
-    assert_eq!(
-        actions("deb-systemd-invoke start a.service b.service\n").len(),
-        2
-    );
+    assert_eq!(actions("deb-systemd-invoke start a.service b.service\n").len(), 2);
 }
 
 #[test]
@@ -109,15 +88,9 @@ fn tmpfiles_and_sysusers_are_named() {
     let script = "if [ -x \"$(command -v systemd-tmpfiles)\" ]; then\n\tsystemd-tmpfiles ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} --create a.conf b.conf || true\nfi\n\
         systemd-sysusers ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} a.conf\n";
     let expected = [
-        Action::Tmpfiles {
-            file: text("a.conf"),
-        },
-        Action::Tmpfiles {
-            file: text("b.conf"),
-        },
-        Action::Sysusers {
-            file: text("a.conf"),
-        },
+        Action::Tmpfiles { file: text("a.conf") },
+        Action::Tmpfiles { file: text("b.conf") },
+        Action::Sysusers { file: text("a.conf") },
     ];
     assert_eq!(actions(script), expected);
     assert!(read(script).steps.iter().all(|step| !step.conditional));
@@ -152,17 +125,8 @@ fn functions_loops_and_variables_are_followed() {
     };
     assert_eq!(actions(script), [copy("profile"), copy("motd")]);
     assert!(read(script).steps[0].conditional);
-    let known = read_as(ScriptKind::PostInst, script, &|path| {
-        Some(path == "/etc/motd")
-    });
-    assert_eq!(
-        known.steps,
-        [Step {
-            action: copy("profile"),
-            line: 3,
-            conditional: false
-        }]
-    );
+    let known = read_as(ScriptKind::PostInst, script, &|path| Some(path == "/etc/motd"));
+    assert_eq!(known.steps, [Step { action: copy("profile"), line: 3, conditional: false }]);
 }
 
 #[test]
@@ -171,12 +135,7 @@ fn what_only_upgrades_do_is_not_done() {
         case \"$1\" in\n  configure) ldconfig ;;\n  abort-*|triggered) mystery ;;\n  *) mystery; exit 1 ;;\nesac\n[ -f /etc/x.dpkg-bak ] && mystery\nexit 0\nmystery\n";
     assert_eq!(actions(script), [cache("ldconfig")]);
     // An empty version counts as earlier than any, where the operator does not say otherwise.
-    assert_eq!(
-        lines(&read(
-            "if dpkg --compare-versions \"$2\" lt 1.0; then\n mystery\nfi\n"
-        )),
-        [2]
-    );
+    assert_eq!(lines(&read("if dpkg --compare-versions \"$2\" lt 1.0; then\n mystery\nfi\n")), [2]);
 }
 
 #[test]
@@ -184,12 +143,7 @@ fn accounts_are_made_once() {
     let script = "if ! getent passwd daemon-x >/dev/null; then\n  adduser --system --group --home /var/lib/x --no-create-home --gecos 'The X daemon' daemon-x\nfi\n\
         getent group crontab > /dev/null 2>&1 || addgroup --system crontab\ngetent passwd www-data >/dev/null || adduser --system www-data\nadduser daemon-x crontab\n\
         id -u daemon-x >/dev/null || mystery\n";
-    let group = |name: &str| {
-        Action::Group(SystemGroup {
-            name: text(name),
-            gid: None,
-        })
-    };
+    let group = |name: &str| Action::Group(SystemGroup { name: text(name), gid: None });
     let user = SystemUser {
         name: text("daemon-x"),
         group: text("daemon-x"),
@@ -197,51 +151,20 @@ fn accounts_are_made_once() {
         description: Some(text("The X daemon")),
         ..SystemUser::default()
     };
-    let membership = Action::Membership {
-        user: text("daemon-x"),
-        group: text("crontab"),
-    };
-    assert_eq!(
-        actions(script),
-        [
-            group("daemon-x"),
-            Action::User(user),
-            group("crontab"),
-            membership
-        ]
-    );
+    let membership = Action::Membership { user: text("daemon-x"), group: text("crontab") };
+    assert_eq!(actions(script), [group("daemon-x"), Action::User(user), group("crontab"), membership]);
 }
 
 #[test]
 fn the_two_families_of_account_commands_agree() {
-    let user = |group: &str| {
-        Action::User(SystemUser {
-            name: text("u"),
-            group: text(group),
-            ..SystemUser::default()
-        })
-    };
-    let group = |name: &str| {
-        Action::Group(SystemGroup {
-            name: text(name),
-            gid: None,
-        })
-    };
+    let user = |group: &str| Action::User(SystemUser { name: text("u"), group: text(group), ..SystemUser::default() });
+    let group = |name: &str| Action::Group(SystemGroup { name: text(name), gid: None });
     assert_eq!(actions("adduser --system u\n"), [user("nogroup")]);
     assert_eq!(actions("adduser --system --ingroup g u\n"), [user("g")]);
     assert_eq!(actions("useradd --system u\n"), [group("u"), user("u")]);
     assert_eq!(actions("useradd -r -g g u\n"), [user("g")]);
-    assert_eq!(
-        actions("groupadd -r -g 42 g\n"),
-        [Action::Group(SystemGroup {
-            name: text("g"),
-            gid: Some(42)
-        })]
-    );
-    let member = |name: &str| Action::Membership {
-        user: text("u"),
-        group: text(name),
-    };
+    assert_eq!(actions("groupadd -r -g 42 g\n"), [Action::Group(SystemGroup { name: text("g"), gid: Some(42) })]);
+    let member = |name: &str| Action::Membership { user: text("u"), group: text(name) };
     assert_eq!(actions("usermod -a -G g,h u\n"), [member("g"), member("h")]);
 }
 
@@ -254,10 +177,7 @@ fn permissions_have_many_spellings() {
         permissions("/var/log/b", None, Some("root"), Some("adm")),
         permissions("/var/log/b", Some("0750"), None, None),
         permissions("/usr/bin/c", None, None, Some("_ssh")),
-        Action::Capabilities {
-            path: text("/usr/bin/d"),
-            capabilities: text("cap_net_raw=ep"),
-        },
+        Action::Capabilities { path: text("/usr/bin/d"), capabilities: text("cap_net_raw=ep") },
     ];
     assert_eq!(actions(script), expected);
 }
@@ -265,29 +185,17 @@ fn permissions_have_many_spellings() {
 #[test]
 fn debconf_answers_with_the_templates_defaults() {
     let script = ". /usr/share/debconf/confmodule\ndb_get x/setuid\nif [ \"$RET\" = true ]; then\n  chmod 6755 /usr/bin/x\nelse\n  chmod 0755 /usr/bin/x\nfi\ndb_stop\n";
-    assert_eq!(
-        actions(script),
-        [permissions("/usr/bin/x", Some("0755"), None, None)]
-    );
+    assert_eq!(actions(script), [permissions("/usr/bin/x", Some("0755"), None, None)]);
     let unknown = script.replace("x/setuid", "x/other");
     let meaning = read(&unknown);
-    assert_eq!(
-        (
-            meaning.steps.len(),
-            meaning.steps.iter().all(|step| step.conditional)
-        ),
-        (2, true)
-    );
+    assert_eq!((meaning.steps.len(), meaning.steps.iter().all(|step| step.conditional)), (2, true));
 }
 
 #[test]
 fn configuration_by_way_of_a_temporary_file_is_a_copy() {
     let script = "new=\"$(mktemp)\"\ncp -aZ /usr/share/openssh/sshd_config \"$new\"\nucf --three-way --sum-file /usr/share/x.md5sum \"$new\" /etc/ssh/sshd_config\nrm -f \"$new\"\n";
-    let expected = Action::Copy {
-        from: text("/usr/share/openssh/sshd_config"),
-        to: text("/etc/ssh/sshd_config"),
-        mode: None,
-    };
+    let expected =
+        Action::Copy { from: text("/usr/share/openssh/sshd_config"), to: text("/etc/ssh/sshd_config"), mode: None };
     assert_eq!(actions(script), [expected]);
 }
 
@@ -306,16 +214,10 @@ fn here_documents_and_echo_write_files() {
 #[test]
 fn what_is_made_beside_its_place_is_found_there() {
     let script = "ln -nsf /usr/share/zoneinfo/UTC /etc/localtime.dpkg-new && mv -f /etc/localtime.dpkg-new /etc/localtime\nln -sfr /etc/locale.conf /etc/default/locale\n";
-    let link = |path: &str, target: &str| Action::Link {
-        path: text(path),
-        target: text(target),
-    };
+    let link = |path: &str, target: &str| Action::Link { path: text(path), target: text(target) };
     assert_eq!(
         actions(script),
-        [
-            link("/etc/localtime", "/usr/share/zoneinfo/UTC"),
-            link("/etc/default/locale", "../locale.conf")
-        ]
+        [link("/etc/localtime", "/usr/share/zoneinfo/UTC"), link("/etc/default/locale", "../locale.conf")]
     );
 }
 
@@ -329,12 +231,7 @@ fn directories_have_modes_and_owners() {
             user: Some(text("man")),
             group: Some(text("man")),
         },
-        Action::Directory {
-            path: text("/var/lib/x"),
-            mode: None,
-            user: None,
-            group: None,
-        },
+        Action::Directory { path: text("/var/lib/x"), mode: None, user: None, group: None },
     ];
     assert_eq!(actions(script), expected);
 }
@@ -343,13 +240,7 @@ fn directories_have_modes_and_owners() {
 fn diversions_guarding_merged_usr_are_void() {
     let script = "dpkg-divert --package x --add --rename --divert /usr/bin/a.real /usr/bin/a\n\
         dpkg-divert --package usr-is-merged --no-rename --divert /lib/a.usr-is-merged /lib/a\nif [ \"$(dpkg-divert --truename /usr/bin/a)\" != /usr/bin/a ]; then mystery; fi\n";
-    assert_eq!(
-        actions(script),
-        [Action::Diversion {
-            from: text("/usr/bin/a"),
-            to: text("/usr/bin/a.real")
-        }]
-    );
+    assert_eq!(actions(script), [Action::Diversion { from: text("/usr/bin/a"), to: text("/usr/bin/a.real") }]);
 }
 
 #[test]
@@ -359,43 +250,22 @@ fn fragments_that_edit_in_place_are_translated() {
         # End automatically added section\nmystery\n";
     let meaning = read(script);
     let expected = [
-        Action::NameService {
-            database: text("passwd"),
-            service: text("systemd"),
-            position: text("last"),
-        },
-        Action::Directory {
-            path: text("/usr/local/share/x"),
-            mode: None,
-            user: None,
-            group: None,
-        },
+        Action::NameService { database: text("passwd"), service: text("systemd"), position: text("last") },
+        Action::Directory { path: text("/usr/local/share/x"), mode: None, user: None, group: None },
     ];
-    assert_eq!(
-        meaning
-            .steps
-            .iter()
-            .map(|step| step.action.clone())
-            .collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(meaning.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>(), expected);
     assert_eq!(lines(&meaning), [15]);
 }
 
 #[test]
 fn caches_name_their_program() {
     assert_eq!(
-        actions(
-            "ldconfig -r \"$DPKG_ROOT/\" || ldconfig\n/usr/bin/update-mime-database /usr/share/mime\n"
-        ),
+        actions("ldconfig -r \"$DPKG_ROOT/\" || ldconfig\n/usr/bin/update-mime-database /usr/share/mime\n"),
         [cache("ldconfig"), cache("update-mime-database")]
     );
     let script = "if command -v py3compile >/dev/null 2>&1; then\n\tpy3compile -p x\nfi\n";
     assert!(read(script).steps[0].conditional);
-    assert_eq!(
-        read_as(ScriptKind::PostInst, script, &|_| Some(false)).steps,
-        []
-    );
+    assert_eq!(read_as(ScriptKind::PostInst, script, &|_| Some(false)).steps, []);
 }
 
 #[test]
@@ -413,14 +283,7 @@ fn both_ways_of_an_unknown_condition_are_followed() {
         "if grep -q x /etc/y; then\n  level=1\n  mystery\nelse\n  level=2\nfi\nchmod \"$level\" /etc/z\nldconfig\n",
     );
     assert_eq!(lines(&meaning), [3, 7]);
-    assert_eq!(
-        meaning.steps,
-        [Step {
-            action: cache("ldconfig"),
-            line: 8,
-            conditional: false
-        }]
-    );
+    assert_eq!(meaning.steps, [Step { action: cache("ldconfig"), line: 8, conditional: false }]);
 }
 
 #[test]
@@ -441,30 +304,16 @@ fn endless_recursion_ends() {
 
 #[test]
 fn other_languages_and_unknown_syntax_are_left_over_whole() {
-    assert_eq!(
-        lines(&read(
-            "#!/usr/bin/perl\n# comment\nuse strict;\n\nexit 0;\n"
-        )),
-        [3, 5]
-    );
+    assert_eq!(lines(&read("#!/usr/bin/perl\n# comment\nuse strict;\n\nexit 0;\n")), [3, 5]);
     assert_eq!(lines(&read("#!/bin/sh\nif true; then\n")), [2]);
-    assert_eq!(
-        check_syntax("if true; then\n").unwrap_err().to_string(),
-        "line 2: expected `fi`"
-    );
-    assert_eq!(
-        check_syntax("sleep 1 &\n").unwrap_err().problem,
-        "a background job"
-    );
+    assert_eq!(check_syntax("if true; then\n").unwrap_err().to_string(), "line 2: expected `fi`");
+    assert_eq!(check_syntax("sleep 1 &\n").unwrap_err().problem, "a background job");
 }
 
 #[test]
 fn removal_scripts_have_no_effect() {
     for kind in [ScriptKind::PreRm, ScriptKind::PostRm] {
-        assert_eq!(
-            read_as(kind, "#!/bin/sh\nmystery\n", &|_| None),
-            Meaning::default()
-        );
+        assert_eq!(read_as(kind, "#!/bin/sh\nmystery\n", &|_| None), Meaning::default());
     }
 }
 
@@ -499,10 +348,7 @@ fn words_expand_as_the_shell_does() {
         "{ echo grouped; } ; ( echo sub )",
     ];
     for script in scripts {
-        let output = std::process::Command::new("sh")
-            .args(["-c", script, "x", "configure"])
-            .output()
-            .unwrap();
+        let output = std::process::Command::new("sh").args(["-c", script, "x", "configure"]).output().unwrap();
         let expected = String::from_utf8(output.stdout).unwrap();
         // Every command that prints is made to print into a file instead, so that what it prints becomes visible.
         let body = format!("{{\n{script}\n}}\n");
@@ -529,9 +375,7 @@ fn redirected(script: &str) -> String {
         let rest: String = bytes[position..].iter().collect();
         let before = position.checked_sub(1).map(|at| bytes[at]);
         let inside = matches!(before, Some('(') | Some('`'));
-        let command = ["echo ", "cat "]
-            .into_iter()
-            .find(|command| rest.starts_with(command));
+        let command = ["echo ", "cat "].into_iter().find(|command| rest.starts_with(command));
         match command.filter(|_| !inside) {
             Some(command) => {
                 count += 1;

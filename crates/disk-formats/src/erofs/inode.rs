@@ -141,10 +141,7 @@ pub(super) fn block_bytes(names: &[&[u8]]) -> usize {
 }
 
 /// One directory block, as long as its contents; `targets` gives node number and type code by name.
-pub(super) fn encode_block(
-    names: &[&[u8]],
-    targets: &BTreeMap<&[u8], (u64, u8)>,
-) -> Result<Vec<u8>, ErofsError> {
+pub(super) fn encode_block(names: &[&[u8]], targets: &BTreeMap<&[u8], (u64, u8)>) -> Result<Vec<u8>, ErofsError> {
     let mut bytes = Vec::with_capacity(BLOCK_BYTES);
     let mut name_offset = names.len() * DIRENT_BYTES;
     for name in names {
@@ -166,15 +163,7 @@ mod tests {
 
     #[test]
     fn one_chunk_covers_a_file_of_any_usual_size() {
-        for (size, bits) in [
-            (1, 0),
-            (4096, 0),
-            (4097, 1),
-            (8192, 1),
-            (1 << 20, 8),
-            ((1 << 20) + 1, 9),
-            (1 << 43, 31),
-        ] {
+        for (size, bits) in [(1, 0), (4096, 0), (4097, 1), (8192, 1), (1 << 20, 8), ((1 << 20) + 1, 9), (1 << 43, 31)] {
             assert_eq!(chunk_bits(size), bits, "{size}");
         }
     }
@@ -187,15 +176,10 @@ mod tests {
 
     #[test]
     fn directory_blocks_never_overflow() {
-        let names: Vec<Vec<u8>> = (0..1000)
-            .map(|i| format!("{i:04}{}", "n".repeat(i % 200)).into_bytes())
-            .collect();
+        let names: Vec<Vec<u8>> = (0..1000).map(|i| format!("{i:04}{}", "n".repeat(i % 200)).into_bytes()).collect();
         let blocks = directory_blocks(names.iter().map(Vec::as_slice));
         assert!(blocks.len() > 20);
         assert!(blocks.iter().all(|block| block_bytes(block) <= 4096));
-        assert_eq!(
-            blocks.concat(),
-            names.iter().map(Vec::as_slice).collect::<Vec<_>>()
-        );
+        assert_eq!(blocks.concat(), names.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
 }

@@ -68,16 +68,7 @@ impl<'a> Image<'a> {
         }
         let links = resolve_hard_links(tree, &mut index, inodes.len())?;
         let shared = SharedXattrs::choose(inodes.iter().map(|inode| &inode.records));
-        let mut image = Image {
-            tree,
-            options,
-            inodes,
-            index,
-            links,
-            shared,
-            shared_offset: 0,
-            blocks: 0,
-        };
+        let mut image = Image { tree, options, inodes, index, links, shared, shared_offset: 0, blocks: 0 };
         image.place()?;
         Ok(image)
     }
@@ -94,9 +85,7 @@ impl<'a> Image<'a> {
             let fixed = inode.inode_bytes + inode.xattr_bytes;
             inode.tail_inline = inode.tail_bytes > 0 && fixed + inode.tail_bytes <= BLOCK_BYTES;
             let behind = match self.tree.nodes[inode.node].entry.content {
-                Content::File {
-                    size_bytes: 1.., ..
-                } => HOLE.len(),
+                Content::File { size_bytes: 1.., .. } => HOLE.len(),
                 _ if inode.tail_inline => inode.tail_bytes,
                 _ => 0,
             };
@@ -104,11 +93,7 @@ impl<'a> Image<'a> {
             cursor = cursor.next_multiple_of(SLOT_BYTES);
             // Data behind an inode must not cross a block, and nothing else should: it would cost a second read.
             let room = BLOCK_BYTES - cursor % BLOCK_BYTES;
-            let must_fit = if total <= BLOCK_BYTES {
-                total
-            } else {
-                inode.inode_bytes
-            };
+            let must_fit = if total <= BLOCK_BYTES { total } else { inode.inode_bytes };
             if must_fit > room {
                 cursor += room;
             }
@@ -120,11 +105,7 @@ impl<'a> Image<'a> {
             }
         }
         let mut block = cursor.div_ceil(BLOCK_BYTES);
-        for inode in self
-            .inodes
-            .iter_mut()
-            .filter(|inode| inode.data_blocks() > 0)
-        {
+        for inode in self.inodes.iter_mut().filter(|inode| inode.data_blocks() > 0) {
             inode.data_block = block;
             block += inode.data_blocks();
         }
@@ -143,9 +124,7 @@ impl<'a> Image<'a> {
             Content::CharacterDevice { major, minor } | Content::BlockDevice { major, minor } => {
                 (DataLayout::FlatPlain, inode::device_number(major, minor))
             }
-            _ if placed.tail_inline => {
-                (DataLayout::FlatInline, narrow(placed.data_block, "blocks")?)
-            }
+            _ if placed.tail_inline => (DataLayout::FlatInline, narrow(placed.data_block, "blocks")?),
             _ => (DataLayout::FlatPlain, narrow(placed.data_block, "blocks")?),
         };
         Ok(Inode {
@@ -162,27 +141,16 @@ impl<'a> Image<'a> {
 
     fn encode(&self) -> Result<Vec<u8>, ErofsError> {
         let mut bytes = vec![0; self.blocks * BLOCK_BYTES];
-        let mut put = |offset: usize, piece: &[u8]| {
-            bytes[offset..offset + piece.len()].copy_from_slice(piece)
-        };
+        let mut put = |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
         put(self.shared_offset, &self.shared.bytes);
         for (place, placed) in self.inodes.iter().enumerate() {
-            let area = self
-                .shared
-                .inline_area(&placed.records, self.shared_offset)?;
-            put(
-                placed.offset,
-                &self
-                    .inode(place, area.len())?
-                    .encode(self.options.build_time)?,
-            );
+            let area = self.shared.inline_area(&placed.records, self.shared_offset)?;
+            put(placed.offset, &self.inode(place, area.len())?.encode(self.options.build_time)?);
             let behind = placed.offset + placed.inode_bytes;
             put(behind, &area);
             let behind = behind + area.len();
             match &self.tree.nodes[placed.node].entry.content {
-                Content::File {
-                    size_bytes: 1.., ..
-                } => put(behind, &HOLE),
+                Content::File { size_bytes: 1.., .. } => put(behind, &HOLE),
                 Content::Symlink { target } => put(placed.tail_offset(behind), target),
                 Content::Directory => {
                     let targets = self.targets(placed)?;
@@ -201,8 +169,7 @@ impl<'a> Image<'a> {
         }
         put(SUPERBLOCK_OFFSET, &self.superblock()?);
         let checksum = crc32c(!0, &bytes[SUPERBLOCK_OFFSET..BLOCK_BYTES]);
-        bytes[SUPERBLOCK_OFFSET + 4..SUPERBLOCK_OFFSET + 8]
-            .copy_from_slice(&checksum.to_le_bytes());
+        bytes[SUPERBLOCK_OFFSET + 4..SUPERBLOCK_OFFSET + 8].copy_from_slice(&checksum.to_le_bytes());
         Ok(bytes)
     }
 
@@ -214,10 +181,8 @@ impl<'a> Image<'a> {
             ((placed.offset / SLOT_BYTES) as u64, code)
         };
         let children = &self.tree.nodes[directory.node].children;
-        let mut targets: BTreeMap<&[u8], (u64, u8)> = children
-            .iter()
-            .map(|(name, node)| (name.as_slice(), target(*node)))
-            .collect();
+        let mut targets: BTreeMap<&[u8], (u64, u8)> =
+            children.iter().map(|(name, node)| (name.as_slice(), target(*node))).collect();
         targets.insert(b".", target(directory.node));
         targets.insert(b"..", target(directory.parent));
         Ok(targets)
@@ -240,36 +205,23 @@ impl<'a> Image<'a> {
     /// | 64 | 16 | label |
     /// | 80 | 4 | incompatible features |
     fn superblock(&self) -> Result<[u8; SUPERBLOCK_BYTES], ErofsError> {
-        let chunked = self.inodes.iter().any(|placed| {
-            matches!(
-                self.tree.nodes[placed.node].entry.content,
-                Content::File {
-                    size_bytes: 1..,
-                    ..
-                }
-            )
-        });
+        let chunked = self
+            .inodes
+            .iter()
+            .any(|placed| matches!(self.tree.nodes[placed.node].entry.content, Content::File { size_bytes: 1.., .. }));
         let root: u16 = narrow(self.inodes[0].offset / SLOT_BYTES, "root inode")?;
         let mut block = [0; SUPERBLOCK_BYTES];
-        let mut put = |offset: usize, piece: &[u8]| {
-            block[offset..offset + piece.len()].copy_from_slice(piece)
-        };
+        let mut put = |offset: usize, piece: &[u8]| block[offset..offset + piece.len()].copy_from_slice(piece);
         put(0, &MAGIC.to_le_bytes());
         put(8, &(COMPAT_CHECKSUM | COMPAT_MTIME).to_le_bytes());
         put(12, &[12]);
         put(14, &root.to_le_bytes());
         put(16, &(self.inodes.len() as u64).to_le_bytes());
         put(24, &self.options.build_time.to_le_bytes());
-        put(
-            36,
-            &narrow::<usize, u32>(self.blocks, "blocks")?.to_le_bytes(),
-        );
+        put(36, &narrow::<usize, u32>(self.blocks, "blocks")?.to_le_bytes());
         put(48, &self.options.uuid);
         put(64, &self.options.label[..self.options.label.len().min(16)]);
-        put(
-            80,
-            &(if chunked { INCOMPAT_CHUNKED_FILE } else { 0 }).to_le_bytes(),
-        );
+        put(80, &(if chunked { INCOMPAT_CHUNKED_FILE } else { 0 }).to_le_bytes());
         Ok(block)
     }
 }
@@ -298,10 +250,7 @@ impl Placed {
             parent,
             records: xattr::records(&content.entry)?,
             xattr_bytes: 0,
-            names: names
-                .into_iter()
-                .map(|block| block.into_iter().map(<[u8]>::to_vec).collect())
-                .collect(),
+            names: names.into_iter().map(|block| block.into_iter().map(<[u8]>::to_vec).collect()).collect(),
             size_bytes,
             tail_bytes,
             tail_inline: false,
@@ -326,12 +275,7 @@ impl Placed {
 }
 
 /// Lists the inodes below `node` depth first, parents before children.
-fn collect(
-    tree: &Tree,
-    node: usize,
-    parent: usize,
-    inodes: &mut Vec<Placed>,
-) -> Result<(), ErofsError> {
+fn collect(tree: &Tree, node: usize, parent: usize, inodes: &mut Vec<Placed>) -> Result<(), ErofsError> {
     let mut pending = vec![(node, parent)];
     while let Some((node, parent)) = pending.pop() {
         let content = &tree.nodes[node];
@@ -345,11 +289,7 @@ fn collect(
 }
 
 /// Points the index of each hard link at its target's inode, and counts links per inode.
-fn resolve_hard_links(
-    tree: &Tree,
-    index: &mut [usize],
-    inodes: usize,
-) -> Result<Vec<u32>, ErofsError> {
+fn resolve_hard_links(tree: &Tree, index: &mut [usize], inodes: usize) -> Result<Vec<u32>, ErofsError> {
     let mut links = vec![0_u32; inodes];
     let mut pending = vec![(0, Vec::new())];
     links[0] = 2;
@@ -359,17 +299,11 @@ fn resolve_hard_links(
             match &tree.nodes[node].entry.content {
                 Content::HardLink { target } => {
                     let found = tree.find(target).filter(|&found| {
-                        !matches!(
-                            tree.nodes[found].entry.content,
-                            Content::Directory | Content::HardLink { .. }
-                        )
+                        !matches!(tree.nodes[found].entry.content, Content::Directory | Content::HardLink { .. })
                     });
                     let dangling = || {
                         let path = display(path.strip_prefix(b"/").unwrap_or(&path));
-                        ErofsError::DanglingHardLink {
-                            path,
-                            target: display(target),
-                        }
+                        ErofsError::DanglingHardLink { path, target: display(target) }
                     };
                     index[node] = index[found.ok_or_else(dangling)?];
                 }

@@ -95,9 +95,7 @@ impl Tree {
     /// An empty root directory, mode 0755, owned by 0:0.
     #[must_use]
     pub fn new() -> Self {
-        Tree {
-            nodes: vec![Node::implicit_directory()],
-        }
+        Tree { nodes: vec![Node::implicit_directory()] }
     }
 
     /// Adds an entry at a path relative to the root (`bin/sh`; the empty path is the root itself).
@@ -107,14 +105,9 @@ impl Tree {
     /// Errors when the path is malformed, taken, or runs through something that is no directory.
     pub fn insert(&mut self, path: &[u8], entry: Entry) -> Result<(), ErofsError> {
         check(path, &entry.content)?;
-        let conflict = || ErofsError::Conflict {
-            path: display(path),
-        };
+        let conflict = || ErofsError::Conflict { path: display(path) };
         let mut parent = 0;
-        let mut components = path
-            .split(|&byte| byte == b'/')
-            .filter(|part| !part.is_empty())
-            .peekable();
+        let mut components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).peekable();
         while let Some(name) = components.next() {
             if self.nodes[parent].entry.content != Content::Directory {
                 return Err(conflict());
@@ -128,11 +121,7 @@ impl Tree {
                     self.nodes.push(Node::implicit_directory());
                     self.nodes[parent].children.insert(name.to_vec(), child);
                     if last {
-                        self.nodes[child] = Node {
-                            entry,
-                            children: BTreeMap::new(),
-                            implicit: false,
-                        };
+                        self.nodes[child] = Node { entry, children: BTreeMap::new(), implicit: false };
                         return Ok(());
                     }
                     child
@@ -150,29 +139,15 @@ impl Tree {
 
     /// The node at a path, if there is one.
     pub(super) fn find(&self, path: &[u8]) -> Option<usize> {
-        let components = path
-            .split(|&byte| byte == b'/')
-            .filter(|part| !part.is_empty());
-        components
-            .into_iter()
-            .try_fold(0, |node, name| self.nodes[node].children.get(name).copied())
+        let components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
+        components.into_iter().try_fold(0, |node, name| self.nodes[node].children.get(name).copied())
     }
 }
 
 impl Node {
     fn implicit_directory() -> Self {
-        let metadata = Metadata {
-            mode: 0o755,
-            ..Metadata::default()
-        };
-        Node {
-            entry: Entry {
-                metadata,
-                content: Content::Directory,
-            },
-            children: BTreeMap::new(),
-            implicit: true,
-        }
+        let metadata = Metadata { mode: 0o755, ..Metadata::default() };
+        Node { entry: Entry { metadata, content: Content::Directory }, children: BTreeMap::new(), implicit: true }
     }
 }
 
@@ -182,20 +157,13 @@ pub(super) fn display(path: &[u8]) -> String {
 }
 
 fn check(path: &[u8], content: &Content) -> Result<(), ErofsError> {
-    let well_formed = |name: &[u8]| {
-        !matches!(name, b"" | b"." | b"..") && name.len() <= 255 && !name.contains(&0)
-    };
+    let well_formed = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= 255 && !name.contains(&0);
     if !path.is_empty() && !path.split(|&byte| byte == b'/').all(well_formed) {
-        return Err(ErofsError::InvalidPath {
-            path: display(path),
-        });
+        return Err(ErofsError::InvalidPath { path: display(path) });
     }
     if let Content::Symlink { target } = content {
         if target.is_empty() || target.len() > 4000 {
-            return Err(ErofsError::SymlinkTarget {
-                path: display(path),
-                length: target.len(),
-            });
+            return Err(ErofsError::SymlinkTarget { path: display(path), length: target.len() });
         }
     }
     Ok(())
@@ -207,27 +175,12 @@ mod tests {
     use crate::erofs::ErofsError;
 
     fn file() -> Entry {
-        let metadata = Metadata {
-            mode: 0o644,
-            ..Metadata::default()
-        };
-        Entry {
-            metadata,
-            content: Content::File {
-                size_bytes: 1,
-                redirect: None,
-            },
-        }
+        let metadata = Metadata { mode: 0o644, ..Metadata::default() };
+        Entry { metadata, content: Content::File { size_bytes: 1, redirect: None } }
     }
 
     fn directory(mode: u16) -> Entry {
-        Entry {
-            metadata: Metadata {
-                mode,
-                ..Metadata::default()
-            },
-            content: Content::Directory,
-        }
+        Entry { metadata: Metadata { mode, ..Metadata::default() }, content: Content::Directory }
     }
 
     #[test]
@@ -235,10 +188,7 @@ mod tests {
         let mut tree = Tree::new();
         tree.insert(b"a/b", file()).unwrap();
         tree.insert(b"a", directory(0o700)).unwrap();
-        assert_eq!(
-            tree.nodes[tree.find(b"a").unwrap()].entry.metadata.mode,
-            0o700
-        );
+        assert_eq!(tree.nodes[tree.find(b"a").unwrap()].entry.metadata.mode, 0o700);
         assert!(tree.find(b"a/b").is_some());
     }
 
@@ -247,34 +197,21 @@ mod tests {
         let mut tree = Tree::new();
         tree.insert(b"a", file()).unwrap();
         for again in [file(), directory(0o755)] {
-            assert!(
-                matches!(tree.insert(b"a", again), Err(ErofsError::Conflict { path }) if path == "a")
-            );
+            assert!(matches!(tree.insert(b"a", again), Err(ErofsError::Conflict { path }) if path == "a"));
         }
-        assert!(
-            matches!(tree.insert(b"a/b", file()), Err(ErofsError::Conflict { path }) if path == "a/b")
-        );
+        assert!(matches!(tree.insert(b"a/b", file()), Err(ErofsError::Conflict { path }) if path == "a/b"));
     }
 
     #[test]
     fn malformed_paths_are_refused() {
         let long = [b'x'; 256];
         for path in [&b"/a"[..], b"a/", b"a//b", b"..", b"a/./b", b"a\0b", &long] {
-            assert!(
-                matches!(
-                    Tree::new().insert(path, file()),
-                    Err(ErofsError::InvalidPath { .. })
-                ),
-                "{path:?}"
-            );
+            assert!(matches!(Tree::new().insert(path, file()), Err(ErofsError::InvalidPath { .. })), "{path:?}");
         }
     }
 
     #[test]
     fn a_file_cannot_stand_at_the_root() {
-        assert!(matches!(
-            Tree::new().insert(b"", file()),
-            Err(ErofsError::Conflict { .. })
-        ));
+        assert!(matches!(Tree::new().insert(b"", file()), Err(ErofsError::Conflict { .. })));
     }
 }

@@ -41,34 +41,19 @@ pub(super) struct SharedXattrs {
 /// The records of an entry's attributes, sorted by name; overlay's own among them.
 pub(super) fn records(entry: &Entry) -> Result<Vec<Vec<u8>>, ErofsError> {
     let mut xattrs = entry.metadata.xattrs.clone();
-    if let Content::File {
-        redirect: Some(redirect),
-        ..
-    } = &entry.content
-    {
+    if let Content::File { redirect: Some(redirect), .. } = &entry.content {
         xattrs.insert(b"trusted.overlay.metacopy".to_vec(), Vec::new());
         xattrs.insert(b"trusted.overlay.redirect".to_vec(), redirect.clone());
     }
-    xattrs
-        .iter()
-        .map(|(name, value)| record(name, value))
-        .collect()
+    xattrs.iter().map(|(name, value)| record(name, value)).collect()
 }
 
 fn record(name: &[u8], value: &[u8]) -> Result<Vec<u8>, ErofsError> {
-    let invalid = || ErofsError::Attribute {
-        name: display(name),
-    };
-    let (suffix, index) = PREFIXES
-        .iter()
-        .find_map(|(prefix, index)| Some((name.strip_prefix(*prefix)?, *index)))
-        .ok_or_else(invalid)?;
+    let invalid = || ErofsError::Attribute { name: display(name) };
+    let (suffix, index) =
+        PREFIXES.iter().find_map(|(prefix, index)| Some((name.strip_prefix(*prefix)?, *index))).ok_or_else(invalid)?;
     let mut bytes = vec![u8::try_from(suffix.len()).map_err(|_| invalid())?, index];
-    bytes.extend(
-        u16::try_from(value.len())
-            .map_err(|_| invalid())?
-            .to_le_bytes(),
-    );
+    bytes.extend(u16::try_from(value.len()).map_err(|_| invalid())?.to_le_bytes());
     bytes.extend_from_slice(suffix);
     bytes.extend_from_slice(value);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -92,11 +77,7 @@ impl SharedXattrs {
 
     /// What stands behind an inode with these records; empty if it has none. `area_offset` is where the shared area
     /// starts, counted in bytes from the block that the superblock names.
-    pub(super) fn inline_area(
-        &self,
-        records: &[Vec<u8>],
-        area_offset: usize,
-    ) -> Result<Vec<u8>, ErofsError> {
+    pub(super) fn inline_area(&self, records: &[Vec<u8>], area_offset: usize) -> Result<Vec<u8>, ErofsError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,10 +89,7 @@ impl SharedXattrs {
             shared_count += 1;
         }
         bytes[4] = narrow(shared_count, "shared attributes of one inode")?;
-        for record in records
-            .iter()
-            .filter(|record| !self.offsets.contains_key(*record))
-        {
+        for record in records.iter().filter(|record| !self.offsets.contains_key(*record)) {
             bytes.extend_from_slice(record);
         }
         Ok(bytes)
@@ -132,14 +110,8 @@ mod tests {
 
     #[test]
     fn a_record_is_padded_to_words() {
-        assert_eq!(
-            record(b"trusted.ab", b"xyz").unwrap(),
-            b"\x02\x04\x03\x00abxyz\0\0\0"
-        );
-        assert_eq!(
-            record(b"system.posix_acl_access", b"1234").unwrap(),
-            b"\x00\x02\x04\x001234"
-        );
+        assert_eq!(record(b"trusted.ab", b"xyz").unwrap(), b"\x02\x04\x03\x00abxyz\0\0\0");
+        assert_eq!(record(b"system.posix_acl_access", b"1234").unwrap(), b"\x00\x02\x04\x001234");
     }
 
     #[test]
@@ -151,18 +123,12 @@ mod tests {
 
     #[test]
     fn only_repeated_records_are_shared() {
-        let (a, b) = (
-            record(b"user.a", b"").unwrap(),
-            record(b"user.b", b"").unwrap(),
-        );
+        let (a, b) = (record(b"user.a", b"").unwrap(), record(b"user.b", b"").unwrap());
         let inodes = [vec![a.clone(), b.clone()], vec![a.clone()]];
         let shared = SharedXattrs::choose(inodes.iter());
         assert_eq!(shared.bytes, a);
         let area = shared.inline_area(&inodes[0], 64).unwrap();
-        assert_eq!(
-            area,
-            [vec![0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0], b].concat()
-        );
+        assert_eq!(area, [vec![0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0], b].concat());
         assert_eq!(word_count(area.len()).unwrap(), 4);
         assert_eq!(word_count(0).unwrap(), 0);
     }

@@ -26,22 +26,13 @@ impl Allocation {
     /// Everything free but what the geometry reserves.
     pub(super) fn new(geometry: &Geometry) -> Self {
         let bytes = geometry.groups * GROUP_BLOCKS / 8;
-        let mut allocation = Allocation {
-            bitmap: vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)],
-            next: 0,
-        };
+        let mut allocation = Allocation { bitmap: vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)], next: 0 };
         for group in 0..geometry.groups {
             let first = geometry.group_start(group);
-            allocation.mark(Extent {
-                first,
-                blocks: geometry.overhead_blocks(group),
-            });
+            allocation.mark(Extent { first, blocks: geometry.overhead_blocks(group) });
         }
         let end = geometry.groups * GROUP_BLOCKS;
-        allocation.mark(Extent {
-            first: geometry.blocks,
-            blocks: end - geometry.blocks,
-        });
+        allocation.mark(Extent { first: geometry.blocks, blocks: end - geometry.blocks });
         allocation
     }
 
@@ -58,10 +49,7 @@ impl Allocation {
             while end < limit && !self.is_used(end) {
                 end += 1;
             }
-            let extent = Extent {
-                first,
-                blocks: end - first,
-            };
+            let extent = Extent { first, blocks: end - first };
             self.mark(extent);
             self.next = end;
             missing -= extent.blocks;
@@ -73,18 +61,13 @@ impl Allocation {
     /// A group's part of the bitmap, one block long.
     pub(super) fn group_bitmap(&self, group: u64) -> &[u8] {
         let bytes = usize::try_from(GROUP_BLOCKS / 8).unwrap_or(usize::MAX);
-        let start = usize::try_from(group)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(bytes);
+        let start = usize::try_from(group).unwrap_or(usize::MAX).saturating_mul(bytes);
         &self.bitmap[start..start + bytes]
     }
 
     /// Free blocks of a group.
     pub(super) fn free_blocks(&self, group: u64) -> u64 {
-        self.group_bitmap(group)
-            .iter()
-            .map(|byte| u64::from(byte.count_zeros()))
-            .sum()
+        self.group_bitmap(group).iter().map(|byte| u64::from(byte.count_zeros())).sum()
     }
 
     fn next_free(&self, from: u64) -> Option<u64> {
@@ -102,11 +85,7 @@ impl Allocation {
     }
 
     fn byte(&self, block: u64) -> u8 {
-        usize::try_from(block / 8)
-            .ok()
-            .and_then(|place| self.bitmap.get(place))
-            .copied()
-            .unwrap_or(0xff)
+        usize::try_from(block / 8).ok().and_then(|place| self.bitmap.get(place)).copied().unwrap_or(0xff)
     }
 
     fn is_used(&self, block: u64) -> bool {
@@ -115,10 +94,7 @@ impl Allocation {
 
     fn mark(&mut self, extent: Extent) {
         for block in extent.first..extent.first + extent.blocks {
-            if let Some(byte) = usize::try_from(block / 8)
-                .ok()
-                .and_then(|place| self.bitmap.get_mut(place))
-            {
+            if let Some(byte) = usize::try_from(block / 8).ok().and_then(|place| self.bitmap.get_mut(place)) {
                 *byte |= 1 << (block % 8);
             }
         }
@@ -140,16 +116,7 @@ mod tests {
         let second = 32_768 + geometry.overhead_blocks(1);
         assert_eq!(
             allocation.take(rest + 5),
-            [
-                Extent {
-                    first: first + 3,
-                    blocks: rest
-                },
-                Extent {
-                    first: second,
-                    blocks: 5
-                }
-            ]
+            [Extent { first: first + 3, blocks: rest }, Extent { first: second, blocks: 5 }]
         );
     }
 
@@ -157,14 +124,8 @@ mod tests {
     fn free_blocks_are_counted_and_run_out() {
         let geometry = Geometry::new(300 << 20, 100).unwrap();
         let mut allocation = Allocation::new(&geometry);
-        let free: u64 = (0..geometry.groups)
-            .map(|group| allocation.free_blocks(group))
-            .sum();
-        let taken: u64 = allocation
-            .take(u64::MAX)
-            .iter()
-            .map(|extent| extent.blocks)
-            .sum();
+        let free: u64 = (0..geometry.groups).map(|group| allocation.free_blocks(group)).sum();
+        let taken: u64 = allocation.take(u64::MAX).iter().map(|extent| extent.blocks).sum();
         assert_eq!(taken, free);
         assert_eq!(allocation.take(1), []);
         assert_eq!(allocation.free_blocks(0), 0);

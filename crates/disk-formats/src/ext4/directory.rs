@@ -78,23 +78,11 @@ mod tests {
     #[test]
     fn planning_and_encoding_agree_on_the_number_of_blocks() {
         for count in [1_usize, 100, 340, 341, 342, 1_000, 5_000] {
-            let names: Vec<Vec<u8>> = (0..count)
-                .map(|i| format!("{i:04}{}", "n".repeat(i % 200)).into_bytes())
-                .collect();
-            let records: Vec<Record<'_>> = names
-                .iter()
-                .map(|name| Record {
-                    name,
-                    inode: 12,
-                    kind: 1,
-                })
-                .collect();
+            let names: Vec<Vec<u8>> =
+                (0..count).map(|i| format!("{i:04}{}", "n".repeat(i % 200)).into_bytes()).collect();
+            let records: Vec<Record<'_>> = names.iter().map(|name| Record { name, inode: 12, kind: 1 }).collect();
             let bytes = encode(&records, 1).unwrap();
-            assert_eq!(
-                bytes.len() as u64,
-                4096 * blocks(names.iter().map(Vec::as_slice)),
-                "{count}"
-            );
+            assert_eq!(bytes.len() as u64, 4096 * blocks(names.iter().map(Vec::as_slice)), "{count}");
         }
     }
 }

@@ -36,22 +36,12 @@ impl Geometry {
         let groups = blocks.div_ceil(GROUP_BLOCKS).max(1);
         let wanted = inodes.max(size_bytes / BYTES_PER_INODE).div_ceil(groups);
         // Bitmaps are bytes and tables are blocks, so a multiple of 16 wastes nothing.
-        let inodes_per_group = wanted
-            .next_multiple_of(INODES_PER_BLOCK)
-            .max(INODES_PER_BLOCK * 2);
+        let inodes_per_group = wanted.next_multiple_of(INODES_PER_BLOCK).max(INODES_PER_BLOCK * 2);
         if inodes_per_group > BLOCK_BYTES * 8 {
             let needed_bytes = inodes.div_ceil(BLOCK_BYTES * 8) * GROUP_BLOCKS * BLOCK_BYTES;
-            return Err(Ext4Error::NoSpace {
-                needed_bytes,
-                size_bytes,
-            });
+            return Err(Ext4Error::NoSpace { needed_bytes, size_bytes });
         }
-        let mut geometry = Geometry {
-            blocks,
-            groups,
-            inodes_per_group,
-            flex_log2: 4,
-        };
+        let mut geometry = Geometry { blocks, groups, inodes_per_group, flex_log2: 4 };
         // The tables of a flex group must leave room in its first group.
         while geometry.flex_log2 > 0 && geometry.tables_blocks(0) > GROUP_BLOCKS / 2 {
             geometry.flex_log2 -= 1;
@@ -60,18 +50,11 @@ impl Geometry {
         let own = geometry.overhead_blocks(last) + LEAST_LAST_GROUP;
         if last > 0 && blocks - last * GROUP_BLOCKS < own {
             blocks = last * GROUP_BLOCKS;
-            geometry = Geometry {
-                blocks,
-                groups: last,
-                ..geometry
-            };
+            geometry = Geometry { blocks, groups: last, ..geometry };
         }
         let in_group_0 = geometry.overhead_blocks(0) + LEAST_LAST_GROUP;
         if blocks.min(GROUP_BLOCKS) < in_group_0 {
-            return Err(Ext4Error::NoSpace {
-                needed_bytes: in_group_0 * BLOCK_BYTES,
-                size_bytes,
-            });
+            return Err(Ext4Error::NoSpace { needed_bytes: in_group_0 * BLOCK_BYTES, size_bytes });
         }
         Ok(geometry)
     }
@@ -108,11 +91,7 @@ impl Geometry {
 
     /// Blocks of superblock and descriptors at a group's start.
     pub(super) fn copies_blocks(&self, group: u64) -> u64 {
-        if Self::has_superblock(group) {
-            1 + self.descriptor_blocks()
-        } else {
-            0
-        }
+        if Self::has_superblock(group) { 1 + self.descriptor_blocks() } else { 0 }
     }
 
     fn flex_groups(&self) -> u64 {
@@ -156,9 +135,7 @@ impl Geometry {
 
     pub(super) fn inode_table(&self, group: u64) -> u64 {
         let place = group - self.flex_start(group);
-        self.tables_start(group)
-            + 2 * self.flex_members(group)
-            + place * self.table_blocks_per_group()
+        self.tables_start(group) + 2 * self.flex_members(group) + place * self.table_blocks_per_group()
     }
 
     /// Where an inode stands, in bytes from the volume's start.
@@ -175,22 +152,13 @@ mod tests {
 
     #[test]
     fn superblocks_stand_in_the_sparse_groups() {
-        let groups: Vec<u64> = (0..130)
-            .filter(|group| Geometry::has_superblock(*group))
-            .collect();
+        let groups: Vec<u64> = (0..130).filter(|group| Geometry::has_superblock(*group)).collect();
         assert_eq!(groups, [0, 1, 3, 5, 7, 9, 25, 27, 49, 81, 125]);
     }
 
     #[test]
     fn nothing_overlaps() {
-        for (size_mib, inodes) in [
-            (8_u64, 10),
-            (128, 100),
-            (129, 100),
-            (700, 60_000),
-            (5_000, 400_000),
-            (40_000, 10),
-        ] {
+        for (size_mib, inodes) in [(8_u64, 10), (128, 100), (129, 100), (700, 60_000), (5_000, 400_000), (40_000, 10)] {
             let geometry = Geometry::new(size_mib << 20, inodes).unwrap();
             assert!(geometry.inodes_per_group * geometry.groups >= inodes);
             let mut used: Vec<(u64, u64)> = Vec::new();
@@ -198,24 +166,13 @@ mod tests {
                 used.push((geometry.group_start(group), geometry.copies_blocks(group)));
                 used.push((geometry.block_bitmap(group), 1));
                 used.push((geometry.inode_bitmap(group), 1));
-                used.push((
-                    geometry.inode_table(group),
-                    geometry.table_blocks_per_group(),
-                ));
+                used.push((geometry.inode_table(group), geometry.table_blocks_per_group()));
             }
             used.sort_unstable();
-            assert!(
-                used.windows(2)
-                    .all(|pair| pair[0].0 + pair[0].1 <= pair[1].0),
-                "{size_mib} MiB"
-            );
-            let overhead: u64 = (0..geometry.groups)
-                .map(|group| geometry.overhead_blocks(group))
-                .sum();
+            assert!(used.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{size_mib} MiB");
+            let overhead: u64 = (0..geometry.groups).map(|group| geometry.overhead_blocks(group)).sum();
             assert_eq!(overhead, used.iter().map(|(_, length)| length).sum::<u64>());
-            assert!(
-                (0..geometry.groups).all(|group| geometry.overhead_blocks(group) < GROUP_BLOCKS)
-            );
+            assert!((0..geometry.groups).all(|group| geometry.overhead_blocks(group) < GROUP_BLOCKS));
         }
     }
 

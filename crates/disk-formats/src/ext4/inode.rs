@@ -52,10 +52,7 @@ pub(super) enum Body<'a> {
     /// A symlink's target.
     Target(&'a [u8]),
     /// Few extents, or many and the block that lists them.
-    Extents {
-        extents: &'a [Extent],
-        leaf: Option<u64>,
-    },
+    Extents { extents: &'a [Extent], leaf: Option<u64> },
 }
 
 /// `S_IFMT` bits and the directory record's type code.
@@ -76,15 +73,8 @@ impl Inode<'_> {
     /// The inode's bytes with their checksum.
     pub(super) fn encode(&self, seed: u32) -> Result<[u8; INODE_BYTES], Ext4Error> {
         let mut bytes = [0; INODE_BYTES];
-        let mut put = |offset: usize, piece: &[u8]| {
-            bytes[offset..offset + piece.len()].copy_from_slice(piece)
-        };
-        let Metadata {
-            mode,
-            uid,
-            gid,
-            mtime,
-        } = self.metadata;
+        let mut put = |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
+        let Metadata { mode, uid, gid, mtime } = self.metadata;
         put(0, &(mode & 0o7777 | self.type_bits).to_le_bytes());
         put(2, &low16(uid).to_le_bytes());
         put(4, &low32(self.size_bytes).to_le_bytes());
@@ -100,14 +90,10 @@ impl Inode<'_> {
         match &self.body {
             Body::Target(target) => put(40, target),
             Body::Extents { extents, leaf } => {
-                let blocks = extents.iter().map(|extent| extent.blocks).sum::<u64>()
-                    + u64::from(leaf.is_some());
+                let blocks = extents.iter().map(|extent| extent.blocks).sum::<u64>() + u64::from(leaf.is_some());
                 let sectors = blocks * (BLOCK_BYTES / 512);
                 put(28, &low32(sectors).to_le_bytes());
-                put(
-                    116,
-                    &narrow::<u64, u16>(sectors >> 32, "file size")?.to_le_bytes(),
-                );
+                put(116, &narrow::<u64, u16>(sectors >> 32, "file size")?.to_le_bytes());
                 put(32, &FLAG_EXTENTS.to_le_bytes());
                 put(40, &root_node(extents, *leaf)?);
             }
@@ -155,9 +141,7 @@ fn header(entries: usize, capacity: usize, depth: u16) -> Result<Vec<u8>, Ext4Er
 
 fn node(extents: &[Extent], capacity: usize) -> Result<Vec<u8>, Ext4Error> {
     if extents.len() > capacity {
-        return Err(Ext4Error::TooLarge {
-            what: "extents of a file",
-        });
+        return Err(Ext4Error::TooLarge { what: "extents of a file" });
     }
     let mut bytes = header(extents.len(), capacity, 0)?;
     let mut file_block = 0_u64;

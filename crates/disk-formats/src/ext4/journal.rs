@@ -22,8 +22,7 @@ pub(super) fn blocks(filesystem_blocks: u64) -> u64 {
 /// The first block of a clean journal.
 pub(super) fn superblock(blocks: u64, uuid: &[u8; 16]) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
-    let mut put =
-        |offset: usize, value: u32| bytes[offset..offset + 4].copy_from_slice(&value.to_be_bytes());
+    let mut put = |offset: usize, value: u32| bytes[offset..offset + 4].copy_from_slice(&value.to_be_bytes());
     put(0, MAGIC);
     put(4, TYPE_SUPERBLOCK_V2);
     put(12, low32(BLOCK_BYTES));

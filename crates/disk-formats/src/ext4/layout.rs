@@ -50,11 +50,7 @@ impl Layout {
     ///
     /// Errors when it does not fit the volume or the format.
     pub fn plan(mut tree: Tree, options: Options) -> Result<Self, Ext4Error> {
-        let kept = Metadata {
-            mode: 0o700,
-            mtime: options.time,
-            ..Metadata::default()
-        };
+        let kept = Metadata { mode: 0o700, mtime: options.time, ..Metadata::default() };
         let lost_found = match tree.child(tree.root(), b"lost+found") {
             Some(present) => present,
             None => tree.add(tree.root(), b"lost+found", kept, Content::Directory)?,
@@ -76,35 +72,19 @@ impl Layout {
         }
         let volume_seed = crc32c(!0, &options.uuid);
         let allocation = Allocation::new(&geometry);
-        let mut layout = Layout {
-            options,
-            geometry,
-            tree,
-            order,
-            places,
-            journal: Vec::new(),
-            allocation,
-            volume_seed,
-        };
+        let mut layout =
+            Layout { options, geometry, tree, order, places, journal: Vec::new(), allocation, volume_seed };
         layout.allocate()?;
         Ok(layout)
     }
 
     /// Directories and symlinks first, so that walking the tree reads one part of the disk; then the journal and the files.
     fn allocate(&mut self) -> Result<(), Ext4Error> {
-        let sizes: Vec<u64> = self
-            .tree
-            .nodes
-            .iter()
-            .map(|node| data_blocks(node.content.clone(), &node.children))
-            .collect();
+        let sizes: Vec<u64> =
+            self.tree.nodes.iter().map(|node| data_blocks(node.content.clone(), &node.children)).collect();
         let journal_blocks = journal::blocks(self.geometry.blocks);
-        let is_file =
-            |tree: &Tree, node: &NodeId| matches!(tree.nodes[node.0].content, Content::File { .. });
-        let (files, others): (Vec<NodeId>, Vec<NodeId>) = self
-            .order
-            .iter()
-            .partition(|node| is_file(&self.tree, node));
+        let is_file = |tree: &Tree, node: &NodeId| matches!(tree.nodes[node.0].content, Content::File { .. });
+        let (files, others): (Vec<NodeId>, Vec<NodeId>) = self.order.iter().partition(|node| is_file(&self.tree, node));
         let mut missing = 0;
         for node in others {
             missing += self.place(node, sizes[node.0]);
@@ -112,9 +92,7 @@ impl Layout {
         self.journal = self.allocation.take(journal_blocks);
         missing += journal_blocks - self.journal.iter().map(|extent| extent.blocks).sum::<u64>();
         if self.journal.len() > INLINE_EXTENTS {
-            return Err(Ext4Error::TooLarge {
-                what: "extents of the journal",
-            });
+            return Err(Ext4Error::TooLarge { what: "extents of the journal" });
         }
         for node in files {
             missing += self.place(node, sizes[node.0]);
@@ -123,10 +101,7 @@ impl Layout {
             0 => Ok(()),
             _ => {
                 let size_bytes = self.options.size_bytes;
-                Err(Ext4Error::NoSpace {
-                    needed_bytes: size_bytes + missing * BLOCK_BYTES,
-                    size_bytes,
-                })
+                Err(Ext4Error::NoSpace { needed_bytes: size_bytes + missing * BLOCK_BYTES, size_bytes })
             }
         }
     }
@@ -157,9 +132,7 @@ impl Layout {
     }
 
     fn free_blocks(&self) -> u64 {
-        (0..self.geometry.groups)
-            .map(|group| self.allocation.free_blocks(group))
-            .sum()
+        (0..self.geometry.groups).map(|group| self.allocation.free_blocks(group)).sum()
     }
 
     /// Where the contents of files belong, in the order of their places; empty files are left out.
@@ -175,10 +148,7 @@ impl Layout {
                 missing -= length;
                 (extent.first * BLOCK_BYTES, length)
             });
-            Some(FilePlace {
-                node,
-                pieces: pieces.collect(),
-            })
+            Some(FilePlace { node, pieces: pieces.collect() })
         })
     }
 
@@ -187,9 +157,7 @@ impl Layout {
     /// Errors when the volume refuses bytes.
     pub fn write_metadata(&self, volume: &mut (impl Write + Seek)) -> Result<(), Ext4Error> {
         let mut at = |offset_bytes: u64, bytes: &[u8]| {
-            volume
-                .seek(SeekFrom::Start(offset_bytes))
-                .map_err(Ext4Error::Write)?;
+            volume.seek(SeekFrom::Start(offset_bytes)).map_err(Ext4Error::Write)?;
             volume.write_all(bytes).map_err(Ext4Error::Write)
         };
         self.write_inodes(&mut at)?;
@@ -201,27 +169,19 @@ impl Layout {
             };
             let mut rest = data.as_slice();
             for extent in &place.extents {
-                let length = usize::try_from(extent.blocks * BLOCK_BYTES)
-                    .unwrap_or(usize::MAX)
-                    .min(rest.len());
+                let length = usize::try_from(extent.blocks * BLOCK_BYTES).unwrap_or(usize::MAX).min(rest.len());
                 if length > 0 {
                     at(extent.first * BLOCK_BYTES, &rest[..length])?;
                     rest = &rest[length..];
                 }
             }
             if let Some(leaf) = place.leaf {
-                at(
-                    leaf * BLOCK_BYTES,
-                    &inode::leaf_block(&place.extents, self.seed(place.inode))?,
-                )?;
+                at(leaf * BLOCK_BYTES, &inode::leaf_block(&place.extents, self.seed(place.inode))?)?;
             }
         }
         if let Some(first) = self.journal.first() {
             let blocks = self.journal.iter().map(|extent| extent.blocks).sum();
-            at(
-                first.first * BLOCK_BYTES,
-                &journal::superblock(blocks, &self.options.uuid),
-            )?;
+            at(first.first * BLOCK_BYTES, &journal::superblock(blocks, &self.options.uuid))?;
         }
         self.write_groups(&mut at)
     }
@@ -231,17 +191,11 @@ impl Layout {
     }
 
     /// Writes the inode tables, a run of neighbouring inodes at a time.
-    fn write_inodes(
-        &self,
-        at: &mut impl FnMut(u64, &[u8]) -> Result<(), Ext4Error>,
-    ) -> Result<(), Ext4Error> {
+    fn write_inodes(&self, at: &mut impl FnMut(u64, &[u8]) -> Result<(), Ext4Error>) -> Result<(), Ext4Error> {
         let mut inodes: Vec<(u32, [u8; 256])> = vec![(JOURNAL_INODE, self.journal_inode()?)];
         for node in &self.order {
             let place = &self.places[node.0];
-            inodes.push((
-                place.inode,
-                self.inode(*node, place)?.encode(self.seed(place.inode))?,
-            ));
+            inodes.push((place.inode, self.inode(*node, place)?.encode(self.seed(place.inode))?));
         }
         inodes.sort_by_key(|(number, _)| *number);
         let mut run: Vec<u8> = Vec::new();
@@ -259,28 +213,14 @@ impl Layout {
     }
 
     fn own_metadata(&self, mode: u16) -> Metadata {
-        Metadata {
-            mode,
-            mtime: self.options.time,
-            ..Metadata::default()
-        }
+        Metadata { mode, mtime: self.options.time, ..Metadata::default() }
     }
 
     fn journal_inode(&self) -> Result<[u8; 256], Ext4Error> {
-        let body = Body::Extents {
-            extents: &self.journal,
-            leaf: None,
-        };
+        let body = Body::Extents { extents: &self.journal, leaf: None };
         let size_bytes = self.journal.iter().map(|extent| extent.blocks).sum::<u64>() * BLOCK_BYTES;
         let metadata = self.own_metadata(0o600);
-        Inode {
-            metadata,
-            type_bits: 0o100_000,
-            links: 1,
-            size_bytes,
-            body,
-        }
-        .encode(self.seed(JOURNAL_INODE))
+        Inode { metadata, type_bits: 0o100_000, links: 1, size_bytes, body }.encode(self.seed(JOURNAL_INODE))
     }
 
     fn inode<'a>(&'a self, id: NodeId, place: &'a Place) -> Result<Inode<'a>, Ext4Error> {
@@ -288,91 +228,48 @@ impl Layout {
         let is_directory = |child: &NodeId| self.tree.nodes[child.0].content == Content::Directory;
         let names = match node.content {
             // Its name, its `.`, and the `..` of each directory in it. 1 means too many to count.
-            Content::Directory => match 2 + node
-                .children
-                .values()
-                .filter(|child| is_directory(child))
-                .count()
-            {
+            Content::Directory => match 2 + node.children.values().filter(|child| is_directory(child)).count() {
                 links @ 0..65_000 => narrow(links, "links")?,
                 _ => 1,
             },
             _ => node.names,
         };
-        let extents = Body::Extents {
-            extents: &place.extents,
-            leaf: place.leaf,
-        };
+        let extents = Body::Extents { extents: &place.extents, leaf: place.leaf };
         let (size_bytes, body) = match &node.content {
-            Content::Directory => (
-                place
-                    .extents
-                    .iter()
-                    .map(|extent| extent.blocks)
-                    .sum::<u64>()
-                    * BLOCK_BYTES,
-                extents,
-            ),
-            Content::File { size_bytes } => (*size_bytes, extents),
-            Content::Symlink { target } if target.len() <= INLINE_TARGET => {
-                (target.len() as u64, Body::Target(target))
+            Content::Directory => {
+                (place.extents.iter().map(|extent| extent.blocks).sum::<u64>() * BLOCK_BYTES, extents)
             }
+            Content::File { size_bytes } => (*size_bytes, extents),
+            Content::Symlink { target } if target.len() <= INLINE_TARGET => (target.len() as u64, Body::Target(target)),
             Content::Symlink { target } => (target.len() as u64, extents),
         };
         let (type_bits, _) = inode::type_codes(&node.content);
         // More names than the kernel's limit cannot be made by hand either.
         let links = narrow(names, "links")?;
-        Ok(Inode {
-            metadata: node.metadata,
-            type_bits,
-            links,
-            size_bytes,
-            body,
-        })
+        Ok(Inode { metadata: node.metadata, type_bits, links, size_bytes, body })
     }
 
     fn directory(&self, place: &Place, node: &super::tree::Node) -> Result<Vec<u8>, Ext4Error> {
         let parent = self.places[node.parent.0].inode;
-        let mut records = vec![
-            Record {
-                name: b".",
-                inode: place.inode,
-                kind: 2,
-            },
-            Record {
-                name: b"..",
-                inode: parent,
-                kind: 2,
-            },
-        ];
+        let mut records =
+            vec![Record { name: b".", inode: place.inode, kind: 2 }, Record { name: b"..", inode: parent, kind: 2 }];
         records.extend(node.children.iter().map(|(name, child)| {
             let (_, kind) = inode::type_codes(&self.tree.nodes[child.0].content);
-            Record {
-                name,
-                inode: self.places[child.0].inode,
-                kind,
-            }
+            Record { name, inode: self.places[child.0].inode, kind }
         }));
         directory::encode(&records, self.seed(place.inode))
     }
 
     /// Writes bitmaps, descriptors and superblocks.
-    fn write_groups(
-        &self,
-        at: &mut impl FnMut(u64, &[u8]) -> Result<(), Ext4Error>,
-    ) -> Result<(), Ext4Error> {
+    fn write_groups(&self, at: &mut impl FnMut(u64, &[u8]) -> Result<(), Ext4Error>) -> Result<(), Ext4Error> {
         let geometry = &self.geometry;
         let used_inodes = u64::from(FIRST_INODE) + self.order.len() as u64 - 2;
         let mut descriptors = Vec::new();
         for (group, directories) in (0..geometry.groups).zip(self.directories()) {
-            let mut descriptor = Descriptor {
-                flags: superblock::GROUP_INODE_ZEROED,
-                ..Descriptor::default()
-            };
+            let mut descriptor = Descriptor { flags: superblock::GROUP_INODE_ZEROED, ..Descriptor::default() };
             let free_blocks = self.allocation.free_blocks(group);
             descriptor.free_blocks = low32(free_blocks);
-            let own_tables_elsewhere =
-                geometry.overhead_blocks(group) == geometry.copies_blocks(group);
+            let own_tables_elsewhere = geometry.overhead_blocks(group) == geometry.copies_blocks(group);
             let untouched = free_blocks == GROUP_BLOCKS - geometry.copies_blocks(group);
             if group + 1 < geometry.groups && own_tables_elsewhere && untouched {
                 descriptor.flags |= superblock::GROUP_BLOCK_UNINIT;
@@ -381,9 +278,7 @@ impl Layout {
                 descriptor.block_bitmap_checksum = crc32c(self.volume_seed, bitmap);
                 at(geometry.block_bitmap(group) * BLOCK_BYTES, bitmap)?;
             }
-            let used = used_inodes
-                .saturating_sub(group * geometry.inodes_per_group)
-                .min(geometry.inodes_per_group);
+            let used = used_inodes.saturating_sub(group * geometry.inodes_per_group).min(geometry.inodes_per_group);
             descriptor.free_inodes = low32(geometry.inodes_per_group - used);
             descriptor.unused_inodes = descriptor.free_inodes;
             descriptor.directories = directories;
@@ -404,16 +299,12 @@ impl Layout {
             free_blocks: self.free_blocks(),
             free_inodes: geometry.inodes()? - narrow::<u64, u32>(used_inodes, "inodes")?,
             journal_map,
-            journal_bytes: self.journal.iter().map(|extent| extent.blocks).sum::<u64>()
-                * BLOCK_BYTES,
+            journal_bytes: self.journal.iter().map(|extent| extent.blocks).sum::<u64>() * BLOCK_BYTES,
         };
         for group in (0..geometry.groups).filter(|group| Geometry::has_superblock(*group)) {
             let start = geometry.group_start(group) * BLOCK_BYTES;
             let offset = if group == 0 { 1024 } else { 0 };
-            at(
-                start + offset,
-                &superblock::superblock(geometry, &self.options, &counts, group)?,
-            )?;
+            at(start + offset, &superblock::superblock(geometry, &self.options, &counts, group)?)?;
             at(start + BLOCK_BYTES, &descriptors)?;
         }
         Ok(())
@@ -424,9 +315,7 @@ impl Layout {
         let mut counts = vec![0; usize::try_from(self.geometry.groups).unwrap_or(usize::MAX)];
         for (node, place) in self.tree.nodes.iter().zip(&self.places) {
             let group = u64::from(place.inode - 1) / self.geometry.inodes_per_group;
-            let count = usize::try_from(group)
-                .ok()
-                .and_then(|group| counts.get_mut(group));
+            let count = usize::try_from(group).ok().and_then(|group| counts.get_mut(group));
             if let (Content::Directory, Some(count)) = (&node.content, count) {
                 *count += 1;
             }
@@ -450,7 +339,5 @@ fn data_blocks(content: Content, children: &std::collections::BTreeMap<Vec<u8>, 
 /// A block with the first `used` bits set, and those behind `count`.
 fn inode_bitmap(used: u64, count: u64) -> Vec<u8> {
     let bit = |place: u64| u8::from(place < used || place >= count);
-    (0..BLOCK_BYTES)
-        .map(|byte| (0..8).map(|place| bit(byte * 8 + place) << place).sum())
-        .collect()
+    (0..BLOCK_BYTES).map(|byte| (0..8).map(|place| bit(byte * 8 + place) << place).sum()).collect()
 }

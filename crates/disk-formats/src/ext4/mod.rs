@@ -65,9 +65,7 @@ pub enum Ext4Error {
         name: String,
     },
     /// Two entries of a directory have one name, or something that is no directory has entries.
-    #[error(
-        "`{name}` is given twice in one directory of an ext4 filesystem, or its parent is no directory"
-    )]
+    #[error("`{name}` is given twice in one directory of an ext4 filesystem, or its parent is no directory")]
     Conflict {
         /// The name.
         name: String,
@@ -104,19 +102,13 @@ where
 }
 
 /// The low half of a value that the format splits.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the other half is stored elsewhere"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "the other half is stored elsewhere")]
 fn low32(value: u64) -> u32 {
     value as u32
 }
 
 /// The low half of a value that the format splits.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the other half is stored elsewhere"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "the other half is stored elsewhere")]
 fn low16(value: u32) -> u16 {
     value as u16
 }

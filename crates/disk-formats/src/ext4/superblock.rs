@@ -55,8 +55,7 @@ pub(super) fn superblock(
     group: u64,
 ) -> Result<[u8; 1024], Ext4Error> {
     let mut bytes = [0; 1024];
-    let mut put =
-        |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
+    let mut put = |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
     let time = options.time.to_le_bytes();
     put(0x00, &geometry.inodes()?.to_le_bytes());
     put(0x04, &low32(geometry.blocks).to_le_bytes());
@@ -76,14 +75,8 @@ pub(super) fn superblock(
     put(0x40, &time);
     put(0x4c, &1_u32.to_le_bytes());
     put(0x54, &FIRST_INODE.to_le_bytes());
-    put(
-        0x58,
-        &narrow::<u64, u16>(INODE_BYTES, "inode")?.to_le_bytes(),
-    );
-    put(
-        0x5a,
-        &narrow::<u64, u16>(group.min(u64::from(u16::MAX)), "group")?.to_le_bytes(),
-    );
+    put(0x58, &narrow::<u64, u16>(INODE_BYTES, "inode")?.to_le_bytes());
+    put(0x5a, &narrow::<u64, u16>(group.min(u64::from(u16::MAX)), "group")?.to_le_bytes());
     put(0x5c, &COMPAT.to_le_bytes());
     put(0x60, &INCOMPAT.to_le_bytes());
     put(0x64, &RO_COMPAT.to_le_bytes());
@@ -94,10 +87,7 @@ pub(super) fn superblock(
     put(0xec, &options.uuid);
     // Half MD4; the journal's map below is valid.
     put(0xfc, &[1, 1]);
-    put(
-        0xfe,
-        &narrow::<u64, u16>(DESCRIPTOR_BYTES, "descriptor")?.to_le_bytes(),
-    );
+    put(0xfe, &narrow::<u64, u16>(DESCRIPTOR_BYTES, "descriptor")?.to_le_bytes());
     // Mount with user_xattr and acl.
     put(0x100, &0xc_u32.to_le_bytes());
     put(0x108, &time);
@@ -118,26 +108,11 @@ pub(super) fn superblock(
 
 impl Descriptor {
     /// The descriptor's bytes with their checksum.
-    pub(super) fn encode(
-        &self,
-        geometry: &Geometry,
-        group: u64,
-        seed: u32,
-    ) -> Result<[u8; 64], Ext4Error> {
+    pub(super) fn encode(&self, geometry: &Geometry, group: u64, seed: u32) -> Result<[u8; 64], Ext4Error> {
         let mut bytes = [0; 64];
-        let mut put = |offset: usize, piece: &[u8]| {
-            bytes[offset..offset + piece.len()].copy_from_slice(piece)
-        };
-        let places = [
-            geometry.block_bitmap(group),
-            geometry.inode_bitmap(group),
-            geometry.inode_table(group),
-        ];
-        for (place, (low, high)) in
-            places
-                .into_iter()
-                .zip([(0x00, 0x20), (0x04, 0x24), (0x08, 0x28)])
-        {
+        let mut put = |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
+        let places = [geometry.block_bitmap(group), geometry.inode_bitmap(group), geometry.inode_table(group)];
+        for (place, (low, high)) in places.into_iter().zip([(0x00, 0x20), (0x04, 0x24), (0x08, 0x28)]) {
             put(low, &low32(place).to_le_bytes());
             put(high, &low32(place >> 32).to_le_bytes());
         }

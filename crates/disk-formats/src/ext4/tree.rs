@@ -62,15 +62,7 @@ impl Tree {
     pub fn new(root: Metadata) -> Self {
         let parent = NodeId(0);
         let children = BTreeMap::new();
-        Tree {
-            nodes: vec![Node {
-                metadata: root,
-                content: Content::Directory,
-                children,
-                names: 1,
-                parent,
-            }],
-        }
+        Tree { nodes: vec![Node { metadata: root, content: Content::Directory, children, names: 1, parent }] }
     }
 
     /// The root directory.
@@ -91,20 +83,12 @@ impl Tree {
     ) -> Result<NodeId, Ext4Error> {
         if let Content::Symlink { target } = &content {
             if target.is_empty() || target.len() > 4095 {
-                return Err(Ext4Error::SymlinkTarget {
-                    length: target.len(),
-                });
+                return Err(Ext4Error::SymlinkTarget { length: target.len() });
             }
         }
         let node = NodeId(self.nodes.len());
         self.name(parent, name, node)?;
-        self.nodes.push(Node {
-            metadata,
-            content,
-            children: BTreeMap::new(),
-            names: 1,
-            parent,
-        });
+        self.nodes.push(Node { metadata, content, children: BTreeMap::new(), names: 1, parent });
         Ok(node)
     }
 
@@ -113,9 +97,7 @@ impl Tree {
     /// Errors when the name is malformed or taken, `parent` is no directory, or `target` is one.
     pub fn link(&mut self, parent: NodeId, name: &[u8], target: NodeId) -> Result<(), Ext4Error> {
         if self.nodes[target.0].content == Content::Directory {
-            return Err(Ext4Error::LinkToDirectory {
-                name: display(name),
-            });
+            return Err(Ext4Error::LinkToDirectory { name: display(name) });
         }
         self.name(parent, name, target)?;
         self.nodes[target.0].names += 1;
@@ -131,15 +113,11 @@ impl Tree {
     fn name(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Ext4Error> {
         let malformed = matches!(name, b"" | b"." | b"..") || name.len() > 255;
         if malformed || name.contains(&b'/') || name.contains(&0) {
-            return Err(Ext4Error::InvalidName {
-                name: display(name),
-            });
+            return Err(Ext4Error::InvalidName { name: display(name) });
         }
         let directory = &mut self.nodes[parent.0];
         if directory.content != Content::Directory || directory.children.contains_key(name) {
-            return Err(Ext4Error::Conflict {
-                name: display(name),
-            });
+            return Err(Ext4Error::Conflict { name: display(name) });
         }
         directory.children.insert(name.to_vec(), node);
         Ok(())
@@ -173,23 +151,15 @@ mod tests {
     fn names_are_checked() {
         let mut tree = Tree::new(Metadata::default());
         let (root, plain) = (tree.root(), Metadata::default());
-        let file = tree
-            .add(root, b"a", plain, Content::File { size_bytes: 0 })
-            .unwrap();
+        let file = tree.add(root, b"a", plain, Content::File { size_bytes: 0 }).unwrap();
         let directory = tree.add(root, b"d", plain, Content::Directory).unwrap();
         let mut add = |parent, name: &[u8]| tree.add(parent, name, plain, Content::Directory);
         assert!(matches!(add(root, b"a"), Err(Ext4Error::Conflict { .. })));
         assert!(matches!(add(file, b"b"), Err(Ext4Error::Conflict { .. })));
         for name in [&b""[..], b".", b"..", b"a/b", b"a\0", &[b'n'; 256]] {
-            assert!(matches!(
-                add(root, name),
-                Err(Ext4Error::InvalidName { .. })
-            ));
+            assert!(matches!(add(root, name), Err(Ext4Error::InvalidName { .. })));
         }
-        assert!(matches!(
-            tree.link(root, b"l", directory),
-            Err(Ext4Error::LinkToDirectory { .. })
-        ));
+        assert!(matches!(tree.link(root, b"l", directory), Err(Ext4Error::LinkToDirectory { .. })));
         tree.link(directory, b"l", file).unwrap();
         assert_eq!(tree.in_order(), [root, file, directory]);
     }

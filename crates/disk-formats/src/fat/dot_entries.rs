@@ -37,14 +37,11 @@ pub(super) fn repair<D: Read + Write + Seek>(volume: &mut D) -> io::Result<()> {
             let mut records = vec![0; geometry.cluster_bytes];
             volume.seek(SeekFrom::Start(geometry.cluster_offset(cluster)))?;
             volume.read_exact(&mut records)?;
-            if cluster == first && first != geometry.root_cluster && geometry.correct(&mut records)
-            {
+            if cluster == first && first != geometry.root_cluster && geometry.correct(&mut records) {
                 volume.seek(SeekFrom::Start(geometry.cluster_offset(cluster)))?;
                 volume.write_all(&records)?;
             }
-            let used = records
-                .chunks_exact(RECORD_BYTES)
-                .take_while(|record| record[0] != 0);
+            let used = records.chunks_exact(RECORD_BYTES).take_while(|record| record[0] != 0);
             pending.extend(used.filter(|record| is_child(record)).map(first_cluster));
             cluster = geometry.next_cluster(volume, cluster)?;
         }
@@ -57,8 +54,7 @@ impl Geometry {
         let mut sector = [0; 512];
         volume.seek(SeekFrom::Start(0))?;
         volume.read_exact(&mut sector)?;
-        let half =
-            |offset: usize| u64::from(u16::from_le_bytes([sector[offset], sector[offset + 1]]));
+        let half = |offset: usize| u64::from(u16::from_le_bytes([sector[offset], sector[offset + 1]]));
         let whole = |offset: usize| half(offset) | half(offset + 2) << 16;
         // Only FAT32 has no short table length.
         if half(22) != 0 {
@@ -69,8 +65,7 @@ impl Geometry {
         Ok(Some(Geometry {
             table_offset,
             data_offset: table_offset + u64::from(sector[16]) * whole(36) * sector_bytes,
-            cluster_bytes: usize::from(sector[13])
-                * usize::from(u16::from_le_bytes([sector[11], sector[12]])),
+            cluster_bytes: usize::from(sector[13]) * usize::from(u16::from_le_bytes([sector[11], sector[12]])),
             root_cluster: u32::from_le_bytes([sector[44], sector[45], sector[46], sector[47]]),
         }))
     }
@@ -90,10 +85,7 @@ impl Geometry {
     fn correct(&self, records: &mut [u8]) -> bool {
         let before = records[..4 * RECORD_BYTES].to_vec();
         let name = |slot: usize| &before[slot * RECORD_BYTES..slot * RECORD_BYTES + 11];
-        if before[11] == ATTRIBUTES_LONG_NAME
-            && name(1) == b".          "
-            && name(3) == b"..         "
-        {
+        if before[11] == ATTRIBUTES_LONG_NAME && name(1) == b".          " && name(3) == b"..         " {
             records.copy_within(RECORD_BYTES..2 * RECORD_BYTES, 0);
             records.copy_within(3 * RECORD_BYTES..4 * RECORD_BYTES, RECORD_BYTES);
             records[2 * RECORD_BYTES] = DELETED;

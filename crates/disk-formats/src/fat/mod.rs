@@ -8,9 +8,7 @@ mod dot_entries;
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use fatfs::{
-    Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider,
-};
+use fatfs::{Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider};
 use thiserror::Error;
 
 /// The smallest volume that still is FAT32: 65,525 clusters of one sector and the tables.
@@ -41,11 +39,7 @@ pub enum FatError {
 /// padded with spaces to 11 bytes; the format knows upper case only.
 ///
 /// Errors when the volume is smaller than [`MINIMUM_BYTES`] or cannot be written.
-pub fn format<D: Read + Write + Seek>(
-    volume: &mut D,
-    volume_id: u32,
-    label: &str,
-) -> Result<(), FatError> {
+pub fn format<D: Read + Write + Seek>(volume: &mut D, volume_id: u32, label: &str) -> Result<(), FatError> {
     let length_bytes = volume.seek(SeekFrom::End(0)).map_err(FatError::Format)?;
     volume.seek(SeekFrom::Start(0)).map_err(FatError::Format)?;
     if length_bytes < MINIMUM_BYTES {
@@ -55,10 +49,7 @@ pub fn format<D: Read + Write + Seek>(
     for (place, byte) in padded.iter_mut().zip(label.bytes()) {
         *place = byte.to_ascii_uppercase();
     }
-    let options = FormatVolumeOptions::new()
-        .fat_type(FatType::Fat32)
-        .volume_id(volume_id)
-        .volume_label(padded);
+    let options = FormatVolumeOptions::new().fat_type(FatType::Fat32).volume_id(volume_id).volume_label(padded);
     fatfs::format_volume(volume, options).map_err(FatError::Format)
 }
 
@@ -66,10 +57,7 @@ pub fn format<D: Read + Write + Seek>(
 /// 1980-01-01.
 ///
 /// Errors when there is no FAT filesystem, when `work` fails (what it wrote stays), or when closing fails.
-pub fn with_filesystem<D, R, E>(
-    volume: &mut D,
-    work: impl FnOnce(&FileSystem<&mut D>) -> Result<R, E>,
-) -> Result<R, E>
+pub fn with_filesystem<D, R, E>(volume: &mut D, work: impl FnOnce(&FileSystem<&mut D>) -> Result<R, E>) -> Result<R, E>
 where
     D: Read + Write + Seek,
     E: From<FatError>,
@@ -93,23 +81,11 @@ struct FirstMoment;
 
 impl TimeProvider for FirstMoment {
     fn get_current_date(&self) -> Date {
-        Date {
-            year: 1980,
-            month: 1,
-            day: 1,
-        }
+        Date { year: 1980, month: 1, day: 1 }
     }
 
     fn get_current_date_time(&self) -> DateTime {
-        let time = Time {
-            hour: 0,
-            min: 0,
-            sec: 0,
-            millis: 0,
-        };
-        DateTime {
-            date: self.get_current_date(),
-            time,
-        }
+        let time = Time { hour: 0, min: 0, sec: 0, millis: 0 };
+        DateTime { date: self.get_current_date(), time }
     }
 }

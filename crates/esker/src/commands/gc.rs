@@ -47,10 +47,15 @@ impl Gc {
         let session = context.session()?;
         let store = session.store();
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let limit = profile::Limit { older_than: self.delete_older_than.map(|age| now.saturating_sub(age)), keep: self.keep };
+        let limit =
+            profile::Limit { older_than: self.delete_older_than.map(|age| now.saturating_sub(age)), keep: self.keep };
         let old = profile::plan_deletion(store, &limit)?;
         for generation in &old {
-            context.say(&format!("generation {}{}", generation.number, if self.dry_run { " would be deleted" } else { " is deleted" }));
+            context.say(&format!(
+                "generation {}{}",
+                generation.number,
+                if self.dry_run { " would be deleted" } else { " is deleted" }
+            ));
         }
         if !self.dry_run && !old.is_empty() {
             profile::delete(store, &old)?;

@@ -25,7 +25,8 @@ impl Search {
         let session = context.session()?;
         let arguments = ConfigurationArguments { configuration: self.configuration, system: None };
         let found = session.search(&arguments.find()?, &arguments.system(), &self.words)?;
-        let rows: Vec<_> = found.iter().map(|p| vec![p.name.clone(), p.version.clone(), p.description.clone()]).collect();
+        let rows: Vec<_> =
+            found.iter().map(|p| vec![p.name.clone(), p.version.clone(), p.description.clone()]).collect();
         let values: Vec<_> = found
             .iter()
             .map(|p| json!({ "name": p.name, "version": p.version, "description": p.description }))

@@ -89,7 +89,12 @@ impl Vm {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn machine(&self, tools: &emulator::Tools, place: &disk::MachineDisk, system: &str) -> Result<Machine, Box<dyn std::error::Error>> {
+    fn machine(
+        &self,
+        tools: &emulator::Tools,
+        place: &disk::MachineDisk,
+        system: &str,
+    ) -> Result<Machine, Box<dyn std::error::Error>> {
         let architecture = Architecture::of_system(system).ok_or_else(|| format!("no machine for `{system}`"))?;
         if !place.variables.exists() || self.ephemeral {
             fs_err::copy(&tools.firmware_variables, &place.variables)?;

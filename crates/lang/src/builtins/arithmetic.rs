@@ -40,5 +40,8 @@ fn round<'a>(eval: &Eval<'a>, value: Value<'a>, name: &str, f: fn(f64) -> f64) -
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
         return Ok(Value::Int(rounded as i64));
     }
-    Err(Error::eval(format!("NixFloat argument {} is not in the range of NixInt in builtins.{name}", crate::print::float(number))))
+    Err(Error::eval(format!(
+        "NixFloat argument {} is not in the range of NixInt in builtins.{name}",
+        crate::print::float(number)
+    )))
 }

@@ -98,8 +98,9 @@ fn list_to_attrs<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let list = eval.force_list(args[0])?;
     let mut attrs: Vec<Attr<'a>> = Vec::with_capacity(list.len());
     let need = |set: &'a Attrs<'a>, name: Sym| {
-        set.get(name)
-            .ok_or_else(|| Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, Some(set)))
+        set.get(name).ok_or_else(|| {
+            Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, Some(set))
+        })
     };
     for item in list.iter() {
         let set = eval.force_attrs(item)?;

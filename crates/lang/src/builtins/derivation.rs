@@ -111,14 +111,20 @@ fn append_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         }
         if flag("allOutputs")? {
             if !path.ends_with(".drv") {
-                return Err(Error::eval(format!("tried to add all-outputs context of {path}, which is not a derivation, to a string")).at(attr.pos));
+                return Err(Error::eval(format!(
+                    "tried to add all-outputs context of {path}, which is not a derivation, to a string"
+                ))
+                .at(attr.pos));
             }
             elements.push(Element::DrvDeep(path));
         }
         if let Some(outputs) = eval.get(info, "outputs") {
             let outputs = eval.force_list(outputs.value())?;
             if !outputs.is_empty() && !path.ends_with(".drv") {
-                return Err(Error::eval(format!("tried to add derivation output context of {path}, which is not a derivation, to a string")).at(attr.pos));
+                return Err(Error::eval(format!(
+                    "tried to add derivation output context of {path}, which is not a derivation, to a string"
+                ))
+                .at(attr.pos));
             }
             for output in outputs.iter() {
                 let name = String::from_utf8_lossy(eval.force_plain(output)?).into_owned();

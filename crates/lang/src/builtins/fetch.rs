@@ -27,12 +27,15 @@ fn fetch_file<'a>(eval: &Eval<'a>, arg: Value<'a>, tarball: bool) -> Res<Value<'
     match eval.force(arg)? {
         Value::Attrs(set) => {
             for attr in set.all() {
-                let text = || Ok::<_, Error>(Some(String::from_utf8_lossy(eval.force_plain(attr.value())?).into_owned()));
+                let text =
+                    || Ok::<_, Error>(Some(String::from_utf8_lossy(eval.force_plain(attr.value())?).into_owned()));
                 match eval.symbols().text(attr.name).as_str() {
                     "url" => url = text()?,
                     "name" => name = text()?,
                     "sha256" => sha256 = text()?,
-                    other => return Err(Error::eval(format!("unsupported argument '{other}' to '{builtin}'")).at(attr.pos)),
+                    other => {
+                        return Err(Error::eval(format!("unsupported argument '{other}' to '{builtin}'")).at(attr.pos));
+                    }
                 }
             }
         }
@@ -40,11 +43,15 @@ fn fetch_file<'a>(eval: &Eval<'a>, arg: Value<'a>, tarball: bool) -> Res<Value<'
     }
     let url = url.ok_or_else(|| Error::eval("'url' argument required"))?;
     if eval.settings().pure && sha256.is_none() {
-        return Err(Error::new(ErrorKind::Restricted, format!("in pure evaluation mode, '{builtin}' requires a 'sha256' argument")));
+        return Err(Error::new(
+            ErrorKind::Restricted,
+            format!("in pure evaluation mode, '{builtin}' requires a 'sha256' argument"),
+        ));
     }
     let base = url.rsplit('/').next().unwrap_or_default().to_owned();
     let name = name.unwrap_or_else(|| if tarball { "source".to_owned() } else { base });
-    let request = if tarball { FetchRequest::Tarball { url, name, sha256 } } else { FetchRequest::Url { url, name, sha256 } };
+    let request =
+        if tarball { FetchRequest::Tarball { url, name, sha256 } } else { FetchRequest::Url { url, name, sha256 } };
     let fetched = eval.io().fetch(&request).map_err(|e| eval.io_error(&e))?;
     Ok(store_string(eval, &fetched))
 }
@@ -64,7 +71,8 @@ fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Va
                     Value::Null => continue,
                     Value::Bool(b) => FetchAttr::Bool(b),
                     Value::Int(n) => FetchAttr::Int(
-                        u64::try_from(n).map_err(|_| Error::eval(format!("negative value given for fetchTree attr: {n}")))?,
+                        u64::try_from(n)
+                            .map_err(|_| Error::eval(format!("negative value given for fetchTree attr: {n}")))?,
                     ),
                     Value::Path(p) => FetchAttr::String(p.to_string_lossy().into_owned()),
                     other => FetchAttr::String(eval.force_str(other)?.to_string_lossy().into_owned()),

@@ -53,7 +53,9 @@ fn convert<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         "base64" => hash.to_base64(),
         "sri" => hash.to_sri(),
         other => {
-            return Err(Error::eval(format!("unknown hash format '{other}', expect 'base16', 'base32', 'base64', or 'sri'")));
+            return Err(Error::eval(format!(
+                "unknown hash format '{other}', expect 'base16', 'base32', 'base64', or 'sri'"
+            )));
         }
     }))
 }

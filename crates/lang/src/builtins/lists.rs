@@ -83,7 +83,9 @@ fn elem_at<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let index = eval.force_int(args[1])?;
     match usize::try_from(index).ok().and_then(|i| list.get(i)) {
         Some(value) => eval.force(value),
-        None => Err(Error::eval(format!("'builtins.elemAt' called with index {index} on a list of size {}", list.len()))),
+        None => {
+            Err(Error::eval(format!("'builtins.elemAt' called with index {index} on a list of size {}", list.len())))
+        }
     }
 }
 
@@ -331,4 +333,3 @@ fn generic_closure<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 fn missing<'a>(eval: &Eval<'a>, name: syntax::Sym, set: &'a crate::Attrs<'a>) -> Error {
     Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, Some(set))
 }
-

@@ -26,16 +26,46 @@ type Table = &'static [(&'static str, usize, Builtin)];
 
 /// Names that are global without a prefix.
 const GLOBAL: &[&str] = &[
-    "abort", "baseNameOf", "break", "derivation", "derivationStrict", "dirOf", "fetchGit", "fetchMercurial",
-    "fetchTarball", "fetchTree", "fromTOML", "import", "isNull", "map", "placeholder", "removeAttrs", "scopedImport",
-    "throw", "toString", "true", "false", "null",
+    "abort",
+    "baseNameOf",
+    "break",
+    "derivation",
+    "derivationStrict",
+    "dirOf",
+    "fetchGit",
+    "fetchMercurial",
+    "fetchTarball",
+    "fetchTree",
+    "fromTOML",
+    "import",
+    "isNull",
+    "map",
+    "placeholder",
+    "removeAttrs",
+    "scopedImport",
+    "throw",
+    "toString",
+    "true",
+    "false",
+    "null",
 ];
 
 /// Fills `builtins` and the global names.
 pub(crate) fn install(eval: &Eval<'_>) {
     let tables = [
-        arithmetic::TABLE, attrs::TABLE, control::TABLE, data::TABLE, derivation::TABLE, fetch::TABLE, hashes::TABLE,
-        lists::TABLE, paths::TABLE, regex::TABLE, strings::TABLE, types::TABLE, versions::TABLE,
+        arithmetic::TABLE,
+        attrs::TABLE,
+        control::TABLE,
+        data::TABLE,
+        derivation::TABLE,
+        fetch::TABLE,
+        hashes::TABLE,
+        lists::TABLE,
+        paths::TABLE,
+        regex::TABLE,
+        strings::TABLE,
+        types::TABLE,
+        versions::TABLE,
     ];
     for (name, arity, code) in tables.into_iter().flatten() {
         let shown = if GLOBAL.contains(name) { (*name).to_owned() } else { format!("__{name}") };

@@ -63,13 +63,16 @@ fn read_file<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 fn path_exists<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let value = eval.force(args[0])?;
     let text = eval.coerce(value, Coerce::PATH_SEGMENT)?;
-    let wants_dir = matches!(value, Value::String(_)) && (text.as_bytes().ends_with(b"/") || text.as_bytes().ends_with(b"/."));
+    let wants_dir =
+        matches!(value, Value::String(_)) && (text.as_bytes().ends_with(b"/") || text.as_bytes().ends_with(b"/."));
     let path = eval.readable_path(value)?;
     let path = String::from_utf8_lossy(&crate::paths::normalise(path.as_bytes())).into_owned();
     let kind = eval.io().file_type(&path).map_err(|e| eval.io_error(&e))?;
     if wants_dir && kind.is_some() {
         let real = eval.follow_links(&path)?;
-        return Ok(Value::Bool(eval.io().file_type(&real).map_err(|e| eval.io_error(&e))? == Some(FileType::Directory)));
+        return Ok(Value::Bool(
+            eval.io().file_type(&real).map_err(|e| eval.io_error(&e))? == Some(FileType::Directory),
+        ));
     }
     Ok(Value::Bool(kind.is_some()))
 }

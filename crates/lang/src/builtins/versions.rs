@@ -48,10 +48,8 @@ impl<'t> Iterator for Components<'t> {
         let start = self.rest.iter().position(|b| !matches!(b, b'.' | b'-'))?;
         let rest = &self.rest[start..];
         let digits = rest[0].is_ascii_digit();
-        let len = rest
-            .iter()
-            .position(|b| matches!(b, b'.' | b'-') || b.is_ascii_digit() != digits)
-            .unwrap_or(rest.len());
+        let len =
+            rest.iter().position(|b| matches!(b, b'.' | b'-') || b.is_ascii_digit() != digits).unwrap_or(rest.len());
         self.rest = &rest[len..];
         Some(&rest[..len])
     }

@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
 use nix_formats::nar::{FileMode, NarWriter, TreeVisitor};
-use nix_formats::{ContentAddress, ContentAddressMethod, Derivation, Hash, HashAlgo, Hasher, ReferenceSet, StoreDir, StorePath};
+use nix_formats::{
+    ContentAddress, ContentAddressMethod, Derivation, Hash, HashAlgo, Hasher, ReferenceSet, StoreDir, StorePath,
+};
 
 /// Reads the real filesystem, writes nothing.
 pub(crate) struct LocalIo;

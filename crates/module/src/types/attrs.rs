@@ -102,7 +102,10 @@ impl<'a> NativeType<'a> {
     }
 
     fn sub_options(&'a self, eval: &Eval<'a>, system: &'a System<'a>, prefix: Value<'a>) -> Res<Value<'a>> {
-        let of = |elem: &Elem<'a>, prefix: Value<'a>| match elem.get(eval, system)?.attr(eval, system.names.get_sub_options)? {
+        let of = |elem: &Elem<'a>, prefix: Value<'a>| match elem
+            .get(eval, system)?
+            .attr(eval, system.names.get_sub_options)?
+        {
             Some(function) => eval.call(function, &[prefix]),
             None => Ok(eval.empty_attrs()),
         };
@@ -211,11 +214,7 @@ type Compute<'a> = fn(&'a NativeType<'a>, &Eval<'a>, &'a System<'a>) -> Res<Valu
 ///
 /// # Errors
 /// When it is no such list.
-pub(crate) fn definitions_from<'a>(
-    eval: &Eval<'a>,
-    system: &System<'a>,
-    list: Value<'a>,
-) -> Res<Vec<Definition<'a>>> {
+pub(crate) fn definitions_from<'a>(eval: &Eval<'a>, system: &System<'a>, list: Value<'a>) -> Res<Vec<Definition<'a>>> {
     let mut definitions = Vec::new();
     for item in eval.force_list(list)?.iter() {
         let set = eval.force_attrs(item)?;

@@ -31,9 +31,7 @@ impl<'a> NativeType<'a> {
             Kind::List(_) => matches!(value, Value::List(_)),
             Kind::NonEmptyList(_) => matches!(value, Value::List(l) if !l.is_empty()),
             Kind::Attrs { .. } => matches!(value, Value::Attrs(_)),
-            Kind::NullOr(elem) => {
-                matches!(value, Value::Null) || elem.get(eval, system)?.check(eval, system, value)?
-            }
+            Kind::NullOr(elem) => matches!(value, Value::Null) || elem.get(eval, system)?.check(eval, system, value)?,
             Kind::Unique { elem, .. } => elem.get(eval, system)?.check(eval, system, value)?,
             Kind::Either(a, b) => {
                 a.get(eval, system)?.check(eval, system, value)? || b.get(eval, system)?.check(eval, system, value)?
@@ -174,7 +172,8 @@ fn check_path<'a>(
     wants_store: Option<bool>,
 ) -> Res<bool> {
     // Outside of the store only a string will do: a path would be copied into it.
-    let kind = if wants_store == Some(false) { matches!(value, Value::String(_)) } else { is_string_like(system, value) };
+    let kind =
+        if wants_store == Some(false) { matches!(value, Value::String(_)) } else { is_string_like(system, value) };
     if !kind {
         return Ok(false);
     }

@@ -106,7 +106,11 @@ pub(crate) fn constructors<'a>(eval: &Eval<'a>, system: &'a System<'a>, lib: Val
         function(name, arity, make);
     }
     let mut with_lib = |name: &'static str, make: WithLib<'a>| {
-        set.insert(eval.sym(name), Pos::NONE, eval.native_fn(name, 1, move |eval, args| make(eval, system, lib, args[0])));
+        set.insert(
+            eval.sym(name),
+            Pos::NONE,
+            eval.native_fn(name, 1, move |eval, args| make(eval, system, lib, args[0])),
+        );
     };
     with_lib("submodule", |eval, system, lib, modules| {
         let list = eval.lazy(move |eval| match eval.force(modules)? {

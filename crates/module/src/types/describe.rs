@@ -140,7 +140,9 @@ impl<'a> NativeType<'a> {
 
     pub(crate) fn class(&self, eval: &Eval<'a>, system: &'a System<'a>) -> Res<Option<Class>> {
         Ok(Some(match &self.kind {
-            Kind::Leaf(_) | Kind::Separated(_) | Kind::Path { .. } | Kind::Submodule(_) | Kind::Deferred(_) => Class::Noun,
+            Kind::Leaf(_) | Kind::Separated(_) | Kind::Path { .. } | Kind::Submodule(_) | Kind::Deferred(_) => {
+                Class::Noun
+            }
             Kind::IntRange(b) if b.words == BoundsWords::Between => Class::Noun,
             Kind::IntRange(b) if matches!(b.words, BoundsWords::Bits(..)) => Class::Noun,
             Kind::IntRange(_) | Kind::NumberRange(_) => Class::NonRestrictiveClause,

@@ -85,10 +85,9 @@ impl<'a> NativeType<'a> {
     pub(crate) fn admits_as_is(&self, value: Value<'a>) -> bool {
         match &self.kind {
             Kind::Leaf(Leaf::Raw | Leaf::Unspecified) => true,
-            Kind::Leaf(Leaf::Anything) => !matches!(
-                value,
-                Value::Attrs(_) | Value::Lambda(_) | Value::Native(_) | Value::Partial(_)
-            ),
+            Kind::Leaf(Leaf::Anything) => {
+                !matches!(value, Value::Attrs(_) | Value::Lambda(_) | Value::Native(_) | Value::Partial(_))
+            }
             Kind::Leaf(Leaf::Bool | Leaf::BoolByOr) => matches!(value, Value::Bool(_)),
             Kind::Leaf(Leaf::Int) => matches!(value, Value::Int(_)),
             Kind::Leaf(Leaf::Float) => matches!(value, Value::Float(_)),
@@ -190,12 +189,9 @@ fn merge_leaf<'a>(
         }
         Leaf::Package => merge_package(eval, loc, definitions),
         Leaf::OptionType => merge_option_types(eval, system, loc, definitions),
-        Leaf::Bool
-        | Leaf::Int
-        | Leaf::Float
-        | Leaf::Str
-        | Leaf::NonEmptyStr
-        | Leaf::LuaInline => merge_equal(eval, loc, definitions),
+        Leaf::Bool | Leaf::Int | Leaf::Float | Leaf::Str | Leaf::NonEmptyStr | Leaf::LuaInline => {
+            merge_equal(eval, loc, definitions)
+        }
         Leaf::ShellPackage => merge_unique(eval, loc, "", definitions),
     }
 }
@@ -484,9 +480,7 @@ fn merge_functions<'a>(
     }
     let call = eval.native_fn("merged function", 2, move |eval, args| {
         let body = loc.child(eval, Name::FunctionBody);
-        let results = kept.iter().map(|d| {
-            Raw::new(d.file, d.pos, eval.lazy_call(d.value, args[1]))
-        });
+        let results = kept.iter().map(|d| Raw::new(d.file, d.pos, eval.lazy_call(d.value, args[1])));
         let settled = settle(eval, system, results.collect::<Vec<_>>())?;
         merged_value(eval, system, body, elem.get(eval, system)?, settled.definitions)
     });

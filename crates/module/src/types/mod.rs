@@ -64,23 +64,40 @@ pub(crate) enum Kind<'a> {
     /// `separatedString`
     Separated(&'a str),
     /// `pathWith`
-    Path { absolute: Option<bool>, in_store: Option<bool> },
+    Path {
+        absolute: Option<bool>,
+        in_store: Option<bool>,
+    },
     /// `passwdEntry`
     PasswdEntry(Elem<'a>),
     Enum(Value<'a>),
     List(Elem<'a>),
     /// `nonEmptyListOf`
     NonEmptyList(Elem<'a>),
-    Attrs { elem: Elem<'a>, lazy: bool, placeholder: &'a str },
+    Attrs {
+        elem: Elem<'a>,
+        lazy: bool,
+        placeholder: &'a str,
+    },
     NullOr(Elem<'a>),
-    Unique { message: Value<'a>, elem: Elem<'a> },
+    Unique {
+        message: Value<'a>,
+        elem: Elem<'a>,
+    },
     Either(Elem<'a>, Elem<'a>),
-    CoercedTo { from: Elem<'a>, function: Value<'a>, to: Elem<'a> },
+    CoercedTo {
+        from: Elem<'a>,
+        function: Value<'a>,
+        to: Elem<'a>,
+    },
     FunctionTo(Elem<'a>),
     Submodule(&'a SubmoduleSpec<'a>),
     /// `deferredModuleWith`: the static modules
     Deferred(Value<'a>),
-    AttrTag { tags: Value<'a>, lib: Value<'a> },
+    AttrTag {
+        tags: Value<'a>,
+        lib: Value<'a>,
+    },
 }
 
 /// Types without parameters.
@@ -195,7 +212,8 @@ impl<'a> Type<'a> {
             let (mine, theirs) = (own.get(name)?.value(), attrs.get(name)?.value());
             (!same_function(mine, theirs)).then_some(theirs)
         };
-        let custom = CustomType { attrs, native: Some(native), check: changed(names.check), merge: changed(names.merge) };
+        let custom =
+            CustomType { attrs, native: Some(native), check: changed(names.check), merge: changed(names.merge) };
         Ok(Type::Custom(eval.bump().alloc(custom)))
     }
 

@@ -28,7 +28,12 @@ impl<'a> Type<'a> {
 }
 
 impl<'a> NativeType<'a> {
-    pub(super) fn unify(&'a self, eval: &Eval<'a>, system: &'a System<'a>, other: &'a NativeType<'a>) -> Res<Option<Type<'a>>> {
+    pub(super) fn unify(
+        &'a self,
+        eval: &Eval<'a>,
+        system: &'a System<'a>,
+        other: &'a NativeType<'a>,
+    ) -> Res<Option<Type<'a>>> {
         if std::ptr::eq(self, other) {
             return Ok(Some(Type::Native(self)));
         }
@@ -42,13 +47,16 @@ impl<'a> NativeType<'a> {
             (Kind::IntRange(a), Kind::IntRange(b)) if a.lowest == b.lowest && a.highest == b.highest => {
                 return Ok(Some(Type::Native(self)));
             }
-            (Kind::IntRange(_), Kind::IntRange(_) | Kind::Leaf(Leaf::Int)) | (Kind::Leaf(Leaf::Int), Kind::IntRange(_)) => {
+            (Kind::IntRange(_), Kind::IntRange(_) | Kind::Leaf(Leaf::Int))
+            | (Kind::Leaf(Leaf::Int), Kind::IntRange(_)) => {
                 return Type::decode(eval, system, leaf(eval, system, Leaf::Int)).map(Some);
             }
             (Kind::NumberRange(_), Kind::NumberRange(_)) => return Ok(Some(Type::Native(self))),
             (Kind::StrMatching(a), Kind::StrMatching(b)) if eval.equal(*a, *b)? => return Ok(Some(Type::Native(self))),
             (Kind::Separated(a), Kind::Separated(b)) if a == b => return Ok(Some(Type::Native(self))),
-            (Kind::Path { absolute, in_store }, Kind::Path { absolute: a, in_store: s }) if absolute == a && in_store == s => {
+            (Kind::Path { absolute, in_store }, Kind::Path { absolute: a, in_store: s })
+                if absolute == a && in_store == s =>
+            {
                 return Ok(Some(Type::Native(self)));
             }
             (Kind::Enum(a), Kind::Enum(b)) => Kind::Enum(union(eval, *a, *b)?),

@@ -51,20 +51,11 @@ pub enum ParseError {
 pub(super) type PrintedInputs = BTreeMap<String, BTreeSet<String>>;
 
 pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
-    let inputs = drv
-        .input_drvs
-        .iter()
-        .map(|(path, outputs)| (dir.display(path), outputs.clone()))
-        .collect();
+    let inputs = drv.input_drvs.iter().map(|(path, outputs)| (dir.display(path), outputs.clone())).collect();
     print_with(drv, dir, OutputPaths::Keep, &inputs)
 }
 
-pub(super) fn print_with(
-    drv: &Derivation,
-    dir: &StoreDir,
-    paths: OutputPaths,
-    inputs: &PrintedInputs,
-) -> Vec<u8> {
+pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, inputs: &PrintedInputs) -> Vec<u8> {
     let mut out = b"Derive(".to_vec();
     print_list(&mut out, &drv.outputs, |out, (name, output)| {
         let [path, algo, hash] = output_fields(output, dir, paths);
@@ -75,15 +66,11 @@ pub(super) fn print_with(
         out.push(b'(');
         print_string(out, path.as_bytes());
         out.push(b',');
-        print_list(out, outputs, |out, output| {
-            print_string(out, output.as_bytes())
-        });
+        print_list(out, outputs, |out, output| print_string(out, output.as_bytes()));
         out.push(b')');
     });
     out.push(b',');
-    print_list(&mut out, &drv.input_srcs, |out, path| {
-        print_string(out, dir.display(path).as_bytes())
-    });
+    print_list(&mut out, &drv.input_srcs, |out, path| print_string(out, dir.display(path).as_bytes()));
     out.push(b',');
     print_string(&mut out, &drv.system);
     out.push(b',');
@@ -114,17 +101,13 @@ fn output_fields(output: &DerivationOutput, dir: &StoreDir, paths: OutputPaths) 
             let algo = format!("{}{}", address.method.prefix(), address.hash.algo());
             [shown(path), algo, address.hash.to_base16()]
         }
-        DerivationOutput::Floating { method, algo } => [
-            String::new(),
-            format!("{}{algo}", method.prefix()),
-            String::new(),
-        ],
+        DerivationOutput::Floating { method, algo } => {
+            [String::new(), format!("{}{algo}", method.prefix()), String::new()]
+        }
         DerivationOutput::Deferred => [String::new(), String::new(), String::new()],
-        DerivationOutput::Impure { method, algo } => [
-            String::new(),
-            format!("{}{algo}", method.prefix()),
-            "impure".to_owned(),
-        ],
+        DerivationOutput::Impure { method, algo } => {
+            [String::new(), format!("{}{algo}", method.prefix()), "impure".to_owned()]
+        }
     }
 }
 
@@ -168,12 +151,7 @@ fn print_string(out: &mut Vec<u8>, mut text: &[u8]) {
 }
 
 pub(super) fn parse(name: &str, bytes: &[u8], dir: &StoreDir) -> Result<Derivation, ParseError> {
-    let mut parser = Parser {
-        name,
-        bytes,
-        offset: 0,
-        dir,
-    };
+    let mut parser = Parser { name, bytes, offset: 0, dir };
     parser.expect(b"Derive(", "`Derive(`")?;
     let outputs = parser.list(Parser::output)?;
     parser.comma()?;
@@ -213,11 +191,7 @@ struct Parser<'b> {
 
 impl Parser<'_> {
     fn error(&self, expected: &'static str) -> ParseError {
-        ParseError::Expected {
-            name: self.name.to_owned(),
-            offset: self.offset,
-            expected,
-        }
+        ParseError::Expected { name: self.name.to_owned(), offset: self.offset, expected }
     }
 
     fn rest(&self) -> &[u8] {
@@ -236,10 +210,7 @@ impl Parser<'_> {
         self.expect(b",", "`,`")
     }
 
-    fn list<T>(
-        &mut self,
-        item: impl Fn(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<Vec<T>, ParseError> {
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, ParseError>) -> Result<Vec<T>, ParseError> {
         self.expect(b"[", "`[`")?;
         let mut items = Vec::new();
         while !self.rest().starts_with(b"]") {
@@ -289,10 +260,7 @@ impl Parser<'_> {
     }
 
     fn parse_path(&self, text: &str) -> Result<StorePath, ParseError> {
-        self.dir.parse(text).map_err(|source| ParseError::Path {
-            name: self.name.to_owned(),
-            source,
-        })
+        self.dir.parse(text).map_err(|source| ParseError::Path { name: self.name.to_owned(), source })
     }
 
     fn input(&mut self) -> Result<(StorePath, BTreeSet<String>), ParseError> {
@@ -325,9 +293,7 @@ impl Parser<'_> {
         self.expect(b")", "`)`")?;
         let output = match (path.is_empty(), algo.is_empty(), &*hash) {
             (true, true, _) => DerivationOutput::Deferred,
-            (false, true, _) => DerivationOutput::InputAddressed {
-                path: self.parse_path(&path)?,
-            },
+            (false, true, _) => DerivationOutput::InputAddressed { path: self.parse_path(&path)? },
             (_, false, "" | "impure") => {
                 let (method, algo) = self.method(&algo)?;
                 if hash.is_empty() {
@@ -338,12 +304,8 @@ impl Parser<'_> {
             }
             (false, false, digits) => {
                 let (method, algo) = self.method(&algo)?;
-                let hash =
-                    Hash::parse(digits, Some(algo)).map_err(|source| self.hash_error(source))?;
-                DerivationOutput::Fixed {
-                    path: self.parse_path(&path)?,
-                    address: ContentAddress { method, hash },
-                }
+                let hash = Hash::parse(digits, Some(algo)).map_err(|source| self.hash_error(source))?;
+                DerivationOutput::Fixed { path: self.parse_path(&path)?, address: ContentAddress { method, hash } }
             }
             (true, false, _) => return Err(self.error("the path of a fixed output")),
         };
@@ -355,10 +317,7 @@ impl Parser<'_> {
     }
 
     fn hash_error(&self, source: HashError) -> ParseError {
-        ParseError::Hash {
-            name: self.name.to_owned(),
-            source,
-        }
+        ParseError::Hash { name: self.name.to_owned(), source }
     }
 }
 
@@ -386,10 +345,7 @@ mod tests {
     #[test]
     fn every_truncation_is_an_error() {
         for len in 0..FIXED.len() {
-            assert!(
-                Derivation::parse("bar", &FIXED.as_bytes()[..len], &StoreDir::default()).is_err(),
-                "{len}"
-            );
+            assert!(Derivation::parse("bar", &FIXED.as_bytes()[..len], &StoreDir::default()).is_err(), "{len}");
         }
     }
 }

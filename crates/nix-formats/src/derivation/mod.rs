@@ -54,12 +54,7 @@ impl DerivationOutput {
     /// A fixed output; its path is computed from the derivation's name and the declared contents.
     ///
     /// Errors when the name is not allowed.
-    pub fn fixed(
-        dir: &StoreDir,
-        drv_name: &str,
-        output: &str,
-        address: ContentAddress,
-    ) -> Result<Self, MakePathError> {
+    pub fn fixed(dir: &StoreDir, drv_name: &str, output: &str, address: ContentAddress) -> Result<Self, MakePathError> {
         let name = output_path_name(drv_name, output);
         let path = dir.make_content_path(&name, &address, &ReferenceSet::default())?;
         Ok(Self::Fixed { path, address })
@@ -113,22 +108,14 @@ impl Derivation {
     /// Every store path the `.drv` file refers to.
     #[must_use]
     pub fn references(&self) -> BTreeSet<StorePath> {
-        self.input_srcs
-            .iter()
-            .chain(self.input_drvs.keys())
-            .cloned()
-            .collect()
+        self.input_srcs.iter().chain(self.input_drvs.keys()).cloned().collect()
     }
 
     /// The `.drv` file's own store path.
     ///
     /// Errors when the name is not allowed.
     pub fn drv_path(&self, dir: &StoreDir) -> Result<StorePath, MakePathError> {
-        dir.make_text_path(
-            &format!("{}.drv", self.name),
-            &self.to_aterm(dir),
-            self.references(),
-        )
+        dir.make_text_path(&format!("{}.drv", self.name), &self.to_aterm(dir), self.references())
     }
 
     /// The declared contents, when this is a fixed-output derivation.
@@ -150,11 +137,7 @@ impl Derivation {
     /// `env` (not with structured attributes, which learn their outputs elsewhere). A deferred hash changes nothing.
     ///
     /// Errors when a resulting name is not allowed.
-    pub fn fill_deferred_outputs(
-        &mut self,
-        dir: &StoreDir,
-        hash: &DerivationHash,
-    ) -> Result<(), StorePathError> {
+    pub fn fill_deferred_outputs(&mut self, dir: &StoreDir, hash: &DerivationHash) -> Result<(), StorePathError> {
         if hash.kind == HashKind::Deferred {
             return Ok(());
         }

@@ -56,45 +56,22 @@ impl Derivation {
                 address.hash.to_base16(),
                 dir.display(path),
             );
-            return Ok(DerivationHash {
-                hash: Hash::of(HashAlgo::Sha256, text.as_bytes()),
-                kind: HashKind::Regular,
-            });
+            return Ok(DerivationHash { hash: Hash::of(HashAlgo::Sha256, text.as_bytes()), kind: HashKind::Regular });
         }
-        if self
-            .outputs
-            .values()
-            .any(|output| matches!(output, DerivationOutput::Impure { .. }))
-        {
-            return Ok(DerivationHash {
-                hash: impure_output_hash(),
-                kind: HashKind::Deferred,
-            });
+        if self.outputs.values().any(|output| matches!(output, DerivationOutput::Impure { .. })) {
+            return Ok(DerivationHash { hash: impure_output_hash(), kind: HashKind::Deferred });
         }
-        let floating = self
-            .outputs
-            .values()
-            .any(|output| matches!(output, DerivationOutput::Floating { .. }));
-        let mut kind = if floating {
-            HashKind::Deferred
-        } else {
-            HashKind::Regular
-        };
+        let floating = self.outputs.values().any(|output| matches!(output, DerivationOutput::Floating { .. }));
+        let mut kind = if floating { HashKind::Deferred } else { HashKind::Regular };
         let mut inputs: PrintedInputs = BTreeMap::new();
         for (drv_path, outputs) in &self.input_drvs {
             let input = input_hash(drv_path)?;
             if input.kind == HashKind::Deferred {
                 kind = HashKind::Deferred;
             }
-            inputs
-                .entry(input.hash.to_base16())
-                .or_default()
-                .extend(outputs.iter().cloned());
+            inputs.entry(input.hash.to_base16()).or_default().extend(outputs.iter().cloned());
         }
         let text = print_with(self, dir, paths, &inputs);
-        Ok(DerivationHash {
-            hash: Hash::of(HashAlgo::Sha256, &text),
-            kind,
-        })
+        Ok(DerivationHash { hash: Hash::of(HashAlgo::Sha256, &text), kind })
     }
 }

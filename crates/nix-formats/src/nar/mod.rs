@@ -51,13 +51,7 @@ pub trait TreeVisitor {
     /// A file of exactly `size_bytes`, to be read to its end from `contents`.
     ///
     /// Errors end the walk.
-    fn file(
-        &mut self,
-        name: &[u8],
-        mode: FileMode,
-        size_bytes: u64,
-        contents: &mut dyn Read,
-    ) -> io::Result<()>;
+    fn file(&mut self, name: &[u8], mode: FileMode, size_bytes: u64, contents: &mut dyn Read) -> io::Result<()>;
 }
 
 #[cfg(test)]
@@ -68,15 +62,11 @@ mod tests {
         let mut nar = Vec::new();
         let mut writer = NarWriter::new(&mut nar).unwrap();
         writer.enter_directory(b"").unwrap();
-        writer
-            .file(b"a", FileMode::Executable, 3, &mut &b"abc"[..])
-            .unwrap();
+        writer.file(b"a", FileMode::Executable, 3, &mut &b"abc"[..]).unwrap();
         writer.enter_directory(b"d").unwrap();
         writer.leave_directory().unwrap();
         writer.symlink(b"l", b"../a").unwrap();
-        writer
-            .file(b"z", FileMode::Regular, 0, &mut &b""[..])
-            .unwrap();
+        writer.file(b"z", FileMode::Regular, 0, &mut &b""[..]).unwrap();
         writer.leave_directory().unwrap();
         writer.finish().unwrap();
         nar
@@ -106,10 +96,7 @@ mod tests {
             let mut input = &bad[..];
             let changed_text_only = read_nar(&mut input, &mut writer).is_ok();
             let text = [b"abc".as_slice(), b"../a", b"a", b"d", b"l", b"z"];
-            assert!(
-                !changed_text_only || text.iter().any(|t| t.contains(&nar[i])),
-                "byte {i}"
-            );
+            assert!(!changed_text_only || text.iter().any(|t| t.contains(&nar[i])), "byte {i}");
         }
     }
 
@@ -122,15 +109,9 @@ mod tests {
         assert!(writer.symlink(b"..", b"x").is_err());
         let mut nar = sample();
         let at = nar.windows(4).position(|w| w == b"../a").unwrap();
-        let name = nar[..at]
-            .windows(8)
-            .rposition(|w| w == b"l\0\0\0\0\0\0\0")
-            .unwrap();
+        let name = nar[..at].windows(8).rposition(|w| w == b"l\0\0\0\0\0\0\0").unwrap();
         nar[name] = b'/';
         let mut sink = NarWriter::new(std::io::sink()).unwrap();
-        assert!(matches!(
-            read_nar(&mut &nar[..], &mut sink),
-            Err(NarError::Malformed { .. })
-        ));
+        assert!(matches!(read_nar(&mut &nar[..], &mut sink), Err(NarError::Malformed { .. })));
     }
 }

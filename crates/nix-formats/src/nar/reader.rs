@@ -52,23 +52,15 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn malformed(&self, reason: &'static str) -> NarError {
-        NarError::Malformed {
-            offset: self.offset,
-            reason,
-        }
+        NarError::Malformed { offset: self.offset, reason }
     }
 
     fn io(&self, source: io::Error) -> NarError {
-        NarError::Io {
-            offset: self.offset,
-            source,
-        }
+        NarError::Io { offset: self.offset, source }
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), NarError> {
-        self.input
-            .read_exact(buffer)
-            .map_err(|source| self.io(source))?;
+        self.input.read_exact(buffer).map_err(|source| self.io(source))?;
         self.offset += buffer.len() as u64;
         Ok(())
     }
@@ -94,8 +86,7 @@ impl Reader<'_> {
         if len > max_len {
             return Err(self.malformed("a string is too long"));
         }
-        let mut text =
-            vec![0; usize::try_from(len).map_err(|_| self.malformed("a string is too long"))?];
+        let mut text = vec![0; usize::try_from(len).map_err(|_| self.malformed("a string is too long"))?];
         self.fill(&mut text)?;
         self.padding(len)?;
         Ok(text)
@@ -106,19 +97,10 @@ impl Reader<'_> {
     }
 
     fn expect(&mut self, token: &[u8]) -> Result<(), NarError> {
-        if self.token()? == token {
-            Ok(())
-        } else {
-            Err(self.malformed("unexpected token"))
-        }
+        if self.token()? == token { Ok(()) } else { Err(self.malformed("unexpected token")) }
     }
 
-    fn node(
-        &mut self,
-        name: &[u8],
-        visitor: &mut dyn TreeVisitor,
-        depth: usize,
-    ) -> Result<(), NarError> {
+    fn node(&mut self, name: &[u8], visitor: &mut dyn TreeVisitor, depth: usize) -> Result<(), NarError> {
         self.expect(b"(")?;
         self.expect(b"type")?;
         match &*self.token()? {
@@ -129,9 +111,7 @@ impl Reader<'_> {
                 if target.is_empty() || target.contains(&0) {
                     return Err(self.malformed("a link's target is not a path"));
                 }
-                visitor
-                    .symlink(name, &target)
-                    .map_err(|source| self.io(source))?;
+                visitor.symlink(name, &target).map_err(|source| self.io(source))?;
                 self.expect(b")")
             }
             b"directory" if depth < MAX_DEPTH => self.directory(name, visitor, depth),
@@ -152,10 +132,7 @@ impl Reader<'_> {
             return Err(self.malformed("a file without contents"));
         }
         let size_bytes = self.len()?;
-        let mut contents = Counting {
-            input: &mut *self.input,
-            left: size_bytes,
-        };
+        let mut contents = Counting { input: &mut *self.input, left: size_bytes };
         let visited = visitor.file(name, mode, size_bytes, &mut contents);
         let left = contents.left;
         self.offset += size_bytes - left;
@@ -167,15 +144,8 @@ impl Reader<'_> {
         self.expect(b")")
     }
 
-    fn directory(
-        &mut self,
-        name: &[u8],
-        visitor: &mut dyn TreeVisitor,
-        depth: usize,
-    ) -> Result<(), NarError> {
-        visitor
-            .enter_directory(name)
-            .map_err(|source| self.io(source))?;
+    fn directory(&mut self, name: &[u8], visitor: &mut dyn TreeVisitor, depth: usize) -> Result<(), NarError> {
+        visitor.enter_directory(name).map_err(|source| self.io(source))?;
         let mut last = Vec::new();
         loop {
             match &*self.token()? {
@@ -204,18 +174,13 @@ struct Counting<'r> {
 
 impl Read for Counting<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let want = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         if want == 0 {
             return Ok(0);
         }
         let got = self.input.read(&mut buffer[..want])?;
         if got == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the archive ends inside a file",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends inside a file"));
         }
         self.left -= got as u64;
         Ok(got)

@@ -21,12 +21,7 @@ impl<W: Write> NarWriter<W> {
     /// Errors when writing does.
     pub fn new(mut out: W) -> io::Result<Self> {
         write_string(&mut out, MAGIC)?;
-        Ok(Self {
-            out,
-            last_names: Vec::new(),
-            buffer: vec![0; 64 * 1024],
-            complete: false,
-        })
+        Ok(Self { out, last_names: Vec::new(), buffer: vec![0; 64 * 1024], complete: false })
     }
 
     /// Flushes and gives the writer back.
@@ -49,10 +44,7 @@ impl<W: Write> NarWriter<W> {
         };
         check_entry_name(name, last).map_err(invalid)?;
         name.clone_into(last);
-        write_strings(
-            &mut self.out,
-            &[b"entry", b"(", b"name", name, b"node", b"(", b"type"],
-        )
+        write_strings(&mut self.out, &[b"entry", b"(", b"name", name, b"node", b"(", b"type"])
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -85,13 +77,7 @@ impl<W: Write> TreeVisitor for NarWriter<W> {
         self.end()
     }
 
-    fn file(
-        &mut self,
-        name: &[u8],
-        mode: FileMode,
-        size_bytes: u64,
-        contents: &mut dyn Read,
-    ) -> io::Result<()> {
+    fn file(&mut self, name: &[u8], mode: FileMode, size_bytes: u64, contents: &mut dyn Read) -> io::Result<()> {
         self.begin(name)?;
         write_string(&mut self.out, b"regular")?;
         if mode == FileMode::Executable {
@@ -101,15 +87,10 @@ impl<W: Write> TreeVisitor for NarWriter<W> {
         self.out.write_all(&size_bytes.to_le_bytes())?;
         let mut left = size_bytes;
         while left > 0 {
-            let want = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(self.buffer.len());
+            let want = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
             let got = contents.read(&mut self.buffer[..want])?;
             if got == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "a file shrank while it was read",
-                ));
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file shrank while it was read"));
             }
             self.out.write_all(&self.buffer[..got])?;
             left -= got as u64;
@@ -121,8 +102,7 @@ impl<W: Write> TreeVisitor for NarWriter<W> {
 
 /// Checks an entry's name and that it comes after `last` (empty: it is the first).
 pub(super) fn check_entry_name(name: &[u8], last: &[u8]) -> Result<(), &'static str> {
-    if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') || name.contains(&0)
-    {
+    if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') || name.contains(&0) {
         return Err("an entry's name is not a file name");
     }
     if name <= last {

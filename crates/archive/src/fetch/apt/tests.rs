@@ -10,10 +10,7 @@ struct Fixture {
 }
 
 fn fixture(files: &[(&str, &[u8])]) -> Fixture {
-    assert!(
-        Path::new(HELPER).exists(),
-        "`apt-helper` (package apt) is needed by this test"
-    );
+    assert!(Path::new(HELPER).exists(), "`apt-helper` (package apt) is needed by this test");
     let directory = tempfile::tempdir().unwrap();
     for (path, content) in files {
         let path = directory.path().join(path);
@@ -21,8 +18,7 @@ fn fixture(files: &[(&str, &[u8])]) -> Fixture {
         std::fs::write(path, content).unwrap();
     }
     std::fs::create_dir(directory.path().join("out")).unwrap();
-    let bases =
-        ["first", "second"].map(|name| format!("file:{}", directory.path().join(name).display()));
+    let bases = ["first", "second"].map(|name| format!("file:{}", directory.path().join(name).display()));
     let fetcher = AptFetcher::with_mirrors(Mirrors::new(&[&bases[0], &bases[1]], &[]));
     Fixture { directory, fetcher }
 }
@@ -46,46 +42,21 @@ fn fetches_and_reports_progress() {
     let fixture = fixture(&[("first/a", b"aa"), ("first/b", b"bbb")]);
     let downloads = [fixture.download("a", b"aa"), fixture.download("b", b"bbb")];
     let mut last = None;
-    fixture
-        .fetcher
-        .fetch(&downloads, &mut |progress| last = Some(progress.clone()))
-        .unwrap();
+    fixture.fetcher.fetch(&downloads, &mut |progress| last = Some(progress.clone())).unwrap();
     assert_eq!(std::fs::read(&downloads[1].target).unwrap(), b"bbb");
-    assert_eq!(
-        last,
-        Some(Progress {
-            received_bytes: 5,
-            total_bytes: 5,
-            files_done: 2,
-            files_total: 2
-        })
-    );
+    assert_eq!(last, Some(Progress { received_bytes: 5, total_bytes: 5, files_done: 2, files_total: 2 }));
 }
 
 #[test]
 fn a_missing_file_is_looked_for_on_the_next_mirror() {
     let fixture = fixture(&[("first/a", b"a"), ("second/b", b"b")]);
-    fixture
-        .fetcher
-        .fetch(
-            &[fixture.download("a", b"a"), fixture.download("b", b"b")],
-            &mut |_| {},
-        )
-        .unwrap();
+    fixture.fetcher.fetch(&[fixture.download("a", b"a"), fixture.download("b", b"b")], &mut |_| {}).unwrap();
 }
 
 #[test]
 fn reports_every_failure_and_keeps_what_succeeded() {
-    let fixture = fixture(&[
-        ("first/a", b"a"),
-        ("first/wrong", b"evil"),
-        ("second/wrong", b"evil"),
-    ]);
-    let downloads = [
-        fixture.download("a", b"a"),
-        fixture.download("wrong", b"good"),
-        fixture.download("gone", b"x"),
-    ];
+    let fixture = fixture(&[("first/a", b"a"), ("first/wrong", b"evil"), ("second/wrong", b"evil")]);
+    let downloads = [fixture.download("a", b"a"), fixture.download("wrong", b"good"), fixture.download("gone", b"x")];
     let error = fixture.fetcher.fetch(&downloads, &mut |_| {}).unwrap_err();
     let expected = downloads[1].sha256.clone().unwrap();
     let found = hash_file(&fixture.directory.path().join("first/wrong")).unwrap();

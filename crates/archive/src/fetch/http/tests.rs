@@ -17,33 +17,21 @@ fn serve() -> (String, std::sync::Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap())
-                .lines()
-                .map_while(Result::ok);
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
             let request = lines.next().unwrap_or_default();
             let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let range = headers.iter().find_map(|line| {
-                line.to_lowercase()
-                    .strip_prefix("range: bytes=")
-                    .map(str::to_owned)
-            });
+            let range =
+                headers.iter().find_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
             let (status, body) = match (&range, request.contains("/debian/file")) {
                 (_, false) => ("404 Not Found", &b""[..]),
                 (None, true) => ("200 OK", CONTENT),
-                (Some(range), true) => {
-                    match CONTENT.get(range.trim_end_matches('-').parse::<usize>().unwrap()..) {
-                        Some(rest) if !rest.is_empty() => ("206 Partial Content", rest),
-                        _ => ("416 Range Not Satisfiable", &b""[..]),
-                    }
-                }
+                (Some(range), true) => match CONTENT.get(range.trim_end_matches('-').parse::<usize>().unwrap()..) {
+                    Some(rest) if !rest.is_empty() => ("206 Partial Content", rest),
+                    _ => ("416 Range Not Satisfiable", &b""[..]),
+                },
             };
             seen.lock().unwrap().extend(range);
-            write!(
-                stream,
-                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            )
-            .unwrap();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).unwrap();
             stream.write_all(body).unwrap();
         }
     });
@@ -73,10 +61,7 @@ fn fetches_and_resumes() {
             std::fs::write(directory.path().join("file.part"), part).unwrap();
         }
         fetcher.fetch(&[download], &mut |_| {}).unwrap();
-        assert_eq!(
-            std::fs::read(directory.path().join("file")).unwrap(),
-            CONTENT
-        );
+        assert_eq!(std::fs::read(directory.path().join("file")).unwrap(), CONTENT);
     }
     assert_eq!(*ranges.lock().unwrap(), ["4-", "10-"]);
 }
@@ -89,13 +74,8 @@ fn a_wrong_part_is_found_out_and_removed() {
     let downloads = [download(directory.path(), "file")];
     let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
     let error = fetcher.fetch(&downloads, &mut |_| {}).unwrap_err();
-    let FetchError::Downloads { errors } = &error else {
-        panic!("{error}")
-    };
-    assert!(
-        matches!(errors[..], [DownloadError::Hash { .. }]),
-        "{error}"
-    );
+    let FetchError::Downloads { errors } = &error else { panic!("{error}") };
+    assert!(matches!(errors[..], [DownloadError::Hash { .. }]), "{error}");
     fetcher.fetch(&downloads, &mut |_| {}).unwrap();
 }
 
@@ -103,13 +83,7 @@ fn a_wrong_part_is_found_out_and_removed() {
 fn says_what_the_mirror_does_not_have() {
     let (base, _) = serve();
     let directory = tempfile::tempdir().unwrap();
-    let fetcher =
-        HttpFetcher::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone()));
-    let error = fetcher
-        .fetch(&[download(directory.path(), "other")], &mut |_| {})
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("hint: the archive has moved on"),
-        "{error}"
-    );
+    let fetcher = HttpFetcher::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone()));
+    let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("hint: the archive has moved on"), "{error}");
 }

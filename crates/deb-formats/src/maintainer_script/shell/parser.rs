@@ -33,13 +33,7 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, line: usize) -> Self {
-        Self {
-            bytes: text.as_bytes(),
-            position: 0,
-            line,
-            pending: Vec::new(),
-            documents: Vec::new(),
-        }
+        Self { bytes: text.as_bytes(), position: 0, line, pending: Vec::new(), documents: Vec::new() }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -51,10 +45,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn error(&self, problem: impl Into<String>) -> SyntaxError {
-        SyntaxError {
-            line: self.line,
-            problem: problem.into(),
-        }
+        SyntaxError { line: self.line, problem: problem.into() }
     }
 
     /// One byte further; keeps count of lines, and reads here-documents when a line ends.
@@ -76,23 +67,13 @@ impl<'a> Parser<'a> {
         loop {
             let rest = &self.bytes[self.position.min(self.bytes.len())..];
             if rest.is_empty() {
-                return Err(self.error(format!(
-                    "the here-document is not closed by `{}`",
-                    document.delimiter
-                )));
+                return Err(self.error(format!("the here-document is not closed by `{}`", document.delimiter)));
             }
-            let length = rest
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .unwrap_or(rest.len());
+            let length = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
             let line = String::from_utf8_lossy(&rest[..length]).into_owned();
             self.position += length + 1;
             self.line += 1;
-            let line = if document.strip_tabs {
-                line.trim_start_matches('\t')
-            } else {
-                &line
-            };
+            let line = if document.strip_tabs { line.trim_start_matches('\t') } else { &line };
             if line == document.delimiter {
                 break;
             }
@@ -140,10 +121,7 @@ impl<'a> Parser<'a> {
         let mut commands = Vec::new();
         loop {
             self.skip_newlines()?;
-            if self.peek().is_none_or(|byte| byte == b')')
-                || self.looking_at(";;")
-                || self.at_closing_word()
-            {
+            if self.peek().is_none_or(|byte| byte == b')') || self.looking_at(";;") || self.at_closing_word() {
                 return Ok(commands);
             }
             let mut command = self.and_or()?;
@@ -204,11 +182,7 @@ impl<'a> Parser<'a> {
         if parts.len() == 1 {
             return Ok(parts.remove(0).1);
         }
-        Ok(Command {
-            line,
-            kind: CommandKind::AndOr(parts),
-            redirects: Vec::new(),
-        })
+        Ok(Command { line, kind: CommandKind::AndOr(parts), redirects: Vec::new() })
     }
 
     fn pipeline(&mut self) -> Result<Command, SyntaxError> {
@@ -217,11 +191,7 @@ impl<'a> Parser<'a> {
         if self.at_word("!") {
             self.position += 1;
             let negated = Box::new(self.pipeline()?);
-            return Ok(Command {
-                line,
-                kind: CommandKind::Not(negated),
-                redirects: Vec::new(),
-            });
+            return Ok(Command { line, kind: CommandKind::Not(negated), redirects: Vec::new() });
         }
         let mut commands = vec![self.command()?];
         loop {
@@ -236,11 +206,7 @@ impl<'a> Parser<'a> {
         if commands.len() == 1 {
             return Ok(commands.remove(0));
         }
-        Ok(Command {
-            line,
-            kind: CommandKind::Pipeline(commands),
-            redirects: Vec::new(),
-        })
+        Ok(Command { line, kind: CommandKind::Pipeline(commands), redirects: Vec::new() })
     }
 
     fn command(&mut self) -> Result<Command, SyntaxError> {
@@ -270,11 +236,7 @@ impl<'a> Parser<'a> {
         while let Some(redirect) = self.redirect()? {
             redirects.push(redirect);
         }
-        Ok(Command {
-            line,
-            kind,
-            redirects,
-        })
+        Ok(Command { line, kind, redirects })
     }
 
     fn expect_byte(&mut self, byte: u8) -> Result<(), SyntaxError> {
@@ -302,19 +264,14 @@ impl<'a> Parser<'a> {
                 otherwise = self.list()?;
             }
             self.expect_word("fi")?;
-            return Ok(CommandKind::If {
-                branches,
-                otherwise,
-            });
+            return Ok(CommandKind::If { branches, otherwise });
         }
     }
 
     fn case_command(&mut self) -> Result<CommandKind, SyntaxError> {
         self.expect_word("case")?;
         self.skip_blanks()?;
-        let subject = self
-            .word()?
-            .ok_or_else(|| self.error("expected a word after `case`"))?;
+        let subject = self.word()?.ok_or_else(|| self.error("expected a word after `case`"))?;
         self.expect_word("in")?;
         let mut arms = Vec::new();
         loop {
@@ -329,10 +286,7 @@ impl<'a> Parser<'a> {
             let mut patterns = Vec::new();
             loop {
                 self.skip_blanks()?;
-                patterns.push(
-                    self.word()?
-                        .ok_or_else(|| self.error("expected a pattern"))?,
-                );
+                patterns.push(self.word()?.ok_or_else(|| self.error("expected a pattern"))?);
                 self.skip_blanks()?;
                 match self.peek() {
                     Some(b'|') => self.advance()?,
@@ -351,9 +305,7 @@ impl<'a> Parser<'a> {
     fn for_command(&mut self) -> Result<CommandKind, SyntaxError> {
         self.expect_word("for")?;
         self.skip_blanks()?;
-        let variable = self
-            .name()
-            .ok_or_else(|| self.error("expected a name after `for`"))?;
+        let variable = self.name().ok_or_else(|| self.error("expected a name after `for`"))?;
         self.skip_newlines()?;
         let mut words = Vec::new();
         if self.at_word("in") {
@@ -364,21 +316,13 @@ impl<'a> Parser<'a> {
                 self.skip_blanks()?;
             }
         } else {
-            words.push(Word(vec![Part::Variable {
-                name: "@".to_owned(),
-                operation: None,
-                quoted: true,
-            }]));
+            words.push(Word(vec![Part::Variable { name: "@".to_owned(), operation: None, quoted: true }]));
         }
         if self.peek() == Some(b';') {
             self.advance()?;
         }
         let body = self.do_group()?;
-        Ok(CommandKind::For {
-            variable,
-            words,
-            body,
-        })
+        Ok(CommandKind::For { variable, words, body })
     }
 
     fn while_command(&mut self, keyword: &str) -> Result<CommandKind, SyntaxError> {
@@ -400,11 +344,7 @@ impl<'a> Parser<'a> {
         if let Some(name) = self.function_name()? {
             self.skip_newlines()?;
             let body = Box::new(self.command()?);
-            return Ok(Command {
-                line,
-                kind: CommandKind::Function { name, body },
-                redirects: Vec::new(),
-            });
+            return Ok(Command { line, kind: CommandKind::Function { name, body }, redirects: Vec::new() });
         }
         let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
         loop {
@@ -427,28 +367,19 @@ impl<'a> Parser<'a> {
         if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
             return Err(self.error("expected a command"));
         }
-        Ok(Command {
-            line,
-            kind: CommandKind::Simple { assignments, words },
-            redirects,
-        })
+        Ok(Command { line, kind: CommandKind::Simple { assignments, words }, redirects })
     }
 
     /// `name()`, if that is what comes next.
     fn function_name(&mut self) -> Result<Option<String>, SyntaxError> {
         let start = self.position;
-        while self
-            .peek()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-        {
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
             self.advance()?;
         }
         let name = String::from_utf8_lossy(&self.bytes[start..self.position]).into_owned();
         self.skip_blanks()?;
         let rest = &self.bytes[self.position.min(self.bytes.len())..];
-        let closing = rest
-            .strip_prefix(b"(")
-            .map(|rest| rest.iter().take_while(|byte| **byte == b' ').count() + 1);
+        let closing = rest.strip_prefix(b"(").map(|rest| rest.iter().take_while(|byte| **byte == b' ').count() + 1);
         match closing.filter(|&at| !name.is_empty() && rest.get(at) == Some(&b')')) {
             Some(at) => {
                 self.position += at + 1;
@@ -456,10 +387,7 @@ impl<'a> Parser<'a> {
             }
             None => {
                 // Blanks and continued lines between are cheap to read again, but lines must not count twice.
-                self.line -= self.bytes[start..self.position]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count();
+                self.line -= self.bytes[start..self.position].iter().filter(|byte| **byte == b'\n').count();
                 self.position = start;
                 Ok(None)
             }
@@ -468,10 +396,7 @@ impl<'a> Parser<'a> {
 
     fn name(&mut self) -> Option<String> {
         let rest = &self.bytes[self.position.min(self.bytes.len())..];
-        let length = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-            .count();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         if length == 0 || rest[0].is_ascii_digit() {
             return None;
         }
@@ -494,17 +419,13 @@ impl<'a> Parser<'a> {
 
     fn redirect(&mut self) -> Result<Option<Redirect>, SyntaxError> {
         self.skip_blanks()?;
-        let digits = self.bytes[self.position.min(self.bytes.len())..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits =
+            self.bytes[self.position.min(self.bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let operator = self.bytes.get(self.position + digits);
         if !operator.is_some_and(|byte| b"<>".contains(byte)) {
             return Ok(None);
         }
-        let descriptor =
-            String::from_utf8_lossy(&self.bytes[self.position..self.position + digits])
-                .into_owned();
+        let descriptor = String::from_utf8_lossy(&self.bytes[self.position..self.position + digits]).into_owned();
         self.position += digits;
         const OPERATORS: [(&str, RedirectKind); 9] = [
             ("<<-", RedirectKind::Document),
@@ -517,43 +438,23 @@ impl<'a> Parser<'a> {
             (">", RedirectKind::Output),
             ("<", RedirectKind::Input),
         ];
-        let Some(&(operator, kind)) = OPERATORS
-            .iter()
-            .find(|(operator, _)| self.looking_at(operator))
-        else {
+        let Some(&(operator, kind)) = OPERATORS.iter().find(|(operator, _)| self.looking_at(operator)) else {
             return Ok(None);
         };
         self.position += operator.len();
         self.skip_blanks()?;
         let start = self.position;
-        let target = self
-            .word()?
-            .ok_or_else(|| self.error("expected a file after a redirection"))?;
-        let kind = if matches!(descriptor.as_str(), "" | "0" | "1") {
-            kind
-        } else {
-            RedirectKind::OtherDescriptor
-        };
+        let target = self.word()?.ok_or_else(|| self.error("expected a file after a redirection"))?;
+        let kind = if matches!(descriptor.as_str(), "" | "0" | "1") { kind } else { RedirectKind::OtherDescriptor };
         if operator.starts_with("<<") {
             let raw = String::from_utf8_lossy(&self.bytes[start..self.position]).into_owned();
             let delimiter = raw.replace(['\'', '"', '\\'], "");
             let quoted = delimiter != raw;
             let slot = self.documents.len();
             self.documents.push(Word::default());
-            self.pending.push(PendingDocument {
-                delimiter,
-                quoted,
-                strip_tabs: operator == "<<-",
-                slot,
-            });
-            let marker = Word(vec![Part::Literal {
-                text: slot.to_string(),
-                quoted: true,
-            }]);
-            return Ok(Some(Redirect {
-                kind,
-                target: marker,
-            }));
+            self.pending.push(PendingDocument { delimiter, quoted, strip_tabs: operator == "<<-", slot });
+            let marker = Word(vec![Part::Literal { text: slot.to_string(), quoted: true }]);
+            return Ok(Some(Redirect { kind, target: marker }));
         }
         Ok(Some(Redirect { kind, target }))
     }
@@ -562,32 +463,17 @@ impl<'a> Parser<'a> {
 /// Replaces the slots of here-documents by their texts, all through a command. A document that was filled in before is longer
 /// than a number or names a slot that does not exist.
 fn fill_documents(command: &mut Command, documents: &[Word]) {
-    for redirect in command
-        .redirects
-        .iter_mut()
-        .filter(|redirect| redirect.kind == RedirectKind::Document)
-    {
+    for redirect in command.redirects.iter_mut().filter(|redirect| redirect.kind == RedirectKind::Document) {
         if let [Part::Literal { text, .. }] = &redirect.target.0[..] {
-            if let Some(document) = text
-                .parse::<usize>()
-                .ok()
-                .and_then(|slot| documents.get(slot))
-            {
+            if let Some(document) = text.parse::<usize>().ok().and_then(|slot| documents.get(slot)) {
                 redirect.target = document.clone();
             }
         }
     }
-    let fill = |commands: &mut Vec<Command>| {
-        commands
-            .iter_mut()
-            .for_each(|command| fill_documents(command, documents))
-    };
+    let fill = |commands: &mut Vec<Command>| commands.iter_mut().for_each(|command| fill_documents(command, documents));
     match &mut command.kind {
         CommandKind::Simple { .. } => {}
-        CommandKind::If {
-            branches,
-            otherwise,
-        } => {
+        CommandKind::If { branches, otherwise } => {
             for (condition, body) in branches {
                 fill(condition);
                 fill(body);
@@ -595,18 +481,12 @@ fn fill_documents(command: &mut Command, documents: &[Word]) {
             fill(otherwise);
         }
         CommandKind::Case { arms, .. } => arms.iter_mut().for_each(|(_, body)| fill(body)),
-        CommandKind::For { body, .. } | CommandKind::Group(body) | CommandKind::Pipeline(body) => {
-            fill(body)
-        }
+        CommandKind::For { body, .. } | CommandKind::Group(body) | CommandKind::Pipeline(body) => fill(body),
         CommandKind::While { condition, body } => {
             fill(condition);
             fill(body);
         }
-        CommandKind::Function { body, .. } | CommandKind::Not(body) => {
-            fill_documents(body, documents)
-        }
-        CommandKind::AndOr(parts) => parts
-            .iter_mut()
-            .for_each(|(_, part)| fill_documents(part, documents)),
+        CommandKind::Function { body, .. } | CommandKind::Not(body) => fill_documents(body, documents),
+        CommandKind::AndOr(parts) => parts.iter_mut().for_each(|(_, part)| fill_documents(part, documents)),
     }
 }

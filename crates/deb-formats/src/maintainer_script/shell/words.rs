@@ -21,10 +21,7 @@ impl Parser<'_> {
                     flush(&mut literal, false, &mut parts);
                     self.advance()?;
                     let escaped = self.character()?;
-                    parts.push(Part::Literal {
-                        text: escaped,
-                        quoted: true,
-                    });
+                    parts.push(Part::Literal { text: escaped, quoted: true });
                 }
                 b'\'' => {
                     flush(&mut literal, false, &mut parts);
@@ -87,10 +84,7 @@ impl Parser<'_> {
         flush(&mut literal, true, parts);
         if parts.len() == start {
             // Empty quotes still make a word.
-            parts.push(Part::Literal {
-                text: String::new(),
-                quoted: true,
-            });
+            parts.push(Part::Literal { text: String::new(), quoted: true });
         }
         Ok(())
     }
@@ -129,12 +123,7 @@ impl Parser<'_> {
                 match self.peek() {
                     None => return Err(self.error("a backquote is not closed")),
                     Some(b'`') => break,
-                    Some(b'\\')
-                        if self
-                            .bytes
-                            .get(self.position + 1)
-                            .is_some_and(|byte| b"$`\\".contains(byte)) =>
-                    {
+                    Some(b'\\') if self.bytes.get(self.position + 1).is_some_and(|byte| b"$`\\".contains(byte)) => {
                         self.advance()?
                     }
                     Some(_) => {}
@@ -166,31 +155,17 @@ impl Parser<'_> {
             }
             Some(byte) if byte.is_ascii_digit() || b"@*#?-$!".contains(&byte) => {
                 let name = self.character()?;
-                Ok(Part::Variable {
-                    name,
-                    operation: None,
-                    quoted,
-                })
+                Ok(Part::Variable { name, operation: None, quoted })
             }
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => {
                 let start = self.position;
-                while self
-                    .peek()
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                {
+                while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                     self.advance()?;
                 }
                 let name = String::from_utf8_lossy(&self.bytes[start..self.position]).into_owned();
-                Ok(Part::Variable {
-                    name,
-                    operation: None,
-                    quoted,
-                })
+                Ok(Part::Variable { name, operation: None, quoted })
             }
-            _ => Ok(Part::Literal {
-                text: "$".to_owned(),
-                quoted,
-            }),
+            _ => Ok(Part::Literal { text: "$".to_owned(), quoted }),
         }
     }
 
@@ -214,10 +189,7 @@ impl Parser<'_> {
     /// `${name…}` after its brace.
     fn braced(&mut self, quoted: bool) -> Result<Part, SyntaxError> {
         let start = self.position;
-        while self
-            .peek()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@*?!".contains(&byte))
-        {
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_@*?!".contains(&byte)) {
             self.advance()?;
         }
         let name = String::from_utf8_lossy(&self.bytes[start..self.position]).into_owned();
@@ -229,17 +201,9 @@ impl Parser<'_> {
             ("=", Operation::Default),
             ("+", Operation::Alternative),
         ];
-        let cutting = [
-            ("#", Operation::RemovePrefix),
-            ("%", Operation::RemoveSuffix),
-        ];
-        let cutting = cutting
-            .iter()
-            .filter(|_| !name.is_empty() && !self.looking_at("##") && !self.looking_at("%%"));
-        let found = operators
-            .iter()
-            .chain(cutting)
-            .find(|(sign, _)| self.looking_at(sign));
+        let cutting = [("#", Operation::RemovePrefix), ("%", Operation::RemoveSuffix)];
+        let cutting = cutting.iter().filter(|_| !name.is_empty() && !self.looking_at("##") && !self.looking_at("%%"));
+        let found = operators.iter().chain(cutting).find(|(sign, _)| self.looking_at(sign));
         let operation = match found {
             Some(&(sign, operation)) => {
                 self.position += sign.len();
@@ -250,11 +214,7 @@ impl Parser<'_> {
         };
         let operand = self.operand()?;
         let operation = operation.map(|operation| (operation, operand));
-        Ok(Part::Variable {
-            name,
-            operation,
-            quoted,
-        })
+        Ok(Part::Variable { name, operation, quoted })
     }
 
     /// The word up to and with the brace that closes the expansion.
@@ -297,9 +257,6 @@ impl Parser<'_> {
 
 fn flush(literal: &mut String, quoted: bool, parts: &mut Vec<Part>) {
     if !literal.is_empty() {
-        parts.push(Part::Literal {
-            text: std::mem::take(literal),
-            quoted,
-        });
+        parts.push(Part::Literal { text: std::mem::take(literal), quoted });
     }
 }
