@@ -4,6 +4,9 @@
 {
   imports = [ ./base.nix ];
 
+  # The menu of the machine is the default generation's: time for the story to press a key.
+  boot.loader.timeout = lib.mkOverride 40 5;
+
   environment.systemPackages = [ pkgs.tree ];
   systemd.services.closed-port.serviceConfig.ExecStart = "/usr/bin/python3 -m http.server 8889";
   users.users.third = {

@@ -91,6 +91,18 @@ pub enum SystemError {
     /// The store refused.
     #[error("the store refused")]
     Store(#[from] store::StoreError),
+    /// The machine's store is read-only and cannot be made writable.
+    #[error("cannot make `{store}` writable for this program")]
+    StoreMount {
+        /// The store.
+        store: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: syscalls::SyscallError,
+    },
+    /// What concerns the whole machine cannot be done from this program's own mounts.
+    #[error("cannot go back to the machine's own mounts")]
+    MachineMounts(#[source] syscalls::SyscallError),
     /// The lock is unreadable or wrong.
     #[error("the lock cannot be used")]
     Lock(#[from] archive::lock::LockError),
@@ -110,6 +122,7 @@ impl SystemError {
             Self::NotInstalled { .. } => Some("set ESKER_SHARE and ESKER_RUNTIME where Esker's parts lie elsewhere".into()),
             Self::NoRuntime { .. } => Some("`just build` makes them; ESKER_RUNTIME names another folder".into()),
             Self::NoLock { .. } => Some("run `esker lock` once with a network".into()),
+            Self::NoGeneration { .. } => Some("`esker generations` lists those there are".into()),
             Self::Store(error) => error.hint().map(str::to_owned),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! Evaluation bound to store and build: from a configuration on disk to its toplevel in the store.
 //!
-//! [`Session`] is the way in. It boots nothing, mounts nothing and writes no disk image.
+//! [`Session`] is the way in. It boots nothing, writes no disk image and mounts nothing
+//! but the store of the machine that it runs on, writable for itself.
 
 pub mod binary_cache;
 pub mod boot_entries;
@@ -18,6 +19,7 @@ mod pretty;
 pub mod profile;
 mod record;
 mod session;
+mod store_mount;
 mod views;
 mod world;
 

@@ -92,9 +92,9 @@ impl Switch {
                 let command = ["esker", "test", "--toplevel"].map(Into::into).into_iter().chain([old.into_os_string()]).collect();
                 let rollback = ScheduledRollback { seconds, command };
                 context.say(&format!("on trial for {seconds}s; `esker switch --confirmed` keeps it"));
-                activate(context, &target, Some(rollback), &mut || Ok(()))
+                activate(context, &session, &target, Some(rollback), &mut || Ok(()))
             }
-            None => activate(context, &target, None, &mut || install(&session, &toplevel).map(drop)),
+            None => activate(context, &session, &target, None, &mut || install(&session, &toplevel).map(drop)),
         }
     }
 }
@@ -138,7 +138,7 @@ impl Test {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let session = machine_session(context)?;
         let toplevel = self.source.obtain(context, &session)?;
-        activate(context, &self.source.activated(&session, &toplevel), None, &mut || Ok(()))
+        activate(context, &session, &self.source.activated(&session, &toplevel), None, &mut || Ok(()))
     }
 }
 
@@ -185,7 +185,7 @@ impl Rollback {
         context.say(&format!("back to generation {}", chosen.number));
         let target = PathBuf::from(session.store().logical(&chosen.path));
         let number = chosen.number;
-        activate(context, &target, None, &mut || make_default(&session, number))
+        activate(context, &session, &target, None, &mut || make_default(&session, number))
     }
 }
 
@@ -220,16 +220,16 @@ fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error
     Ok(())
 }
 
-type BootWriter<'w> = &'w mut dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type BootWriter<'w> = &'w mut (dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send);
 
 /// Plans, says what will happen, does it and reports.
-fn activate(context: &Context, target: &Path, rollback: Option<ScheduledRollback>, write_boot_entries: BootWriter<'_>) -> Outcome {
+fn activate(context: &Context, session: &Session, target: &Path, rollback: Option<ScheduledRollback>, write_boot_entries: BootWriter<'_>) -> Outcome {
     let root = Root::machine();
-    let plan = plan_switch(&root, target, &mut Systemctl, rollback)?;
+    let plan = session.on_machine(|| plan_switch(&root, target, &mut Systemctl, rollback))??;
     if !context.global.json {
         context.say(plan.describe().trim_end());
     }
-    let report = apply_switch(&root, &plan, &mut Systemctl, write_boot_entries)?;
+    let report = session.on_machine(|| apply_switch(&root, &plan, &mut Systemctl, write_boot_entries))??;
     show(context, &plan, &report)?;
     Ok(ExitCode::from(report.exit_code()))
 }
