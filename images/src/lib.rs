@@ -186,6 +186,27 @@ pub enum ImageError {
     /// The partition table could not be made.
     #[error(transparent)]
     Gpt(#[from] GptError),
+    /// A part of the image could not be written.
+    #[error("cannot write the image `{path}`", path = path.display())]
+    Write {
+        /// The image.
+        path: PathBuf,
+        /// Which part, and why.
+        #[source]
+        source: Box<ImageError>,
+    },
+}
+
+impl ImageError {
+    /// Names the image where the error names only a part of it.
+    fn of_image(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Boot(_) | Self::Esp(_) | Self::Fat(_) | Self::Ext4(_) | Self::Gpt(_) => {
+                Self::Write { path: path.to_owned(), source: Box::new(self) }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Builds an image: observes, plans, writes.
@@ -198,7 +219,7 @@ pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError
     let plan = ImagePlan::new(request, contents)?;
     tracing::debug!(plan = %plan.describe(), "image planned");
     let wanted = wanted_entries(request)?;
-    write::write_image(&plan, &wanted, &request.output)
+    write::write_image(&plan, &wanted, &request.output).map_err(|error| error.of_image(&request.output))
 }
 
 /// What the image's EFI system partition should hold.

@@ -77,7 +77,7 @@ pub enum PackError {
         versions: Vec<String>,
     },
     /// A module is asked for that this kernel does not have.
-    #[error("kernel {kernel} has no module `{module}`")]
+    #[error("kernel {kernel} has no module `{module}`; boot.initrd.kernelModules or boot.initrd.availableKernelModules asks for it")]
     UnknownModule {
         /// The name.
         module: String,
@@ -509,7 +509,7 @@ mod tests {
         let mut request = request();
         request.modules.push("xfs2".into());
         let error = pack(&request).unwrap_err();
-        assert_eq!(error.to_string(), "kernel 6.1 has no module `xfs2`");
+        assert!(error.to_string().starts_with("kernel 6.1 has no module `xfs2`; boot.initrd."), "{error}");
         assert_eq!(error.hint().unwrap(), "there are xfs");
     }
 

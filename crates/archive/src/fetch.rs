@@ -215,7 +215,9 @@ fn accept(download: &Download, part: &Path) -> Result<(), DownloadError> {
 }
 
 /// SHA-256 of a file, hexadecimal.
-pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
+///
+/// Errors when it cannot be read.
+pub fn hash_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

@@ -2,6 +2,8 @@
 
 use nix_formats::StorePath;
 
+use crate::BuildPlan;
+
 /// What is being worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Task {
@@ -16,6 +18,11 @@ pub enum Task {
 /// One thing that happened. `path` is the derivation, for substitution the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildEvent<'e> {
+    /// A plan is applied from here on.
+    Planned {
+        /// What there is to do.
+        plan: &'e BuildPlan,
+    },
     /// Work began.
     Started {
         /// Which kind.

@@ -91,6 +91,7 @@ pub(crate) fn apply_plan(
     if plan.is_empty() {
         return Ok(BuildReport::default());
     }
+    builder.tools.observer.event(&BuildEvent::Planned { plan });
     let jobs: Vec<Job<'_>> = (plan.to_fetch.values().map(Job::Fetch))
         .chain(plan.to_substitute.values().map(Job::Substitute))
         .chain(plan.to_build.values().map(Job::Build))

@@ -8,7 +8,7 @@ use crate::commands;
 
 /// Build, boot and change whole Linux systems from a declaration.
 #[derive(Debug, Parser)]
-#[command(name = "esker", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "esker", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalOptions,
@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
     /// Use the store below this folder (DIR/nix/store) instead of your own
-    #[arg(long, global = true, value_name = "DIR", env = "ESKER_STORE")]
+    #[arg(long, global = true, value_name = "DIR", env = "ESKER_STORE", hide_env_values = true)]
     pub(crate) store: Option<PathBuf>,
     /// Say what is done and why; twice for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

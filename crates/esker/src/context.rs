@@ -58,6 +58,11 @@ impl Context {
         })
     }
 
+    /// Whether nothing had to be built or fetched since something was last printed.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.progress.is_idle()
+    }
+
     /// Ends the lines of progress before something else is printed.
     pub(crate) fn quiet(&self) {
         self.progress.finish();

@@ -20,10 +20,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     report::start_tracing(cli.global.verbose);
     let context = Context::new(cli.global);
-    match run(cli.command, &context) {
+    report::guarded(|| match run(cli.command, &context) {
         Ok(code) => code,
         Err(error) => report::failure(error.as_ref(), &context),
-    }
+    })
 }
 
 fn run(command: Command, context: &Context) -> commands::Outcome {

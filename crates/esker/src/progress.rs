@@ -28,6 +28,8 @@ struct State {
     fetched: usize,
     substituted: usize,
     reused: usize,
+    /// How many there are to build, to fetch and to copy.
+    planned: (usize, usize, usize),
     received_bytes: u64,
     total_bytes: u64,
 }
@@ -88,6 +90,12 @@ impl Progress {
         state.show_totals();
     }
 
+    /// Whether nothing was built, fetched or copied since the last time that lines were cleared.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.built + state.fetched + state.substituted == 0
+    }
+
     /// Clears the lines; says what was done where that is something.
     pub(crate) fn finish(&self) {
         let ended = std::mem::take(&mut *self.state());
@@ -95,23 +103,32 @@ impl Progress {
             bar.finish_and_clear();
         }
         if ended.built + ended.fetched + ended.substituted > 0 {
-            self.plain(&ended.summary());
+            self.plain(&ended.summary(Form::Done));
         }
     }
 }
 
+/// When a summary is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Running,
+    Done,
+}
+
 impl State {
-    fn summary(&self) -> String {
+    fn summary(&self, form: Form) -> String {
         let mut parts = Vec::new();
-        let mut part = |count: usize, what: &str| {
-            if count > 0 {
+        let mut part = |count: usize, of: usize, what: &str| {
+            if form == Form::Running && count < of {
+                parts.push(format!("{count} of {of} {what}"));
+            } else if count > 0 {
                 parts.push(format!("{count} {what}"));
             }
         };
-        part(self.built, "built");
-        part(self.fetched, "fetched");
-        part(self.substituted, "copied from a cache");
-        part(self.reused, "reused");
+        part(self.built, self.planned.0, "built");
+        part(self.fetched, self.planned.1, "fetched");
+        part(self.substituted, self.planned.2, "copied from a cache");
+        part(self.reused, 0, "reused");
         if self.received_bytes > 0 {
             parts.push(crate::table::size(self.received_bytes));
         }
@@ -120,7 +137,7 @@ impl State {
 
     fn show_totals(&self) {
         let Some(bar) = &self.totals else { return };
-        let mut text = self.summary();
+        let mut text = self.summary(Form::Running);
         if self.total_bytes > 0 && self.received_bytes < self.total_bytes {
             text.push_str(&format!(" of {}", crate::table::size(self.total_bytes)));
         }
@@ -153,6 +170,11 @@ fn is_small(path: &StorePath) -> bool {
 impl BuildObserver for Progress {
     fn event(&self, event: &BuildEvent<'_>) {
         match event {
+            BuildEvent::Planned { plan } => {
+                let mut state = self.state();
+                state.planned = (plan.to_build.len(), plan.to_fetch.len(), plan.to_substitute.len());
+                state.reused += plan.valid.len();
+            }
             BuildEvent::Started { task, path } => self.started(*task, path),
             BuildEvent::Finished { task, path } | BuildEvent::Failed { task, path } => self.ended(*task, path),
             BuildEvent::Reused { .. } => self.state().reused += 1,

@@ -1,13 +1,15 @@
 //! Errors as people see them: what failed, its causes, a hint; and the exit codes.
 //!
 //! 0 done, 1 the user's or the configuration's, 2 the command line's (clap), 4 some units failed at a switch,
-//! 70 a bug in Esker.
+//! 70 a bug in Esker, 130 interrupted.
 
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use build::BuildError;
+use store::StoreError;
 use system::SystemError;
 use tracing_subscriber::EnvFilter;
 
@@ -31,8 +33,38 @@ pub(crate) fn start_tracing(verbose: u8) {
         .init();
 }
 
+/// The exit code of a bug, as sysexits.h has it.
+const INTERNAL: u8 = 70;
+/// The exit code of what SIGINT ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program; a panic is a bug in Esker and says so.
+pub(crate) fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        // When standard error is gone there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "error: this is a bug in Esker; what it did so far is in the lines above");
+        ExitCode::from(INTERNAL)
+    })
+}
+
+/// An error and its causes, the outermost first.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)> {
+    let mut all = vec![error];
+    let mut next = error.source();
+    while let Some(error) = next {
+        all.push(error);
+        next = error.source();
+    }
+    all
+}
+
 /// Prints an error with its causes and hints; returns the program's exit code.
 pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitCode {
+    context.quiet();
+    if chain(error).iter().any(|e| matches!(e.downcast_ref(), Some(BuildError::Cancelled))) {
+        context.say("interrupted; what was finished is in the store, and the same command goes on from there");
+        return ExitCode::from(INTERRUPTED);
+    }
     let mut text = String::new();
     match error.downcast_ref::<SystemError>() {
         // The evaluator's report is a whole page and says `error` itself.
@@ -94,12 +126,31 @@ fn build_failures(error: &(dyn Error + 'static)) -> String {
 
 fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut hints = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(hint) = error.downcast_ref::<SystemError>().and_then(SystemError::hint) {
-            hints.push(hint);
+    for error in chain(error) {
+        if let Some(BuildError::Failed { failures, .. }) = error.downcast_ref() {
+            hints.extend(failures.iter().flat_map(|failure| chain(&failure.reason)).filter_map(hint));
         }
-        next = error.source();
+        hints.extend(hint(error));
     }
+    // Many builds may fail for one reason.
+    let mut said = std::collections::BTreeSet::new();
+    hints.retain(|hint| said.insert(hint.clone()));
     hints
+}
+
+fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<SystemError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.hint().map(str::to_owned);
+    }
+    match error.downcast_ref::<std::io::Error>()?.kind() {
+        ErrorKind::StorageFull => Some("the disk is full: `esker gc` frees what nothing uses any more".to_owned()),
+        ErrorKind::ReadOnlyFilesystem => {
+            Some("that filesystem is read-only: --store and --output name other places".to_owned())
+        }
+        ErrorKind::PermissionDenied => Some("this user may not do that: --store names a store of one's own".to_owned()),
+        _ => None,
+    }
 }

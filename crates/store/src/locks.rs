@@ -146,7 +146,7 @@ impl Drop for PathLocks {
             if std::fs::remove_file(&*path).is_ok() {
                 let marked = lock.file().write_all(b"d");
                 if let Err(error) = marked {
-                    tracing::warn!(path = %path.display(), %error, "could not mark a deleted lock file");
+                    tracing::debug!(path = %path.display(), %error, "could not mark a deleted lock file");
                 }
             }
         }

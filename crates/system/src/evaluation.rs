@@ -159,7 +159,7 @@ fn style(session: &Session) -> Style {
 
 pub(crate) fn report(session: &Session, eval: &Eval<'_>, error: &lang::Error) -> SystemError {
     let mut found: Vec<Diagnostic> = error.diagnostics().cloned().collect();
-    for diagnostic in found.iter_mut().filter(|d| d.code == natives::UNSOLVABLE && !session.full_trace()) {
+    for diagnostic in found.iter_mut().filter(|d| d.code == natives::ARCHIVE && !session.full_trace()) {
         diagnostic.labels.clear();
         diagnostic.trace.clear();
     }

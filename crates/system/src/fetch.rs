@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use archive::fetch::DownloadError;
 use archive::{Download, MirrorUrl};
 use build::{Cancellation, DirectFetcher, FetchError, FetchProgress, FetchRequest, Fetcher};
 use nix_formats::HashAlgo;
@@ -73,15 +74,22 @@ impl DebianFetcher {
         let downloads: Vec<Download> =
             wanted.iter().map(|(_, d)| d.clone()).filter(|d| targets.insert(d.target.clone())).collect();
         let made = fs_err::create_dir_all(&self.downloads);
+        forget_altered(&downloads);
         let fetched = self.archive.fetch(&downloads, &mut |p| progress.bytes(p.received_bytes, p.total_bytes));
-        let failure = fetched.err().map(|error| error.to_string());
+        let failure = |label: &str| match &fetched {
+            Err(archive::FetchError::Downloads { errors }) => {
+                errors.iter().find(|error| label_of(error) == label).map(ToString::to_string)
+            }
+            Err(error) => Some(error.to_string()),
+            Ok(()) => None,
+        };
         for (index, download) in wanted {
             let request = &requests[*index];
             let result = match (&made, download.target.exists()) {
                 (Err(error), _) => Err(FetchError::transfer(&request.url, error.to_string())),
                 (Ok(()), true) => put(&download.target, request),
                 (Ok(()), false) => {
-                    let words = failure.clone().unwrap_or_else(|| "the download gave no file".into());
+                    let words = failure(&download.label).unwrap_or_else(|| "the download gave no file".into());
                     Err(FetchError::transfer(&request.url, words))
                 }
             };
@@ -90,6 +98,38 @@ impl DebianFetcher {
             }
             results[*index] = Some(result);
         }
+    }
+}
+
+fn label_of(error: &DownloadError) -> &str {
+    match error {
+        DownloadError::Gone { label, .. }
+        | DownloadError::Failed { label, .. }
+        | DownloadError::Hash { label, .. }
+        | DownloadError::Write { label, .. } => label,
+    }
+}
+
+/// Removes downloads of earlier runs that are not what their names say, so that they are fetched again.
+fn forget_altered(downloads: &[Download]) {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for part in downloads.chunks(downloads.len().div_ceil(cores).max(1)) {
+            scope.spawn(move || part.iter().for_each(forget_if_altered));
+        }
+    });
+}
+
+fn forget_if_altered(download: &Download) {
+    let Some(expected) = &download.sha256 else { return };
+    // What is not there is fetched, and what cannot be read fails where it is used.
+    let Ok(found) = archive::fetch::hash_file(&download.target) else { return };
+    if found == *expected {
+        return;
+    }
+    tracing::warn!(path = %download.target.display(), "a downloaded file was altered since; it is fetched again");
+    if let Err(error) = fs_err::remove_file(&download.target) {
+        tracing::warn!(%error, "the altered file stays");
     }
 }
 
@@ -110,7 +150,7 @@ impl archive::Fetcher for Offline {
     fn fetch(&self, downloads: &[Download], _progress: &mut dyn FnMut(&archive::Progress)) -> Result<(), archive::FetchError> {
         let missing = downloads.iter().filter(|download| !download.target.exists());
         let errors: Vec<_> = missing
-            .map(|download| archive::fetch::DownloadError::Failed {
+            .map(|download| DownloadError::Failed {
                 label: download.label.clone(),
                 url: download.url.clone(),
                 reason: "--offline forbids fetching it".to_owned(),

@@ -85,12 +85,25 @@ fn archive_error(error: impl std::error::Error) -> Error {
     Error::eval(message)
 }
 
-/// Packages that do not go together: the places in the package set where that came out explain nothing.
-pub(crate) const UNSOLVABLE: &str = "unsolvable-packages";
+/// What the package archive cannot do: the places in the package set where that came out explain nothing.
+pub(crate) const ARCHIVE: &str = "package-archive";
+
+/// The pinned archive cannot be read or is another than the lock says.
+fn unusable(error: impl std::error::Error) -> Error {
+    let mut error = archive_error(error);
+    error.diagnostic_mut().code = ARCHIVE;
+    if error.message().contains("wrong SHA-256") {
+        return error.hint(
+            "esker.lock does not match the archive: restore the lock from version control, or move it to the archive as \
+             it is now with `esker update`",
+        );
+    }
+    error
+}
 
 fn unsolvable(error: impl std::error::Error) -> Error {
     let mut error = archive_error(error);
-    error.diagnostic_mut().code = UNSOLVABLE;
+    error.diagnostic_mut().code = ARCHIVE;
     error.hint(
         "packages come from `environment.systemPackages`, from modules that are enabled and from what they need; \
          `esker option environment.systemPackages` shows who asked for what",
@@ -100,10 +113,10 @@ fn unsolvable(error: impl std::error::Error) -> Error {
 /// All names of an architecture, each with its candidate's record.
 fn candidates<'a>(eval: &Eval<'a>, archive: &Rc<Archive>, architecture: Architecture) -> Result<Value<'a>, Error> {
     let mut set = eval.attrs();
-    for name in archive.names(architecture).map_err(archive_error)? {
+    for name in archive.names(architecture).map_err(unusable)? {
         let symbol = eval.sym(&name);
         let archive = archive.clone();
-        let record = eval.lazy(move |eval| match archive.candidate(&name, architecture).map_err(archive_error)? {
+        let record = eval.lazy(move |eval| match archive.candidate(&name, architecture).map_err(unusable)? {
             Some(package) => Ok(candidate_record(eval, &package)),
             None => Err(Error::eval(format!("the package `{name}` is not in the archive"))),
         });

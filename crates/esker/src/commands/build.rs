@@ -37,6 +37,9 @@ impl Build {
             return Ok(ExitCode::SUCCESS);
         }
         let built = session.build_system(&configuration, &system)?;
+        if context.is_idle() {
+            context.say("nothing to build: the whole system is in the store already");
+        }
         context.messages(&built.messages);
         if !self.no_link {
             session.store().add_result_link(&self.output, &built.toplevel)?;

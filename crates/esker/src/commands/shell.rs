@@ -1,6 +1,5 @@
 //! `esker completions` and `esker man`: what clap makes of the command tree.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,8 +17,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, _context: &Context) -> Outcome {
-        clap_complete::generate(self.shell, &mut Cli::command(), "esker", &mut std::io::stdout());
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "esker", &mut text);
+        context.print_text(&String::from_utf8_lossy(&text));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -33,7 +34,7 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(self, _context: &Context) -> Outcome {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
         match self.folder {
             Some(folder) => {
                 fs_err::create_dir_all(&folder)?;
@@ -42,7 +43,7 @@ impl Man {
             None => {
                 let mut page = Vec::new();
                 clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-                std::io::stdout().write_all(&page)?;
+                context.print_text(&String::from_utf8_lossy(&page));
             }
         }
         Ok(ExitCode::SUCCESS)
