@@ -93,11 +93,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes {
-            disk_bytes: None,
-            free_bytes: 2 << 30,
-            esp_bytes: 512 << 20,
-        }
+        Sizes { disk_bytes: None, free_bytes: 2 << 30, esp_bytes: 512 << 20 }
     }
 }
 
@@ -228,10 +224,7 @@ fn wanted_entries(request: &ImageRequest<'_>) -> Result<Wanted, ImageError> {
     let mut reader = GenerationReader::new(&resolve);
     let mut generations = Vec::new();
     for generation in &request.generations {
-        generations.push(reader.load(
-            generation.number,
-            &request.store.logical(&generation.toplevel),
-        )?);
+        generations.push(reader.load(generation.number, &request.store.logical(&generation.toplevel))?);
     }
     let boot = &request.boot;
     Ok(Wanted {

@@ -77,7 +77,9 @@ pub enum PackError {
         versions: Vec<String>,
     },
     /// A module is asked for that this kernel does not have.
-    #[error("kernel {kernel} has no module `{module}`; boot.initrd.kernelModules or boot.initrd.availableKernelModules asks for it")]
+    #[error(
+        "kernel {kernel} has no module `{module}`; boot.initrd.kernelModules or boot.initrd.availableKernelModules asks for it"
+    )]
     UnknownModule {
         /// The name.
         module: String,
@@ -105,11 +107,7 @@ pub enum PackError {
 
 /// Packs an initrd. `root` is where the store of the request's paths lies: `/`, or another directory with a
 /// `nix/store` in it.
-pub fn pack_initrd(
-    request: &InitrdRequest,
-    root: &Root,
-    out: &mut impl Write,
-) -> Result<PackSummary, PackError> {
+pub fn pack_initrd(request: &InitrdRequest, root: &Root, out: &mut impl Write) -> Result<PackSummary, PackError> {
     let mut archive = skeleton()?;
     let program = request.runtime.join("bin/init");
     archive.insert("init", 0o755, Content::File(read(root, &program)?))?;
@@ -122,31 +120,21 @@ pub fn pack_initrd(
         }
         None => match request.modules.iter().chain(&request.load).next() {
             Some(module) => {
-                return Err(PackError::NoTrees {
-                    module: module.clone(),
-                });
+                return Err(PackError::NoTrees { module: module.clone() });
             }
             None => Vec::new(),
         },
     };
     let text = serde_json::to_vec_pretty(&settings).map_err(SettingsError::from)?;
-    archive.insert(
-        settings::PATH.trim_start_matches('/'),
-        0o644,
-        Content::File(text),
-    )?;
+    archive.insert(settings::PATH.trim_start_matches('/'), 0o644, Content::File(text))?;
 
     for path in &request.prepend {
-        out.write_all(&read(root, path)?)
-            .map_err(PackError::Write)?;
+        out.write_all(&read(root, path)?).map_err(PackError::Write)?;
     }
     let mut plain = Vec::new();
     archive.write_to(&mut plain)?;
     compress(&plain, out).map_err(PackError::Write)?;
-    Ok(PackSummary {
-        modules,
-        uncompressed_bytes: plain.len(),
-    })
+    Ok(PackSummary { modules, uncompressed_bytes: plain.len() })
 }
 
 /// The mount points, and the console that the kernel opens for the first program.
@@ -155,11 +143,7 @@ fn skeleton() -> Result<Archive, PackError> {
     for directory in ["dev", "proc", "run", "sys", "sysroot"] {
         archive.insert(directory, 0o755, Content::Directory)?;
     }
-    archive.insert(
-        "dev/console",
-        0o600,
-        Content::CharacterDevice { major: 5, minor: 1 },
-    )?;
+    archive.insert("dev/console", 0o600, Content::CharacterDevice { major: 5, minor: 1 })?;
     Ok(archive)
 }
 
@@ -187,12 +171,7 @@ fn compress(plain: &[u8], out: &mut impl Write) -> io::Result<()> {
 }
 
 fn read(root: &Root, path: &Path) -> Result<Vec<u8>, PackError> {
-    root.resolve(path)
-        .and_then(std::fs::read)
-        .map_err(|source| PackError::Read {
-            path: path.to_owned(),
-            source,
-        })
+    root.resolve(path).and_then(std::fs::read).map_err(|source| PackError::Read { path: path.to_owned(), source })
 }
 
 /// The module trees of one kernel.
@@ -228,18 +207,10 @@ impl<'a> ModuleTrees<'a> {
                 return Err(PackError::Versions { versions });
             }
             None => {
-                return Err(PackError::NotInTrees {
-                    file: "lib/modules".into(),
-                    trees: trees.to_owned(),
-                });
+                return Err(PackError::NotInTrees { file: "lib/modules".into(), trees: trees.to_owned() });
             }
         };
-        let mut opened = Self {
-            root,
-            folders,
-            version,
-            index: ModuleIndex::default(),
-        };
+        let mut opened = Self { root, folders, version, index: ModuleIndex::default() };
         opened.index = ModuleIndex::parse(&IndexTexts {
             dep: opened.text("modules.dep")?,
             alias: opened.text("modules.alias")?,
@@ -261,11 +232,7 @@ impl<'a> ModuleTrees<'a> {
         }
         let folder = format!("lib/modules/{}", self.version);
         for file in &files {
-            archive.insert(
-                &format!("{folder}/{file}"),
-                0o644,
-                Content::File(self.read(file)?),
-            )?;
+            archive.insert(&format!("{folder}/{file}"), 0o644, Content::File(self.read(file)?))?;
         }
         let names: BTreeSet<String> = files.iter().map(|file| module_name(file)).collect();
         let texts = self.index.subset(&names);
@@ -276,33 +243,22 @@ impl<'a> ModuleTrees<'a> {
             ("modules.builtin", texts.builtin),
         ];
         for (name, text) in index {
-            archive.insert(
-                &format!("{folder}/{name}"),
-                0o644,
-                Content::File(text.into_bytes()),
-            )?;
+            archive.insert(&format!("{folder}/{name}"), 0o644, Content::File(text.into_bytes()))?;
         }
         Ok(names.into_iter().collect())
     }
 
     fn order(&self, name: &str) -> Result<Vec<Loading<'_>>, PackError> {
-        self.index
-            .loading_order(name)
-            .ok_or_else(|| PackError::UnknownModule {
-                module: name.to_owned(),
-                kernel: self.version.clone(),
-                similar: self.similar(&module_name(name)),
-            })
+        self.index.loading_order(name).ok_or_else(|| PackError::UnknownModule {
+            module: name.to_owned(),
+            kernel: self.version.clone(),
+            similar: self.similar(&module_name(name)),
+        })
     }
 
     fn similar(&self, name: &str) -> Vec<String> {
         let alike = |other: &&str| other.contains(name) || name.contains(*other);
-        self.index
-            .names()
-            .filter(alike)
-            .take(5)
-            .map(str::to_owned)
-            .collect()
+        self.index.names().filter(alike).take(5).map(str::to_owned).collect()
     }
 
     fn text(&self, file: &str) -> Result<String, PackError> {
@@ -312,47 +268,31 @@ impl<'a> ModuleTrees<'a> {
     fn read(&self, file: &str) -> Result<Vec<u8>, PackError> {
         for folder in &self.folders {
             match read(self.root, &folder.join(file)) {
-                Err(PackError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                }
+                Err(PackError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
                 result => return result,
             }
         }
-        Err(PackError::NotInTrees {
-            file: file.to_owned(),
-            trees: self.folders.clone(),
-        })
+        Err(PackError::NotInTrees { file: file.to_owned(), trees: self.folders.clone() })
     }
 }
 
 /// The folders in a folder, none if it does not exist.
 fn subfolders(root: &Root, folder: &Path) -> Result<Vec<String>, PackError> {
-    let failed = |source| PackError::Read {
-        path: folder.to_owned(),
-        source,
-    };
+    let failed = |source| PackError::Read { path: folder.to_owned(), source };
     let resolved = match root.resolve(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         result => result.map_err(failed)?,
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(resolved).map_err(failed)? {
-        names.push(
-            entry
-                .map_err(failed)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
+        names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
     Ok(names)
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    let texts: Vec<_> = paths
-        .iter()
-        .map(|path| format!("`{}`", path.display()))
-        .collect();
+    let texts: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
     texts.join(", ")
 }
 
@@ -386,37 +326,18 @@ mod tests {
             std::fs::write(path, text).unwrap();
         };
         write("nix/store/r-runtime/bin/init", "the program");
-        write(
-            "nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/ext4.ko.xz",
-            "ext4",
-        );
-        write(
-            "nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/jbd2.ko.xz",
-            "jbd2",
-        );
-        write(
-            "nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/xfs.ko.xz",
-            "xfs",
-        );
+        write("nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/ext4.ko.xz", "ext4");
+        write("nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/jbd2.ko.xz", "jbd2");
+        write("nix/store/k-linux/usr/lib/modules/6.1/kernel/fs/xfs.ko.xz", "xfs");
         let index = "nix/store/m-modules/lib/modules/6.1";
         write(
             &format!("{index}/modules.dep"),
             "kernel/fs/ext4.ko.xz: kernel/fs/jbd2.ko.xz\nkernel/fs/jbd2.ko.xz:\nkernel/fs/xfs.ko.xz:\n",
         );
-        write(
-            &format!("{index}/modules.alias"),
-            "alias fs-ext4 ext4\nalias fs-xfs xfs\n",
-        );
+        write(&format!("{index}/modules.alias"), "alias fs-ext4 ext4\nalias fs-xfs xfs\n");
         write(&format!("{index}/modules.softdep"), "");
-        write(
-            &format!("{index}/modules.builtin"),
-            "kernel/drivers/virtio_pci.ko\n",
-        );
-        symlink(
-            "/nix/store/k-linux/usr/lib/modules/6.1/kernel",
-            dir.path().join(index).join("kernel"),
-        )
-        .unwrap();
+        write(&format!("{index}/modules.builtin"), "kernel/drivers/virtio_pci.ko\n");
+        symlink("/nix/store/k-linux/usr/lib/modules/6.1/kernel", dir.path().join(index).join("kernel")).unwrap();
         let root = Root::new(dir.path());
         (dir, root)
     }
@@ -462,30 +383,14 @@ mod tests {
         let (summary, bytes) = pack(&request()).unwrap();
         assert_eq!(summary.modules, ["ext4", "jbd2"]);
         let (names, dir) = unpack(&bytes);
-        for name in [
-            "init",
-            "dev/console",
-            "sysroot",
-            "lib/modules/6.1/kernel/fs/jbd2.ko.xz",
-        ] {
-            assert!(
-                names.iter().any(|other| other == name),
-                "{name} in {names:?}"
-            );
+        for name in ["init", "dev/console", "sysroot", "lib/modules/6.1/kernel/fs/jbd2.ko.xz"] {
+            assert!(names.iter().any(|other| other == name), "{name} in {names:?}");
         }
         assert!(!names.iter().any(|name| name.contains("xfs")), "{names:?}");
         let read = |path: &str| std::fs::read_to_string(dir.path().join(path)).unwrap();
         assert_eq!(read("init"), "the program");
-        assert_eq!(
-            read("lib/modules/6.1/modules.alias"),
-            "alias fs-ext4 ext4\n"
-        );
-        assert_eq!(
-            Settings::parse(&read("etc/esker/initrd.json"))
-                .unwrap()
-                .load,
-            ["ext4"]
-        );
+        assert_eq!(read("lib/modules/6.1/modules.alias"), "alias fs-ext4 ext4\n");
+        assert_eq!(Settings::parse(&read("etc/esker/initrd.json")).unwrap().load, ["ext4"]);
     }
 
     #[test]
@@ -518,10 +423,7 @@ mod tests {
         let mut request = request();
         request.runtime = "/nix/store/none".into();
         let error = pack(&request).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot read `/nix/store/none/bin/init` for the initrd"
-        );
+        assert_eq!(error.to_string(), "cannot read `/nix/store/none/bin/init` for the initrd");
     }
 
     #[test]
@@ -529,10 +431,7 @@ mod tests {
         let mut request = request();
         request.module_trees = vec!["/nix/store/r-runtime".into()];
         let error = pack(&request).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no module tree has `lib/modules`; looked in `/nix/store/r-runtime`"
-        );
+        assert_eq!(error.to_string(), "no module tree has `lib/modules`; looked in `/nix/store/r-runtime`");
     }
 
     #[test]

@@ -20,7 +20,8 @@ fn said(output: &Output, lab: &Lab) -> String {
     let mut out = String::new();
     let mut in_own_module = false;
     for line in text.lines() {
-        let line = line.replace(&format!("{}/", bad.display()), "").replace(&format!("{}/", share.display()), "<esker>/");
+        let line =
+            line.replace(&format!("{}/", bad.display()), "").replace(&format!("{}/", share.display()), "<esker>/");
         let line = line.replace(&format!("{}/", repository.display()), "<esker>/");
         let words: Vec<&str> = line.split(' ').map(|word| if is_version(word) { "<version>" } else { word }).collect();
         let line = words.join(" ");
@@ -29,7 +30,9 @@ fn said(output: &Output, lab: &Lab) -> String {
         }
         let shown = match (in_own_module, line.split_once("--> "), line.split_once('|')) {
             (true, Some((_, place)), _) => format!("  --> {}", place.split(':').next().unwrap_or(place)),
-            (true, None, Some((number, rest))) if number.trim().bytes().all(|b| b.is_ascii_digit()) => format!("    |{rest}"),
+            (true, None, Some((number, rest))) if number.trim().bytes().all(|b| b.is_ascii_digit()) => {
+                format!("    |{rest}")
+            }
             _ => line,
         };
         out.push_str(&shown);
@@ -234,7 +237,8 @@ fn an_interrupt_leaves_a_store_that_verifies_and_the_next_build_goes_on() {
 
 /// The lock of the stories with something changed, beside an empty cache.
 fn with_lock(lab: &Lab, folder: &Path, change: impl Fn(&str) -> String) -> Output {
-    let lock = lab.esker().get_envs().find(|(name, _)| *name == "ESKER_LOCK").and_then(|(_, value)| value.map(PathBuf::from));
+    let lock =
+        lab.esker().get_envs().find(|(name, _)| *name == "ESKER_LOCK").and_then(|(_, value)| value.map(PathBuf::from));
     let text = fs_err::read_to_string(lock.expect("a lock")).expect("the lock");
     let changed = folder.join("esker.lock");
     fs_err::write(&changed, change(&text)).expect("the changed lock");
@@ -255,10 +259,15 @@ fn a_lock_that_cannot_be_used_or_does_not_match_the_archive_is_named() {
     let zeros = "0".repeat(8);
     let output = with_lock(lab, folder, |text| {
         let parts: Vec<String> = text.split(" sha256 = \"").map(str::to_owned).collect();
-        let changed = parts.iter().enumerate().map(|(i, p)| if i == 0 { p.clone() } else { format!("{zeros}{}", &p[8..]) });
+        let changed =
+            parts.iter().enumerate().map(|(i, p)| if i == 0 { p.clone() } else { format!("{zeros}{}", &p[8..]) });
         changed.collect::<Vec<_>>().join(" sha256 = \"")
     });
-    fails_naming(&mut facts, &output, &["has the wrong SHA-256", "hint: esker.lock does not match the archive", "`esker update`"]);
+    fails_naming(
+        &mut facts,
+        &output,
+        &["has the wrong SHA-256", "hint: esker.lock does not match the archive", "`esker update`"],
+    );
     facts.done();
 }
 
@@ -267,7 +276,12 @@ fn an_altered_download_is_fetched_again_and_offline_is_an_error_that_names_it() 
     let throwaway = Throwaway::new();
     let mut facts = Checks::new();
     let cache = throwaway.folder.path().join("cache");
-    let shared = throwaway.lab.esker().get_envs().find(|(name, _)| *name == "ESKER_CACHE").and_then(|(_, v)| v.map(PathBuf::from));
+    let shared = throwaway
+        .lab
+        .esker()
+        .get_envs()
+        .find(|(name, _)| *name == "ESKER_CACHE")
+        .and_then(|(_, v)| v.map(PathBuf::from));
     let copied = Command::new("cp").arg("-a").arg(shared.expect("a cache")).arg(&cache).status().expect("cp runs");
     assert!(copied.success(), "the cache cannot be copied");
     let debs = fs_err::read_dir(cache.join("archive/debs")).expect("downloads");

@@ -1,6 +1,11 @@
 //! A running machine switches to a second generation from a signed cache on a disk: what changed is restarted, what went
 //! is stopped, nothing else is touched, and the earlier generation can be booted from the menu and made the default again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a story fails by panicking, with the reason in its words"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -48,14 +53,17 @@ struct CacheDisk {
 impl CacheDisk {
     /// Exports a system of `tests/systems` and puts the cache on an ext4 disk.
     fn make(lab: &Lab, system: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("cache-").tempdir_in(lab.artifacts()).expect("a folder for the cache");
+        let folder =
+            tempfile::Builder::new().prefix("cache-").tempdir_in(lab.artifacts()).expect("a folder for the cache");
         let text = |path: &PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
-        let (keys, cache, image) = (folder.path().join("keys"), folder.path().join("cache"), folder.path().join("cache.img"));
+        let (keys, cache, image) =
+            (folder.path().join("keys"), folder.path().join("cache"), folder.path().join("cache.img"));
         fs_err::create_dir(&keys).expect("a folder for the keys");
         let public_key = lab.json(&["cache", "key", "stories-1", "--to", &text(&keys)]);
         let configuration = lab.file(&format!("systems/{system}.nix"));
         let secret = keys.join("stories-1.secret");
-        let report = lab.json(&["cache", "export", &text(&configuration), "--to", &text(&cache), "--key", &text(&secret)]);
+        let report =
+            lab.json(&["cache", "export", &text(&configuration), "--to", &text(&cache), "--key", &text(&secret)]);
         let made = Command::new("mke2fs")
             .args(["-q", "-t", "ext4", "-L", "cache", "-m", "0", "-d", &text(&cache), &text(&image), "1G"])
             .output()
@@ -63,18 +71,30 @@ impl CacheDisk {
         assert!(made.status.success(), "mke2fs failed: {}", String::from_utf8_lossy(&made.stderr));
         fs_err::remove_dir_all(&cache).expect("the folder is removed");
         let string = |value: &Value| value.as_str().expect("a text").to_owned();
-        Self { image, toplevel: string(&report["toplevel"]), public_key: string(&public_key["public"]), _folder: folder }
+        Self {
+            image,
+            toplevel: string(&report["toplevel"]),
+            public_key: string(&public_key["public"]),
+            _folder: folder,
+        }
     }
 
     /// An `esker` command line for the guest.
     fn command(&self, verb: &str) -> String {
-        format!("esker --json {verb} --toplevel {} --from file:///mnt/cache --trusted-key {}", self.toplevel, self.public_key)
+        format!(
+            "esker --json {verb} --toplevel {} --from file:///mnt/cache --trusted-key {}",
+            self.toplevel, self.public_key
+        )
     }
 }
 
 /// A cache whose key the machine does not trust is refused.
 fn only_what_is_signed(agent: &mut Agent, cache: &CacheDisk, checks: &mut Checks) {
-    checks.succeeds(agent, "the cache is mounted", "mkdir -p /mnt/cache && mount -o ro /dev/disk/by-label/cache /mnt/cache");
+    checks.succeeds(
+        agent,
+        "the cache is mounted",
+        "mkdir -p /mnt/cache && mount -o ro /dev/disk/by-label/cache /mnt/cache",
+    );
     let untrusted = format!("esker dry-activate --toplevel {} --from file:///mnt/cache", cache.toplevel);
     checks.mentions(agent, "a cache that is not trusted is refused", &untrusted, "no trusted binary cache");
     checks.fails(agent, "nothing came from it", &format!("test -e {}", cache.toplevel));
@@ -159,9 +179,19 @@ fn live(agent: &mut Agent, cache: &CacheDisk, checks: &mut Checks) {
     let ids_after = agent.succeed(ids, MOMENT).expect("the ids");
     let lost: Vec<&str> = ids_before.lines().filter(|line| !ids_after.lines().any(|other| other == *line)).collect();
     checks.fact("nobody is renumbered", lost.is_empty(), format!("{lost:?}"));
-    checks.mentions(agent, "the changed password survives the switch", "su second -c 'echo changed | su admin -c id'", "uid=");
+    checks.mentions(
+        agent,
+        "the changed password survives the switch",
+        "su second -c 'echo changed | su admin -c id'",
+        "uid=",
+    );
     checks.prints(agent, "the second generation runs", "readlink -f /run/current-system", &cache.toplevel);
-    checks.prints(agent, "there are two generations", "esker --json generations | tr , '\\n' | grep -c generation", "2");
+    checks.prints(
+        agent,
+        "there are two generations",
+        "esker --json generations | tr , '\\n' | grep -c generation",
+        "2",
+    );
     checks.mentions(agent, "generations can be compared", "esker generations diff 1 2", "+ tree");
     checks.prints(agent, "no unit failed", "systemctl --failed --no-legend --plain", "");
 }
@@ -169,18 +199,23 @@ fn live(agent: &mut Agent, cache: &CacheDisk, checks: &mut Checks) {
 /// What happened to units, and that it is what the plan said.
 fn unit_facts(before: &Units, after: &Units, plan: &Value, checks: &mut Checks) {
     let seen = [before.restarted(after), before.without(after), after.without(before)];
-    let said = [
-        planned(plan, &["restart", "stop-then-start"]),
-        planned(plan, &["stop"]),
-        planned(plan, &["start"]),
-    ];
+    let said = [planned(plan, &["restart", "stop-then-start"]), planned(plan, &["stop"]), planned(plan, &["start"])];
     let expected = [names(&["closed-port.service"]), names(&["doomed.service"]), names(&[])];
     let all = format!("seen {seen:?}\nplanned {said:?}");
     checks.fact("the changed unit is restarted and no other", seen[0] == expected[0], &all);
     checks.fact("the removed unit is stopped and no other", seen[1] == expected[1], &all);
     checks.fact("no other unit is started", seen[2] == expected[2], &all);
     checks.fact("dry-activate said exactly that", said == seen, format!("{all}\n{}", plan["units"]));
-    for unit in ["ssh", "nginx", "dbus", "systemd-journald", "systemd-networkd", "systemd-logind", "systemd-udevd", "esker-agent"] {
+    for unit in [
+        "ssh",
+        "nginx",
+        "dbus",
+        "systemd-journald",
+        "systemd-networkd",
+        "systemd-logind",
+        "systemd-udevd",
+        "esker-agent",
+    ] {
         let name = format!("{unit}.service");
         let (old, new) = (before.0.get(&name), after.0.get(&name));
         let same = old.is_some_and(|run| run.main_process != "0") && old == new;
@@ -224,13 +259,19 @@ fn python_goes_on(agent: &mut Agent, checks: &mut Checks) {
     checks.succeeds(agent, "python is asked to load more", "touch /run/python.go");
     let done = agent.wait_until_succeeds("test -s /run/python.done", MOMENT);
     checks.fact("python goes on across the switch of /usr", done.is_ok(), format!("{done:?}"));
-    checks.prints(agent, "it is the same process", "test $(cat /run/python.done) = $(systemctl show -P MainPID python) && echo same", "same");
+    checks.prints(
+        agent,
+        "it is the same process",
+        "test $(cat /run/python.done) = $(systemctl show -P MainPID python) && echo same",
+        "same",
+    );
 }
 
 /// Asks for a reboot and returns when the menu is on the screen.
 fn reboot_to_menu(vm: &mut Running, checks: &mut Checks) {
     checks.succeeds(&mut vm.agent, "it is asked to reboot", "systemctl --no-block reboot");
-    let menu = vm.console.wait_for("reboot: Restarting system", BOOT).and_then(|()| vm.console.wait_for("Boot in ", BOOT));
+    let menu =
+        vm.console.wait_for("reboot: Restarting system", BOOT).and_then(|()| vm.console.wait_for("Boot in ", BOOT));
     checks.fact("the menu appears", menu.is_ok(), format!("{menu:?}"));
 }
 
@@ -254,7 +295,12 @@ fn highlighted(vm: &Running) -> String {
 /// After a reboot both generations are in the menu, and the second is the default.
 fn boots_by_default(vm: &mut Running, second: &str, checks: &mut Checks) {
     let entries = "cd /boot/loader/entries && LC_ALL=C ls | xargs";
-    checks.prints(&mut vm.agent, "each generation has its entries", entries, "esker-1-debug.conf esker-1.conf esker-2-debug.conf esker-2.conf");
+    checks.prints(
+        &mut vm.agent,
+        "each generation has its entries",
+        entries,
+        "esker-1-debug.conf esker-1.conf esker-2-debug.conf esker-2.conf",
+    );
     checks.mentions(&mut vm.agent, "the second is the default", "cat /boot/loader/loader.conf", "default esker-2.conf");
     reboot_to_menu(vm, checks);
     let picture = vm.screenshot("menu");
@@ -264,7 +310,12 @@ fn boots_by_default(vm: &mut Running, second: &str, checks: &mut Checks) {
     let text = vm.console.text();
     checks.fact("the first is in the menu", text.contains("  Esker server, generation 1  "), "not on the console");
     boots(vm, second, checks);
-    checks.mentions(&mut vm.agent, "the changed password is still there", "su second -c 'echo changed | su admin -c id'", "uid=");
+    checks.mentions(
+        &mut vm.agent,
+        "the changed password is still there",
+        "su second -c 'echo changed | su admin -c id'",
+        "uid=",
+    );
     checks.prints(&mut vm.agent, "the new user is still there", "stat -c %U /home/third", "third");
     checks.mentions(&mut vm.agent, "the new package still runs", "tree --version", "tree v");
 }
@@ -295,15 +346,30 @@ fn boots_by_choice(vm: &mut Running, first: &str, checks: &mut Checks) {
     boots(vm, first, checks);
     checks.fails(&mut vm.agent, "tree is not in the first generation", "tree --version");
     checks.succeeds(&mut vm.agent, "the removed unit is back", "systemctl is-active doomed.service");
-    checks.prints(&mut vm.agent, "the default is still the second", "readlink /nix/var/nix/profiles/system", "system-2-link");
+    checks.prints(
+        &mut vm.agent,
+        "the default is still the second",
+        "readlink /nix/var/nix/profiles/system",
+        "system-2-link",
+    );
 }
 
 /// `esker rollback` makes the earlier one the default; the collector takes neither.
 fn goes_back(vm: &mut Running, first: &str, checks: &mut Checks) {
     let rolled = vm.agent.run("esker rollback", SWITCH);
     checks.fact("esker rollback succeeds", rolled.as_ref().is_ok_and(|o| o.status == 0), format!("{rolled:?}"));
-    checks.prints(&mut vm.agent, "the first is the profile's", "readlink /nix/var/nix/profiles/system", "system-1-link");
-    checks.mentions(&mut vm.agent, "the first is the menu's default", "cat /boot/loader/loader.conf", "default esker-1.conf");
+    checks.prints(
+        &mut vm.agent,
+        "the first is the profile's",
+        "readlink /nix/var/nix/profiles/system",
+        "system-1-link",
+    );
+    checks.mentions(
+        &mut vm.agent,
+        "the first is the menu's default",
+        "cat /boot/loader/loader.conf",
+        "default esker-1.conf",
+    );
     checks.succeeds(&mut vm.agent, "the collector runs", "esker gc");
     checks.succeeds(&mut vm.agent, "it takes neither generation", "for n in 1 2; do test -e /nix/var/nix/profiles/system-$n-link/init && esker --json generations diff $n 1 || exit; done");
     checks.prints(&mut vm.agent, "nor their entries", "ls /boot/loader/entries | wc -l", "4");

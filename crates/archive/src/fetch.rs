@@ -87,12 +87,7 @@ pub enum DownloadError {
 #[derive(Debug, Error)]
 pub enum FetchError {
     /// Some files could not be had; the others were fetched and kept.
-    #[error(
-        "{} could not be fetched:\n{}{}",
-        count(errors),
-        lines(errors),
-        hint(errors)
-    )]
+    #[error("{} could not be fetched:\n{}{}", count(errors), lines(errors), hint(errors))]
     Downloads {
         /// One error for each file, in the order asked for.
         errors: Vec<DownloadError>,
@@ -120,11 +115,7 @@ pub enum FetchError {
 }
 
 fn count(errors: &[DownloadError]) -> String {
-    if errors.len() == 1 {
-        "a file".to_owned()
-    } else {
-        format!("{} files", errors.len())
-    }
+    if errors.len() == 1 { "a file".to_owned() } else { format!("{} files", errors.len()) }
 }
 
 fn lines(errors: &[DownloadError]) -> String {
@@ -139,10 +130,7 @@ fn lines(errors: &[DownloadError]) -> String {
 }
 
 fn hint(errors: &[DownloadError]) -> &'static str {
-    if errors
-        .iter()
-        .any(|error| matches!(error, DownloadError::Gone { .. }))
-    {
+    if errors.iter().any(|error| matches!(error, DownloadError::Gone { .. })) {
         "\nhint: the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files"
     } else {
         ""
@@ -166,11 +154,7 @@ pub struct Progress {
 pub trait Fetcher: Send + Sync {
     /// Fetches every file of the batch to its target and checks it; targets that exist are trusted and left alone. Tries them
     /// all before it reports the failures together. What an interrupted run left is resumed or begun anew.
-    fn fetch(
-        &self,
-        downloads: &[Download],
-        progress: &mut dyn FnMut(&Progress),
-    ) -> Result<(), FetchError>;
+    fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError>;
 }
 
 /// Where a download grows before it is checked.
@@ -182,35 +166,22 @@ fn part_path(target: &Path) -> PathBuf {
 
 /// Checks a downloaded part and gives it its final name; the part goes if it is wrong.
 fn accept(download: &Download, part: &Path) -> Result<(), DownloadError> {
-    let write = |source| DownloadError::Write {
-        label: download.label.clone(),
-        path: download.target.clone(),
-        source,
-    };
+    let write = |source| DownloadError::Write { label: download.label.clone(), path: download.target.clone(), source };
     if let Some(expected) = &download.sha256 {
         let found = hash_file(part).map_err(write)?;
         if found != *expected {
             std::fs::remove_file(part).map_err(write)?;
             let (label, url) = (download.label.clone(), download.url.clone());
-            return Err(DownloadError::Hash {
-                label,
-                url,
-                expected: expected.clone(),
-                found,
-            });
+            return Err(DownloadError::Hash { label, url, expected: expected.clone(), found });
         }
     }
     // From a `file:` mirror apt only makes a link, which would not outlive the mirror.
     if std::fs::symlink_metadata(part).map_err(write)?.is_symlink() {
         let bytes = std::fs::read(part).map_err(write)?;
-        std::fs::remove_file(part)
-            .and_then(|()| std::fs::write(part, bytes))
-            .map_err(write)?;
+        std::fs::remove_file(part).and_then(|()| std::fs::write(part, bytes)).map_err(write)?;
     }
     // Without this a power cut could leave a file of the right name and no content, which would then be trusted.
-    File::open(part)
-        .and_then(|file| file.sync_all())
-        .map_err(write)?;
+    File::open(part).and_then(|file| file.sync_all()).map_err(write)?;
     std::fs::rename(part, &download.target).map_err(write)
 }
 

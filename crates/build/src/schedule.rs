@@ -84,10 +84,7 @@ pub(crate) enum Success {
     Reused,
 }
 
-pub(crate) fn apply_plan(
-    builder: &Builder<'_>,
-    plan: &BuildPlan,
-) -> Result<BuildReport, BuildError> {
+pub(crate) fn apply_plan(builder: &Builder<'_>, plan: &BuildPlan) -> Result<BuildReport, BuildError> {
     if plan.is_empty() {
         return Ok(BuildReport::default());
     }
@@ -134,11 +131,7 @@ fn dependencies(jobs: &[Job<'_>]) -> Vec<BTreeSet<usize>> {
         }
     }
     let of = |(i, job): (usize, &Job<'_>)| {
-        job.needs()
-            .iter()
-            .filter_map(|path| makers.get(path).copied())
-            .filter(|maker| *maker != i)
-            .collect()
+        job.needs().iter().filter_map(|path| makers.get(path).copied()).filter(|maker| *maker != i).collect()
     };
     jobs.iter().enumerate().map(of).collect()
 }
@@ -185,16 +178,9 @@ impl Run<'_> {
     fn run_job(&self, i: usize, slot: usize) {
         let job = self.jobs[i];
         let path = job.path();
-        let log = BuildLog::new(
-            &self.builder.store.layout().logs(),
-            path,
-            self.builder.tools.observer,
-        );
+        let log = BuildLog::new(&self.builder.store.layout().logs(), path, self.builder.tools.observer);
         if !matches!(job, Job::Fetch(_)) {
-            self.event(&BuildEvent::Started {
-                task: job.task(),
-                path,
-            });
+            self.event(&BuildEvent::Started { task: job.task(), path });
         }
         let result = match job {
             Job::Build(planned) => self.build(planned, &log, slot),
@@ -205,10 +191,7 @@ impl Run<'_> {
             Ok(success) => {
                 self.count(job, &success);
                 self.event(&match success {
-                    Success::Made => BuildEvent::Finished {
-                        task: job.task(),
-                        path,
-                    },
+                    Success::Made => BuildEvent::Finished { task: job.task(), path },
                     Success::Reused => BuildEvent::Reused { path },
                 });
                 self.queue.finish(i, Outcome::Done);
@@ -235,16 +218,8 @@ impl Run<'_> {
     ) {
         let (task, path) = (self.jobs[i].task(), self.jobs[i].path());
         self.event(&BuildEvent::Failed { task, path });
-        let failure = BuildFailure {
-            path: path.clone(),
-            reason,
-            last_log_lines,
-            log_file,
-        };
-        self.failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(failure);
+        let failure = BuildFailure { path: path.clone(), reason, last_log_lines, log_file };
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         if self.builder.options.failure_policy == FailurePolicy::StopEarly {
             self.stop.cancel();
         }
@@ -271,11 +246,7 @@ impl Run<'_> {
             }
             if let Some(locks) = self.builder.store.try_lock_paths(paths.clone())? {
                 // Whoever held them may have registered the paths in between.
-                return Ok(if self.all_present(paths)? {
-                    None
-                } else {
-                    Some(locks)
-                });
+                return Ok(if self.all_present(paths)? { None } else { Some(locks) });
             }
             if self.is_cancelled() {
                 return Err(FailureReason::Cancelled);
@@ -285,10 +256,7 @@ impl Run<'_> {
         }
     }
 
-    pub(crate) fn all_present<'p>(
-        &self,
-        paths: impl IntoIterator<Item = &'p StorePath>,
-    ) -> Result<bool, StoreError> {
+    pub(crate) fn all_present<'p>(&self, paths: impl IntoIterator<Item = &'p StorePath>) -> Result<bool, StoreError> {
         for path in paths {
             if !self.registrar.has(path)? {
                 return Ok(false);
@@ -297,12 +265,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    fn build(
-        &self,
-        planned: &PlannedBuild,
-        log: &BuildLog<'_>,
-        slot: usize,
-    ) -> Result<Success, FailureReason> {
+    fn build(&self, planned: &PlannedBuild, log: &BuildLog<'_>, slot: usize) -> Result<Success, FailureReason> {
         let Some(locks) = self.lock_missing(planned.outputs.values())? else {
             return Ok(Success::Reused);
         };
@@ -320,10 +283,7 @@ impl Run<'_> {
                     stop: &self.stop,
                 };
                 let trees = build.run(&scratch, slot)?;
-                trees
-                    .into_iter()
-                    .map(|(name, tree)| (name, (tree, References::Scan)))
-                    .collect()
+                trees.into_iter().map(|(name, tree)| (name, (tree, References::Scan))).collect()
             }
         };
         if self.is_cancelled() {
@@ -339,10 +299,7 @@ impl Run<'_> {
         if offered.contains(&required) {
             return Ok(());
         }
-        Err(FailureReason::WrongSystem {
-            required,
-            offered: offered.iter().cloned().collect(),
-        })
+        Err(FailureReason::WrongSystem { required, offered: offered.iter().cloned().collect() })
     }
 
     fn build_builtin(
@@ -353,20 +310,14 @@ impl Run<'_> {
         scratch: &Scratch,
     ) -> Result<BTreeMap<String, (PathBuf, References)>, FailureReason> {
         let Some(builtin) = self.builder.tools.builtins.get(name) else {
-            return Err(FailureReason::UnknownBuiltin {
-                builder: format!("builtin:{name}"),
-            });
+            return Err(FailureReason::UnknownBuiltin { builder: format!("builtin:{name}") });
         };
         let mut context = BuiltinContext {
             drv_path: &planned.drv,
             derivation: &planned.derivation,
             inputs: &planned.inputs,
             registrar: &self.registrar,
-            outputs: planned
-                .outputs
-                .keys()
-                .map(|name| (name.clone(), scratch.fresh()))
-                .collect(),
+            outputs: planned.outputs.keys().map(|name| (name.clone(), scratch.fresh())).collect(),
             references: BTreeMap::new(),
             scratch,
             log,
@@ -374,11 +325,7 @@ impl Run<'_> {
             closure: RefCell::new(None),
         };
         builtin.build(&mut context)?;
-        let BuiltinContext {
-            outputs,
-            mut references,
-            ..
-        } = context;
+        let BuiltinContext { outputs, mut references, .. } = context;
         let with_references = |(name, tree): (String, PathBuf)| {
             let references = references.remove(&name).unwrap_or(References::Scan);
             (name, (tree, references))
@@ -393,10 +340,7 @@ impl Run<'_> {
         locks: PathLocks,
     ) -> Result<(), FailureReason> {
         let mut candidates = BTreeSet::new();
-        if made
-            .values()
-            .any(|(_, references)| *references == References::Scan)
-        {
+        if made.values().any(|(_, references)| *references == References::Scan) {
             candidates = self.registrar.closure(&planned.inputs)?;
             candidates.extend(planned.outputs.values().cloned());
         }
@@ -427,21 +371,10 @@ impl Run<'_> {
         let dir = self.builder.store.dir();
         // Rules name outputs of the derivation itself, or store paths.
         let parse = |names: Vec<String>| -> BTreeSet<StorePath> {
-            let path = |name: &String| {
-                planned
-                    .outputs
-                    .get(name)
-                    .cloned()
-                    .or_else(|| dir.parse(name).ok())
-            };
+            let path = |name: &String| planned.outputs.get(name).cloned().or_else(|| dir.parse(name).ok());
             names.iter().filter_map(path).collect()
         };
-        for rule in [
-            "allowedReferences",
-            "disallowedReferences",
-            "allowedRequisites",
-            "disallowedRequisites",
-        ] {
+        for rule in ["allowedReferences", "disallowedReferences", "allowedRequisites", "disallowedRequisites"] {
             let Some(named) = string_list(&planned.derivation, rule)?.map(parse) else {
                 continue;
             };
@@ -450,16 +383,9 @@ impl Run<'_> {
                 subject = self.registrar.closure(&subject)?;
             }
             let allowed = rule.starts_with("allowed");
-            let bad: Vec<StorePath> = subject
-                .into_iter()
-                .filter(|path| named.contains(path) != allowed)
-                .collect();
+            let bad: Vec<StorePath> = subject.into_iter().filter(|path| named.contains(path) != allowed).collect();
             if !bad.is_empty() {
-                return Err(FailureReason::ForbiddenReferences {
-                    output: output.to_owned(),
-                    rule,
-                    references: bad,
-                });
+                return Err(FailureReason::ForbiddenReferences { output: output.to_owned(), rule, references: bad });
             }
         }
         Ok(())
@@ -471,10 +397,7 @@ impl Run<'_> {
             return Ok(Success::Reused);
         };
         let tree = self.scratch.fresh();
-        let info = self
-            .builder
-            .substituter
-            .unpack(planned, &tree, &self.stop)?;
+        let info = self.builder.substituter.unpack(planned, &tree, &self.stop)?;
         self.registrar.add(vec![(info, tree)], locks)?;
         Ok(Success::Made)
     }
@@ -482,35 +405,19 @@ impl Run<'_> {
     /// Registers the rest and says how it went.
     fn end(self) -> Result<BuildReport, BuildError> {
         self.registrar.flush()?;
-        let failures = self
-            .failures
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let failures = self.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
         if self.builder.tools.cancellation.is_cancelled() {
             return Err(BuildError::Cancelled);
         }
         // What was ended because of another failure is not a failure of its own.
-        let (cancelled, failures): (Vec<_>, Vec<_>) = failures
-            .into_iter()
-            .partition(|failure| failure.is_cancelled());
+        let (cancelled, failures): (Vec<_>, Vec<_>) = failures.into_iter().partition(|failure| failure.is_cancelled());
         let finished = self.queue.finished();
         if failures.is_empty() && cancelled.is_empty() && finished.iter().all(|done| *done) {
-            return Ok(self
-                .report
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner));
+            return Ok(self.report.into_inner().unwrap_or_else(PoisonError::into_inner));
         }
         let failed: BTreeSet<&StorePath> = failures.iter().map(|failure| &failure.path).collect();
-        let skipped = self
-            .jobs
-            .iter()
-            .zip(finished)
-            .filter(|(_, done)| !done)
-            .map(|(job, _)| job.path());
-        let skipped = skipped
-            .filter(|path| !failed.contains(path))
-            .cloned()
-            .collect();
+        let skipped = self.jobs.iter().zip(finished).filter(|(_, done)| !done).map(|(job, _)| job.path());
+        let skipped = skipped.filter(|path| !failed.contains(path)).cloned().collect();
         Err(BuildError::Failed { failures, skipped })
     }
 }

@@ -164,7 +164,9 @@ fn shown(path: &StorePath) -> String {
 /// Whether a derivation is one of hundreds that take milliseconds each: unpacking a package.
 fn is_small(path: &StorePath) -> bool {
     let name = path.derivation_name();
-    !["system-path", "etc", "initrd", "cache-", "kernel-modules", "esker-system", "view"].iter().any(|k| name.starts_with(k))
+    !["system-path", "etc", "initrd", "cache-", "kernel-modules", "esker-system", "view"]
+        .iter()
+        .any(|k| name.starts_with(k))
 }
 
 impl BuildObserver for Progress {

@@ -54,11 +54,7 @@ impl FileLock {
         Self::try_lock_file(open(path)?, path, mode)
     }
 
-    pub(crate) fn try_lock_file(
-        file: File,
-        path: &Path,
-        mode: LockMode,
-    ) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn try_lock_file(file: File, path: &Path, mode: LockMode) -> Result<Option<Self>, StoreError> {
         let how = match mode {
             LockMode::Shared => FlockArg::LockSharedNonblock,
             LockMode::Exclusive => FlockArg::LockExclusiveNonblock,
@@ -193,15 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("gc.lock");
         let _first = FileLock::wait(&file, LockMode::Shared).unwrap();
-        assert!(
-            FileLock::try_lock(&file, LockMode::Shared)
-                .unwrap()
-                .is_some()
-        );
-        assert!(
-            FileLock::try_lock(&file, LockMode::Exclusive)
-                .unwrap()
-                .is_none()
-        );
+        assert!(FileLock::try_lock(&file, LockMode::Shared).unwrap().is_some());
+        assert!(FileLock::try_lock(&file, LockMode::Exclusive).unwrap().is_none());
     }
 }

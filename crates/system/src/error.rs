@@ -118,8 +118,12 @@ impl SystemError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoConfiguration { .. } => Some("name the configuration's folder, or make a configuration.toml".into()),
-            Self::NotInstalled { .. } => Some("set ESKER_SHARE and ESKER_RUNTIME where Esker's parts lie elsewhere".into()),
+            Self::NoConfiguration { .. } => {
+                Some("name the configuration's folder, or make a configuration.toml".into())
+            }
+            Self::NotInstalled { .. } => {
+                Some("set ESKER_SHARE and ESKER_RUNTIME where Esker's parts lie elsewhere".into())
+            }
             Self::NoRuntime { .. } => Some("`just build` makes them; ESKER_RUNTIME names another folder".into()),
             Self::NoLock { .. } => Some("run `esker lock` once with a network".into()),
             Self::NoGeneration { .. } => Some("`esker generations` lists those there are".into()),

@@ -170,7 +170,11 @@ pub(crate) fn report(session: &Session, eval: &Eval<'_>, error: &lang::Error) ->
 /// Follows attribute names from a value. Names may be quoted.
 ///
 /// Errors when an attribute is missing.
-pub(crate) fn select_path<'a>(eval: &Eval<'a>, mut value: Value<'a>, path: &[String]) -> Result<Value<'a>, lang::Error> {
+pub(crate) fn select_path<'a>(
+    eval: &Eval<'a>,
+    mut value: Value<'a>,
+    path: &[String],
+) -> Result<Value<'a>, lang::Error> {
     for name in path {
         value = eval.select(value, name)?;
     }

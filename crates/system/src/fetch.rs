@@ -56,7 +56,9 @@ impl Fetcher for DebianFetcher {
         results
             .into_iter()
             .zip(requests)
-            .map(|(result, request)| result.unwrap_or_else(|| Err(FetchError::UnknownScheme { url: request.url.clone() })))
+            .map(|(result, request)| {
+                result.unwrap_or_else(|| Err(FetchError::UnknownScheme { url: request.url.clone() }))
+            })
             .collect()
     }
 }
@@ -147,7 +149,11 @@ fn put(download: &std::path::Path, request: &FetchRequest) -> Result<(), FetchEr
 pub(crate) struct Offline;
 
 impl archive::Fetcher for Offline {
-    fn fetch(&self, downloads: &[Download], _progress: &mut dyn FnMut(&archive::Progress)) -> Result<(), archive::FetchError> {
+    fn fetch(
+        &self,
+        downloads: &[Download],
+        _progress: &mut dyn FnMut(&archive::Progress),
+    ) -> Result<(), archive::FetchError> {
         let missing = downloads.iter().filter(|download| !download.target.exists());
         let errors: Vec<_> = missing
             .map(|download| DownloadError::Failed {

@@ -24,7 +24,12 @@ use crate::{Session, Subject, SystemError};
 /// Registers the builtins.
 ///
 /// Errors when the lock cannot be read.
-pub(crate) fn install<'a>(eval: &Eval<'a>, session: &Session, subject: &Subject, io: &Rc<StoreIo>) -> Result<(), SystemError> {
+pub(crate) fn install<'a>(
+    eval: &Eval<'a>,
+    session: &Session,
+    subject: &Subject,
+    io: &Rc<StoreIo>,
+) -> Result<(), SystemError> {
     let archive = Rc::new(session.archive(subject.configuration())?);
     io.observe_file(&subject.configuration().lock);
 
@@ -70,8 +75,10 @@ fn text<'a>(eval: &Eval<'a>, value: Value<'a>) -> Result<String, Error> {
 
 fn architecture<'a>(eval: &Eval<'a>, value: Value<'a>) -> Result<Architecture, Error> {
     let system = text(eval, value)?;
-    Architecture::parse(&system)
-        .ok_or_else(|| Error::eval(format!("Debian has no packages for the system `{system}`")).hint("x86_64-linux and aarch64-linux are supported"))
+    Architecture::parse(&system).ok_or_else(|| {
+        Error::eval(format!("Debian has no packages for the system `{system}`"))
+            .hint("x86_64-linux and aarch64-linux are supported")
+    })
 }
 
 fn archive_error(error: impl std::error::Error) -> Error {
@@ -199,7 +206,11 @@ fn solve<'a>(eval: &Eval<'a>, archive: &Archive, io: &StoreIo, argument: Value<'
     let request = Request {
         architecture: architecture(eval, eval.select(argument, "system")?)?,
         roots,
-        recommends: if eval.force_bool(eval.select(argument, "recommends")?)? { Recommends::All } else { Recommends::No },
+        recommends: if eval.force_bool(eval.select(argument, "recommends")?)? {
+            Recommends::All
+        } else {
+            Recommends::No
+        },
         essential: Essential::Ignore,
         exclude,
     };

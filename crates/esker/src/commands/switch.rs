@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use activation::{Root, Rollback as ScheduledRollback, SwitchReport, Systemctl, apply_switch, plan_switch};
+use activation::{Rollback as ScheduledRollback, Root, SwitchReport, Systemctl, apply_switch, plan_switch};
 use clap::Args;
 use nix_formats::StorePath;
 use serde_json::json;
@@ -88,8 +88,10 @@ impl Switch {
         let target = self.source.activated(&session, &toplevel);
         match self.confirm {
             Some(seconds) => {
-                let old = activation::switch::current_system(&Root::machine()).ok_or("no system runs here that could be gone back to")?;
-                let command = ["esker", "test", "--toplevel"].map(Into::into).into_iter().chain([old.into_os_string()]).collect();
+                let old = activation::switch::current_system(&Root::machine())
+                    .ok_or("no system runs here that could be gone back to")?;
+                let command =
+                    ["esker", "test", "--toplevel"].map(Into::into).into_iter().chain([old.into_os_string()]).collect();
                 let rollback = ScheduledRollback { seconds, command };
                 context.say(&format!("on trial for {seconds}s; `esker switch --confirmed` keeps it"));
                 activate(context, &session, &target, Some(rollback), &mut || Ok(()))
@@ -223,7 +225,13 @@ fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error
 type BootWriter<'w> = &'w mut (dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send);
 
 /// Plans, says what will happen, does it and reports.
-fn activate(context: &Context, session: &Session, target: &Path, rollback: Option<ScheduledRollback>, write_boot_entries: BootWriter<'_>) -> Outcome {
+fn activate(
+    context: &Context,
+    session: &Session,
+    target: &Path,
+    rollback: Option<ScheduledRollback>,
+    write_boot_entries: BootWriter<'_>,
+) -> Outcome {
     let root = Root::machine();
     let plan = session.on_machine(|| plan_switch(&root, target, &mut Systemctl, rollback))??;
     if !context.global.json {
@@ -246,7 +254,8 @@ fn show(context: &Context, plan: &activation::SwitchPlan, report: &SwitchReport)
         context.say(&format!("{} unit `{unit}` failed; see `systemctl status {unit}`", context.red("error:")));
     }
     if context.global.json {
-        let value = json!({ "plan": serde_json::to_value(plan)?, "failures": failures, "failedUnits": report.failed_units });
+        let value =
+            json!({ "plan": serde_json::to_value(plan)?, "failures": failures, "failedUnits": report.failed_units });
         context.print_text(&value.to_string());
     }
     Ok(())
