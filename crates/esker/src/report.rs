@@ -142,7 +142,12 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SystemError>() {
         return error.hint();
     }
-    if let Some(error) = error.downcast_ref::<StoreError>() {
+    // A transparent error is passed over in the chain.
+    let store = match error.downcast_ref() {
+        Some(BuildError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    if let Some(error) = store {
         return error.hint().map(str::to_owned);
     }
     match error.downcast_ref::<std::io::Error>()?.kind() {
