@@ -5,8 +5,12 @@
 //! lock of the stories is kept there too, with the files that it pins.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
 
+mod cache_disk;
 mod check;
 mod lab;
+pub mod power_cut;
+pub mod write_log;
 
+pub use cache_disk::CacheDisk;
 pub use check::Checks;
 pub use lab::{Built, Lab, Ports};

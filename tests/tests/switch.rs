@@ -8,13 +8,11 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use qemu::{Agent, Disk, Running};
 use serde_json::Value;
-use stories::{Checks, Lab, Ports};
+use stories::{CacheDisk, Checks, Lab, Ports};
 
 const BOOT: Duration = Duration::from_secs(300);
 const SWITCH: Duration = Duration::from_secs(240);
@@ -41,60 +39,9 @@ fn a_running_machine_switches_and_goes_back() {
     checks.done();
 }
 
-/// A disk that holds a signed binary cache.
-struct CacheDisk {
-    image: PathBuf,
-    toplevel: String,
-    public_key: String,
-    // Removes the image.
-    _folder: tempfile::TempDir,
-}
-
-impl CacheDisk {
-    /// Exports a system of `tests/systems` and puts the cache on an ext4 disk.
-    fn make(lab: &Lab, system: &str) -> Self {
-        let folder =
-            tempfile::Builder::new().prefix("cache-").tempdir_in(lab.artifacts()).expect("a folder for the cache");
-        let text = |path: &PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
-        let (keys, cache, image) =
-            (folder.path().join("keys"), folder.path().join("cache"), folder.path().join("cache.img"));
-        fs_err::create_dir(&keys).expect("a folder for the keys");
-        let public_key = lab.json(&["cache", "key", "stories-1", "--to", &text(&keys)]);
-        let configuration = lab.file(&format!("systems/{system}.nix"));
-        let secret = keys.join("stories-1.secret");
-        let report =
-            lab.json(&["cache", "export", &text(&configuration), "--to", &text(&cache), "--key", &text(&secret)]);
-        let made = Command::new("mke2fs")
-            .args(["-q", "-t", "ext4", "-L", "cache", "-m", "0", "-d", &text(&cache), &text(&image), "1G"])
-            .output()
-            .expect("mke2fs (package e2fsprogs) runs");
-        assert!(made.status.success(), "mke2fs failed: {}", String::from_utf8_lossy(&made.stderr));
-        fs_err::remove_dir_all(&cache).expect("the folder is removed");
-        let string = |value: &Value| value.as_str().expect("a text").to_owned();
-        Self {
-            image,
-            toplevel: string(&report["toplevel"]),
-            public_key: string(&public_key["public"]),
-            _folder: folder,
-        }
-    }
-
-    /// An `esker` command line for the guest.
-    fn command(&self, verb: &str) -> String {
-        format!(
-            "esker --json {verb} --toplevel {} --from file:///mnt/cache --trusted-key {}",
-            self.toplevel, self.public_key
-        )
-    }
-}
-
 /// A cache whose key the machine does not trust is refused.
 fn only_what_is_signed(agent: &mut Agent, cache: &CacheDisk, checks: &mut Checks) {
-    checks.succeeds(
-        agent,
-        "the cache is mounted",
-        "mkdir -p /mnt/cache && mount -o ro /dev/disk/by-label/cache /mnt/cache",
-    );
+    checks.succeeds(agent, "the cache is mounted", CacheDisk::MOUNT);
     let untrusted = format!("esker dry-activate --toplevel {} --from file:///mnt/cache", cache.toplevel);
     checks.mentions(agent, "a cache that is not trusted is refused", &untrusted, "no trusted binary cache");
     checks.fails(agent, "nothing came from it", &format!("test -e {}", cache.toplevel));

@@ -39,10 +39,10 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Self::connect(layout, &path.clone(), flags)?;
         database.run("configure the connection", |connection| {
-            // `normal` loses at most the last registrations in a power cut, never consistency: the log is synced before
-            // it is copied back. The autocheckpoint is Nix's.
+            // `full`, because a generation that is in the boot menu after a power cut must be registered: `normal` does not
+            // sync the log at the end of a transaction. The autocheckpoint is Nix's.
             connection.execute_batch(
-                "pragma foreign_keys = 1; pragma journal_mode = wal; pragma synchronous = normal; \
+                "pragma foreign_keys = 1; pragma journal_mode = wal; pragma synchronous = full; \
                  pragma wal_autocheckpoint = 40000;",
             )
         })?;
