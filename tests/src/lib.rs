@@ -3,7 +3,12 @@
 //!
 //! `ESKER` names the program; the store and the caches lie below `target/stories`, so that later runs are quick. The
 //! lock of the stories is kept there too, with the files that it pins.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a story fails by panicking, with the reason in its words")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a story fails by panicking, with the reason in its words"
+)]
 
 mod cache_disk;
 mod check;
