@@ -187,7 +187,7 @@ fn an_image_that_does_not_fit_on_the_disk_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_image_never_replaces_a_device_in_use_or_a_folder() {
+fn an_image_never_replaces_a_folder() {
     let lab = Lab::open("bad-input");
     let mut facts = Checks::new();
     let configuration = lab.file("bad/parts/bootable.nix");

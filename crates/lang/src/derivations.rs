@@ -250,7 +250,7 @@ impl<'a> Eval<'a> {
         if json.len() > 1 {
             json.push(b',');
         }
-        let mut writer = crate::json::Writer::new(self, json, crate::json::Paths::Copy);
+        let mut writer = crate::json::Writer::new(self, json);
         writer.string(key.as_bytes())?;
         writer.raw(b":");
         writer.value(value)?;

@@ -10,28 +10,17 @@ use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::value::{Slot, Value};
 
-/// What becomes of paths.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Paths {
-    /// Copied to the store.
-    Copy,
-    /// Written as they are (`--json` of a read-only evaluation).
-    #[allow(dead_code, reason = "for `esker eval --json`")]
-    Keep,
-}
-
 /// Writes values.
 pub(crate) struct Writer<'e, 'a> {
     eval: &'e Eval<'a>,
     out: Vec<u8>,
     context: Option<&'a Context<'a>>,
-    paths: Paths,
 }
 
 impl<'e, 'a> Writer<'e, 'a> {
     /// Appends to `out`.
-    pub(crate) fn new(eval: &'e Eval<'a>, out: Vec<u8>, paths: Paths) -> Self {
-        Writer { eval, out, context: None, paths }
+    pub(crate) fn new(eval: &'e Eval<'a>, out: Vec<u8>) -> Self {
+        Writer { eval, out, context: None }
     }
 
     pub(crate) fn finish(self) -> (Vec<u8>, Option<&'a Context<'a>>) {
@@ -88,7 +77,6 @@ impl<'e, 'a> Writer<'e, 'a> {
                 self.context = Context::union(self.eval.bump(), self.context, s.context());
                 self.string(s.as_bytes())?;
             }
-            Value::Path(p) if self.paths == Paths::Keep => self.string(p.as_bytes())?,
             Value::Path(_) => {
                 let text = self.eval.coerce(value, Coerce::INTERPOLATION)?;
                 self.context = Context::union(self.eval.bump(), self.context, text.context());

@@ -5,7 +5,7 @@ use diagnostics::Pos;
 use crate::builtins::Table;
 use crate::error::{Error, Res};
 use crate::eval::Eval;
-use crate::json::{Paths, Writer};
+use crate::json::Writer;
 use crate::value::Value;
 
 pub(super) const TABLE: Table = &[
@@ -15,7 +15,7 @@ pub(super) const TABLE: Table = &[
     }),
     ("fromTOML", 1, from_toml),
     ("toJSON", 1, |e, a| {
-        let mut writer = Writer::new(e, Vec::new(), Paths::Copy);
+        let mut writer = Writer::new(e, Vec::new());
         writer.value(a[0])?;
         let (text, context) = writer.finish();
         Ok(e.arena_string(e.bump().alloc_slice_copy(&text), context))
