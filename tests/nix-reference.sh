@@ -4,31 +4,8 @@
 # usage: nix-reference.sh FOLDER
 set -eu
 folder=$1
-mkdir -p "$folder"/apt/etc/preferences.d "$folder"/apt/lists/partial "$folder"/apt/archives/partial "$folder/root" "$folder/conf"
-: > "$folder/apt/status"
-
-# The host's own mirror, for another suite.
-uri=$( { sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/*.sources
-         sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\).*/\2/p' /etc/apt/sources.list; } 2>/dev/null | grep -E '/debian/?$' | head -n 1)
-[ -n "$uri" ] || { echo "nix-reference: no Debian mirror in apt's sources" >&2; exit 1; }
-echo "deb [signed-by=$(ls /usr/share/keyrings/debian-archive-keyring.* | head -n 1)] $uri trixie main" > "$folder/apt/sources.list"
-cat > "$folder/apt/apt.conf" <<CONF
-Dir::Etc::SourceList "$folder/apt/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::PreferencesParts "$folder/apt/etc/preferences.d";
-Dir::State "$folder/apt";
-Dir::State::status "$folder/apt/status";
-Dir::State::lists "$folder/apt/lists";
-Dir::Cache "$folder/apt";
-Dir::Cache::archives "$folder/apt/archives";
-APT::Install-Recommends "false";
-APT::Sandbox::User "root";
-Debug::NoLocking "true";
-CONF
-apt-get -qq -c "$folder/apt/apt.conf" update
-apt-get -qq -y -c "$folder/apt/apt.conf" install --download-only nix-bin
-for deb in "$folder"/apt/archives/*.deb; do dpkg-deb -x "$deb" "$folder/root"; done
-rm -rf "$folder/apt/archives" "$folder/apt/lists"
+"$(dirname "$0")/debian-tree.sh" "$folder" nix-bin
+mkdir -p "$folder/conf"
 {
   echo "experimental-features = nix-command flakes pipe-operators fetch-tree"
   # Its sandboxes get a shell from here: the host has none where Debian's nix-bin looks for it.

@@ -4,6 +4,7 @@
 //! read the same, Esker itself is the same program, and the derivation is still in the store. A damaged entry is one
 //! that is not there.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,7 @@ pub(crate) fn keep(session: &Session, subject: &Subject, attribute: &str, read: 
         let folder = path.parent().unwrap_or(&path);
         fs_err::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, &entry)?;
+        file.write_all(&serde_json::to_vec(&entry)?)?;
         file.persist(&path)?;
         Ok(())
     };
