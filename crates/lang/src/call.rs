@@ -3,10 +3,12 @@
 //! A thunk is marked while it runs, so a value that needs itself is found; an error puts the suspended code back.
 //! The native stack grows on the heap; nested calls are counted and limited as the reference does it.
 
+use std::cell::Cell;
+
 use diagnostics::{Pos, Span};
 
-use crate::code::{CallCode, LambdaCode};
-use crate::error::{Error, ErrorKind, Res, did_you_mean};
+use crate::code::{CallCode, FormalsCode, LambdaCode, Lazy};
+use crate::error::{Error, ErrorKind, Failed, Res, Run, did_you_mean};
 use crate::eval::Eval;
 use crate::run::{Frame, with_locals};
 use crate::value::{Closure, NativeFn, Partial, Slot, Value};
@@ -29,104 +31,103 @@ impl<'a> Eval<'a> {
     /// Whatever its evaluation runs into.
     #[inline]
     pub fn force(&self, value: Value<'a>) -> Res<Value<'a>> {
+        self.outcome(self.forced(value))
+    }
+
+    /// [`Eval::force`] as the machine does it.
+    #[inline]
+    pub(crate) fn forced(&self, value: Value<'a>) -> Run<Value<'a>> {
         match value {
-            Value::Thunk(slot) => self.force_slot(slot),
+            Value::Thunk(slot) => self.forced_slot(slot),
             value => Ok(value),
         }
     }
 
-    fn force_slot(&self, slot: &'a Slot<'a>) -> Res<Value<'a>> {
+    #[inline]
+    pub(crate) fn forced_slot(&self, slot: &'a Slot<'a>) -> Run<Value<'a>> {
         let state = slot.state.get();
-        if !state.is_suspended() {
+        if state.is_value() { Ok(state) } else { self.evaluate(slot) }
+    }
+
+    #[inline(never)]
+    fn evaluate(&self, slot: &'a Slot<'a>) -> Run<Value<'a>> {
+        let state = slot.state.get();
+        if let Value::Thunk(other) = state {
             // A reference to another thunk is shortened on the way.
-            let value = self.force(state)?;
+            let value = self.forced_slot(other)?;
             slot.state.set(value);
             return Ok(value);
         }
-        if let Value::Running = state {
-            return Err(infinite_recursion());
-        }
         slot.state.set(Value::Running);
-        let result = self.deeper(|| self.run_state(state));
-        match result {
+        match self.deeper(|| self.run_state(state)) {
             Ok(value) => {
                 slot.state.set(value);
                 Ok(value)
             }
-            Err(error) => {
+            Err(failed) => {
                 slot.state.set(state);
-                Err(self.thunk_failed(error, state))
+                Err(self.amend(failed, |e| thunk_failed(e, state)))
             }
         }
-    }
-
-    /// Tells where the value stands that needs itself.
-    #[cold]
-    fn thunk_failed(&self, error: Error, state: Value<'a>) -> Error {
-        if error.kind() != ErrorKind::InfiniteRecursion {
-            return error;
-        }
-        let id = match state {
-            Value::Code0(id)
-            | Value::Code1(id, _)
-            | Value::Code2(id, _)
-            | Value::Code3(id, _)
-            | Value::Code4(id, _)
-            | Value::Code5(id, _)
-            | Value::Code6(id, _)
-            | Value::CodeN(id, _) => id,
-            _ => return error,
-        };
-        let pos = self.thunk_code(id).pos;
-        error.at(pos)
     }
 
     #[inline(never)]
-    fn run_state(&self, state: Value<'a>) -> Res<Value<'a>> {
+    fn run_state(&self, state: Value<'a>) -> Run<Value<'a>> {
         let value = match state {
-            Value::Code0(id) => return self.run_thunk(self.thunk_code(id), &[]),
-            Value::Code1(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Code2(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Code3(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Code4(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Code5(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Code6(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::CodeN(id, captures) => return self.run_thunk(self.thunk_code(id), captures),
-            Value::Apply((f, x)) => self.call(*f, &[*x])?,
-            Value::Apply2((f, x, y)) => self.call(*f, &[*x, *y])?,
-            Value::Map(index, (f, items)) => self.call(*f, &[items[index as usize].value()])?,
-            Value::Generate(index, f) => self.call(*f, &[Value::Int(i64::from(index))])?,
-            Value::LazyNative(code) => code(self)?,
-            Value::Inherit(name, (from, pos)) => {
-                let value = self.force(*from)?;
-                let Value::Attrs(set) = value else { return Err(Error::expected(self, "a set", value).at(*pos)) };
-                match set.get(name) {
-                    Some(attr) => attr.value(),
-                    None => {
-                        return Err(Error::missing_attribute(
-                            self,
-                            self.symbols().bytes(name),
-                            Span::at(*pos),
-                            Some(set),
-                        ));
-                    }
-                }
-            }
-            Value::Running | Value::Unset => return Err(infinite_recursion()),
+            Value::Code0(code) => return self.run_thunk(code, &[]),
+            Value::Code1(s) => return self.run_thunk(s.code, &s.captures),
+            Value::Code2(s) => return self.run_thunk(s.code, &s.captures),
+            Value::Code3(s) => return self.run_thunk(s.code, &s.captures),
+            Value::Code4(s) => return self.run_thunk(s.code, &s.captures),
+            Value::Code5(s) => return self.run_thunk(s.code, &s.captures),
+            Value::Code6(s) => return self.run_thunk(s.code, &s.captures),
+            Value::CodeN((code, captures)) => return self.run_thunk(code, captures),
+            Value::Apply((f, x)) => return self.called(*f, &[*x]),
+            Value::Apply2((f, x, y)) => return self.called(*f, &[*x, *y]),
+            Value::Map((f, item)) => return self.called(**f, &[item.value()]),
+            Value::Generate((f, index)) => return self.called(**f, &[Value::Int(*index)]),
+            Value::LazyNative(code) => self.kept(code(self))?,
+            Value::Inherit((from, name, pos)) => return self.run_inherit(*from, *name, *pos),
+            Value::Running | Value::Unset => return Err(self.infinite_recursion()),
             value => value,
         };
-        self.force(value)
+        self.forced(value)
+    }
+
+    #[inline(never)]
+    fn run_inherit(&self, from: Value<'a>, name: syntax::Sym, pos: Pos) -> Run<Value<'a>> {
+        let value = self.forced(from)?;
+        let Value::Attrs(set) = value else {
+            return Err(self.fail(Error::expected(self, "a set", value).at(pos)));
+        };
+        match set.get(name) {
+            Some(attr) => self.forced_slot(&attr.slot),
+            None => {
+                let name = self.symbols().bytes(name);
+                Err(self.fail(Error::missing_attribute(self, name, Span::at(pos), Some(set))))
+            }
+        }
+    }
+
+    #[cold]
+    fn infinite_recursion(&self) -> Failed {
+        self.fail(Error::new(ErrorKind::InfiniteRecursion, "infinite recursion encountered"))
+    }
+
+    #[cold]
+    fn stack_overflow(&self) -> Failed {
+        self.fail(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"))
     }
 
     /// Runs `body` one level down, on a new piece of stack when this one is nearly used up.
     #[inline]
-    fn deeper<T>(&self, body: impl FnOnce() -> Res<T>) -> Res<T> {
+    fn deeper(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
         let depth = self.native_depth.get();
         self.native_depth.set(depth + 1);
         let result = if depth % CHECK_EVERY != 0 {
             body()
         } else if depth > MAX_NATIVE_DEPTH {
-            Err(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"))
+            Err(self.stack_overflow())
         } else {
             stacker::maybe_grow(RED_ZONE, STACK_CHUNK, body)
         };
@@ -152,10 +153,10 @@ impl<'a> Eval<'a> {
 
     /// Counts a nested call.
     #[inline]
-    fn nested_call<T>(&self, body: impl FnOnce() -> Res<T>) -> Res<T> {
+    fn nested_call(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
         let depth = self.call_depth.get();
         if depth >= self.settings.max_call_depth {
-            return Err(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"));
+            return Err(self.stack_overflow());
         }
         self.call_depth.set(depth + 1);
         let result = self.deeper(body);
@@ -167,19 +168,30 @@ impl<'a> Eval<'a> {
     ///
     /// # Errors
     /// When it is no function, or whatever it runs into.
+    #[inline]
     pub fn call(&self, function: Value<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
-        let function = self.force(function)?;
-        if args.is_empty() {
-            return Ok(function);
-        }
-        self.nested_call(|| self.apply(function, args))
+        self.outcome(self.called(function, args))
     }
 
-    fn apply(&self, mut function: Value<'a>, mut args: &[Value<'a>]) -> Res<Value<'a>> {
+    /// [`Eval::call`] as the machine does it.
+    #[inline(never)]
+    pub(crate) fn called(&self, function: Value<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
+        let function = self.forced(function)?;
+        match function {
+            Value::Lambda(closure) if closure.code.arity == args.len() => {
+                self.nested_call(|| self.enter(closure, args))
+            }
+            _ if args.is_empty() => Ok(function),
+            _ => self.nested_call(|| self.apply(function, args)),
+        }
+    }
+
+    #[inline(never)]
+    fn apply(&self, mut function: Value<'a>, mut args: &[Value<'a>]) -> Run<Value<'a>> {
         loop {
             let used = match function {
                 Value::Lambda(closure) => {
-                    let arity = arity(closure.code);
+                    let arity = closure.code.arity;
                     if args.len() < arity {
                         return Ok(self.partial(function, args));
                     }
@@ -196,8 +208,7 @@ impl<'a> Eval<'a> {
                 Value::Partial(partial) => return self.complete(partial, args),
                 Value::Attrs(set) => {
                     let Some(functor) = set.get(self.names.functor) else { return Err(self.not_a_function(function)) };
-                    let inner = self.call(functor.value(), &[function])?;
-                    function = inner;
+                    function = self.called(functor.value(), &[function])?;
                     0
                 }
                 other => return Err(self.not_a_function(other)),
@@ -210,7 +221,7 @@ impl<'a> Eval<'a> {
     }
 
     #[inline(never)]
-    fn complete(&self, partial: &'a Partial<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    fn complete(&self, partial: &'a Partial<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
         let mut all: Vec<Value<'a>> = Vec::with_capacity(partial.args.len() + args.len());
         all.extend_from_slice(partial.args);
         all.extend_from_slice(args);
@@ -218,91 +229,98 @@ impl<'a> Eval<'a> {
     }
 
     #[inline(never)]
-    fn call_native(&self, native: &'a NativeFn<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
-        let value = (native.code)(self, args)?;
-        self.force(value)
+    fn call_native(&self, native: &'a NativeFn<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
+        match (native.code)(self, args) {
+            Ok(value) => self.forced(value),
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     #[cold]
-    fn not_a_function(&self, value: Value<'a>) -> Error {
-        Error::type_error(format!(
+    fn not_a_function(&self, value: Value<'a>) -> Failed {
+        self.fail(Error::type_error(format!(
             "attempt to call something which is not a function but {}: {}",
             crate::print::describe_type(value),
             self.show_short(value)
-        ))
+        )))
     }
 
     /// Runs a function's body with exactly as many arguments as it takes at once.
-    fn enter(&self, closure: &'a Closure<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    #[inline]
+    fn enter(&self, closure: &'a Closure<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
         let code = closure.code;
         with_locals(code.locals, |locals| {
             let frame = Frame { locals, captures: closure.captures };
-            match code.formals {
-                None => {
-                    for (local, arg) in locals.iter().zip(args) {
-                        local.set(*arg);
-                    }
+            if code.formals.is_some() {
+                self.bind_formals(closure, args[0], &frame)?;
+            } else {
+                for (local, arg) in locals.iter().zip(args) {
+                    local.set(*arg);
                 }
-                Some(_) => self.bind_formals(closure, args[0], &frame)?,
             }
             self.run(code.body, &frame)
         })
     }
 
     #[inline(never)]
-    fn bind_formals(&self, closure: &'a Closure<'a>, arg: Value<'a>, frame: &Frame<'_, 'a>) -> Res<()> {
+    fn bind_formals(&self, closure: &'a Closure<'a>, arg: Value<'a>, frame: &Frame<'_, 'a>) -> Run<()> {
         let code = closure.code;
         let Some(formals) = code.formals else { return Ok(()) };
-        let arg = self.force(arg)?;
-        let Value::Attrs(set) = arg else {
-            return Err(Error::expected(self, "a set", arg)
-                .at_span(code.span)
-                .step(code.span, "while evaluating the function's argument"));
+        let arg = self.forced(arg)?;
+        let Value::Attrs(set) = arg else { return Err(self.no_argument_set(code, arg)) };
+        let locals = match (code.named, frame.locals) {
+            (Some(_), [whole, locals @ ..]) => {
+                whole.set(arg);
+                locals
+            }
+            (_, locals) => locals,
         };
-        let mut next = 0;
-        if code.named.is_some() {
-            frame.locals[0].set(arg);
-            next = 1;
-        }
-        let first = next;
         let mut matched = 0;
-        for formal in formals.list {
-            let value = match set.get_guessing(formal.name, &formal.guess) {
+        for (local, formal) in locals.iter().zip(formals.list) {
+            local.set(match set.get_guessing(formal.name, &formal.guess) {
                 Some(attr) => {
                     matched += 1;
                     attr.value()
                 }
-                None if formal.default.is_some() => Value::Thunk(self.bump().alloc(Slot::new(Value::Unset))),
-                None => return Err(self.missing_argument(code, formal.name)),
-            };
-            frame.locals[next].set(value);
-            next += 1;
+                None if formal.default.is_none() => return Err(self.missing_argument(code, formal.name)),
+                None if formal.early => Value::Thunk(self.bump().alloc(Slot::new(Value::Unset))),
+                None => Value::Unset,
+            });
         }
         if !formals.ellipsis && matched < set.len() {
             return Err(self.unexpected_argument(code, set));
         }
         if matched < formals.list.len() {
-            self.bind_defaults(closure, set, first, frame);
+            self.bind_defaults(formals, locals, frame);
         }
         Ok(())
     }
 
-    /// Defaults may refer to every other formal, so they come when all formals have a slot.
-    fn bind_defaults(&self, closure: &'a Closure<'a>, set: &crate::Attrs<'a>, first: usize, frame: &Frame<'_, 'a>) {
-        let Some(formals) = closure.code.formals else { return };
-        for (i, formal) in formals.list.iter().enumerate() {
+    /// Defaults may refer to every other formal, so they come when all formals have what was given or a slot.
+    fn bind_defaults(&self, formals: &FormalsCode<'a>, locals: &[Cell<Value<'a>>], frame: &Frame<'_, 'a>) {
+        for (local, formal) in locals.iter().zip(formals.list) {
             let Some(default) = formal.default else { continue };
-            if set.get_guessing(formal.name, &formal.guess).is_some() {
-                continue;
-            }
-            let state = self.state(default, frame);
-            if let Value::Thunk(slot) = frame.locals[first + i].get() {
-                slot.state.set(state);
-                if !state.is_suspended() {
-                    frame.locals[first + i].set(state);
+            match local.get() {
+                Value::Unset => local.set(self.lazy_value(default, frame)),
+                Value::Thunk(slot) if formal.early && matches!(slot.state.get(), Value::Unset) => {
+                    let state = self.state(default, frame);
+                    slot.state.set(state);
+                    if !state.is_suspended() {
+                        local.set(state);
+                    }
                 }
+                _ => {}
             }
         }
+    }
+
+    #[cold]
+    fn no_argument_set(&self, code: &LambdaCode<'a>, arg: Value<'a>) -> Failed {
+        self.fail(
+            Error::expected(self, "a set", arg)
+                .at_span(code.span)
+                .step(code.span, "while evaluating the function's argument"),
+        )
     }
 
     fn function_name(&self, code: &LambdaCode<'_>) -> String {
@@ -313,19 +331,20 @@ impl<'a> Eval<'a> {
     }
 
     #[cold]
-    fn missing_argument(&self, code: &LambdaCode<'a>, name: syntax::Sym) -> Error {
+    fn missing_argument(&self, code: &LambdaCode<'a>, name: syntax::Sym) -> Failed {
         let text = self.symbols().text(name);
         let function = self.function_name(code);
-        Error::type_error(format!("function {function} called without required argument '{text}'")).label(code.span, "")
+        let message = format!("function {function} called without required argument '{text}'");
+        self.fail(Error::type_error(message).label(code.span, ""))
     }
 
     #[cold]
-    fn unexpected_argument(&self, code: &LambdaCode<'a>, set: &crate::Attrs<'a>) -> Error {
-        let Some(formals) = code.formals else { return Error::type_error("unexpected argument") };
+    fn unexpected_argument(&self, code: &LambdaCode<'a>, set: &crate::Attrs<'a>) -> Failed {
+        let formals = code.formals.map_or(&[][..], |f| f.list);
         let mut extra: Vec<String> = set
             .all()
             .iter()
-            .filter(|a| !formals.list.iter().any(|f| f.name == a.name))
+            .filter(|a| !formals.iter().any(|f| f.name == a.name))
             .map(|a| self.symbols().text(a.name))
             .collect();
         extra.sort_unstable();
@@ -335,36 +354,48 @@ impl<'a> Eval<'a> {
             self.function_name(code)
         ))
         .label(code.span, "");
-        let known = formals.list.iter().map(|f| self.symbols().text(f.name)).collect();
-        did_you_mean(error, &name, known)
+        let known = formals.iter().map(|f| self.symbols().text(f.name)).collect();
+        self.fail(did_you_mean(error, &name, known))
     }
 
     /// A call as written.
-    pub(crate) fn run_call(&self, code: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Res<Value<'a>> {
-        let function = self.run(code.function, frame)?;
-        let result = self.nested_call(|| match (function, code.args) {
-            (Value::Lambda(closure), args) if arity(closure.code) == args.len() => {
-                self.enter_directly(closure, code, frame)
+    #[inline(never)]
+    pub(crate) fn run_call(&self, code: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let function = self.operand(code.function, frame)?;
+        let result = match function {
+            Value::Lambda(closure) if closure.code.arity == code.args.len() => {
+                self.nested_call(|| self.enter_directly(closure, code, frame))
             }
-            (_, [a]) => self.apply(function, &[self.lazy_value(*a, frame)]),
-            (_, [a, b]) => self.apply(function, &[self.lazy_value(*a, frame), self.lazy_value(*b, frame)]),
-            (_, [a, b, c]) => self
-                .apply(function, &[self.lazy_value(*a, frame), self.lazy_value(*b, frame), self.lazy_value(*c, frame)]),
-            (_, args) => {
-                let args: Vec<Value<'a>> = args.iter().map(|a| self.lazy_value(*a, frame)).collect();
-                self.apply(function, &args)
+            _ => self.nested_call(|| self.apply_lazily(function, code.args, frame)),
+        };
+        match result {
+            Ok(value) => Ok(value),
+            Err(failed) => Err(self.amend(failed, |e| self.in_call(e, function, code.pos))),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_lazily(&self, function: Value<'a>, args: &'a [Lazy<'a>], frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let few: [Value<'a>; 3] = match args {
+            [a] => [self.lazy_value(*a, frame), Value::Null, Value::Null],
+            [a, b] => [self.lazy_value(*a, frame), self.lazy_value(*b, frame), Value::Null],
+            [a, b, c] => [self.lazy_value(*a, frame), self.lazy_value(*b, frame), self.lazy_value(*c, frame)],
+            many => {
+                let many: Vec<Value<'a>> = many.iter().map(|a| self.lazy_value(*a, frame)).collect();
+                return self.apply(function, &many);
             }
-        });
-        result.map_err(|e| self.in_call(e, function, code.pos))
+        };
+        self.apply(function, &few[..args.len()])
     }
 
     /// The common call: exactly the parameters, written straight into the new activation.
+    #[inline]
     fn enter_directly(
         &self,
         closure: &'a Closure<'a>,
         call: &'a CallCode<'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Res<Value<'a>> {
+    ) -> Run<Value<'a>> {
         let code = closure.code;
         with_locals(code.locals, |locals| {
             let inner = Frame { locals, captures: closure.captures };
@@ -394,12 +425,22 @@ impl<'a> Eval<'a> {
     }
 }
 
-#[inline]
-fn arity(code: &LambdaCode<'_>) -> usize {
-    if code.formals.is_some() { 1 } else { code.params as usize }
-}
-
+/// Tells where the value stands that needs itself.
 #[cold]
-fn infinite_recursion() -> Error {
-    Error::new(ErrorKind::InfiniteRecursion, "infinite recursion encountered")
+fn thunk_failed(error: Error, state: Value<'_>) -> Error {
+    if error.kind() != ErrorKind::InfiniteRecursion {
+        return error;
+    }
+    let code = match state {
+        Value::Code0(code) => code,
+        Value::Code1(s) => s.code,
+        Value::Code2(s) => s.code,
+        Value::Code3(s) => s.code,
+        Value::Code4(s) => s.code,
+        Value::Code5(s) => s.code,
+        Value::Code6(s) => s.code,
+        Value::CodeN((code, _)) => code,
+        _ => return error,
+    };
+    error.at(code.pos)
 }

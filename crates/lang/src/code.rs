@@ -11,12 +11,12 @@ use syntax::ast::Op;
 
 use crate::value::Value;
 
-/// An expression, to be evaluated at once. 16 bytes.
+/// An expression, to be evaluated at once. A tag and a word: it travels in two registers, as a value does.
 #[derive(Clone, Copy)]
 pub(crate) enum Code<'a> {
     Const(&'a Value<'a>),
-    Local(u32),
-    Captured(u32),
+    Local(usize),
+    Captured(usize),
     WithVar(&'a WithVar<'a>),
     Str(&'a Template<'a>),
     Path(&'a Template<'a>),
@@ -40,10 +40,10 @@ pub(crate) enum Code<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Lazy<'a> {
     Const(&'a Value<'a>),
-    Local(u32),
-    Captured(u32),
+    Local(usize),
+    Captured(usize),
     /// Cheap and unable to fail: a function, a small list or set.
-    Now(Code<'a>),
+    Now(&'a Code<'a>),
     /// Arithmetic that is done at once when its operands are evaluated integers.
     Arithmetic(&'a Arithmetic<'a>),
     Thunk(&'a ThunkCode<'a>),
@@ -56,8 +56,8 @@ pub(crate) enum Source {
     Captured(u32),
 }
 
-pub(crate) struct ThunkCode<'a> {
-    pub(crate) id: u32,
+/// The body of something evaluated later.
+pub struct ThunkCode<'a> {
     pub(crate) body: Code<'a>,
     pub(crate) captures: &'a [Source],
     pub(crate) locals: u32,
@@ -75,17 +75,18 @@ pub(crate) struct Arithmetic<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Operand<'a> {
     Int(i64),
-    Local(u32),
-    Captured(u32),
+    Local(usize),
+    Captured(usize),
     Nested(&'a (Op, Operand<'a>, Operand<'a>)),
 }
 
-/// A function: either `params` plain parameters, or one argument with a set pattern.
+/// A function: either `arity` plain parameters, or one argument with a set pattern.
 pub struct LambdaCode<'a> {
     pub(crate) span: Span,
     pub(crate) name: Option<Sym>,
     pub(crate) captures: &'a [Source],
-    pub(crate) params: u32,
+    /// Arguments that a call must give before the body runs.
+    pub(crate) arity: usize,
     pub(crate) formals: Option<&'a FormalsCode<'a>>,
     /// `args @ { … }`: the whole argument is local 0 and the formals follow it.
     pub(crate) named: Option<Sym>,
@@ -112,6 +113,8 @@ pub(crate) struct FormalCode<'a> {
     pub(crate) name: Sym,
     pub(crate) span: Span,
     pub(crate) default: Option<Lazy<'a>>,
+    /// Whether a default refers to this formal before its own default is bound.
+    pub(crate) early: bool,
     /// Where the argument set had it the last time.
     pub(crate) guess: Cell<u32>,
 }
@@ -174,8 +177,16 @@ pub(crate) struct LetCode<'a> {
     /// Slots that something refers to before they are bound.
     pub(crate) early: &'a [u32],
     pub(crate) from: &'a [(u32, Lazy<'a>)],
-    pub(crate) bindings: &'a [(u32, Sym, AttrValue<'a>)],
+    pub(crate) bindings: &'a [LetBinding<'a>],
     pub(crate) body: Code<'a>,
+}
+
+pub(crate) struct LetBinding<'a> {
+    pub(crate) slot: u32,
+    pub(crate) name: Sym,
+    /// Whether something refers to the slot before it is bound.
+    pub(crate) early: bool,
+    pub(crate) value: AttrValue<'a>,
 }
 
 pub(crate) struct WithCode<'a> {
@@ -231,3 +242,4 @@ pub(crate) struct BinaryCode<'a> {
 }
 
 const _: () = assert!(size_of::<Code<'_>>() == 16);
+const _: () = assert!(size_of::<Lazy<'_>>() == 16);

@@ -5,7 +5,7 @@ use crate::context::{Context, Element};
 use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::string::{Str, concat};
-use crate::value::{List, Value};
+use crate::value::{Bool, List, Value};
 
 /// What may become a string, and how.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +41,10 @@ impl<'a> Eval<'a> {
             Value::Path(p) if how.copy => return self.path_in_store(p),
             Value::Path(p) => return Ok(p),
             Value::Attrs(set) => return self.coerce_set(set, how),
-            Value::Bool(true) if how.more => "1".to_owned(),
-            Value::Bool(false) | Value::Null if how.more => String::new(),
+            Value::Bool(Bool::True) if how.more => "1".to_owned(),
+            Value::Bool(Bool::False) | Value::Null if how.more => String::new(),
             Value::Int(n) if how.more => return Ok(self.int_string(n)),
-            Value::Float(n) if how.more => format!("{n:.6}"),
+            Value::Float(n) if how.more => format!("{:.6}", n.get()),
             Value::List(list) if how.more => return self.coerce_list(list, how),
             other => {
                 return Err(Error::type_error(format!(
@@ -154,7 +154,7 @@ impl<'a> Eval<'a> {
     pub fn force_float(&self, value: Value<'a>) -> Res<f64> {
         match self.force(value)? {
             Value::Int(n) => Ok(n as f64),
-            Value::Float(n) => Ok(n),
+            Value::Float(n) => Ok(n.get()),
             other => Err(Error::expected(self, "a float", other)),
         }
     }
@@ -165,7 +165,7 @@ impl<'a> Eval<'a> {
     /// When the value is none, or its evaluation fails.
     pub fn force_bool(&self, value: Value<'a>) -> Res<bool> {
         match self.force(value)? {
-            Value::Bool(b) => Ok(b),
+            Value::Bool(b) => Ok(b.get()),
             other => Err(Error::expected(self, "a Boolean", other)),
         }
     }

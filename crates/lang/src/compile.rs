@@ -13,8 +13,8 @@ use syntax::ast::{self, AttrName, Expr, Kind, Op, Part};
 
 use crate::code::{
     Arithmetic, AssertCode, AttrCode, AttrValue, AttrsCode, BinaryCode, CallCode, Code, DynamicCode, FormalCode,
-    FormalsCode, HasAttrCode, IfCode, LambdaCode, Lazy, LetCode, NameCode, Operand, Piece, RecCode, SelectCode, Source,
-    Template, ThunkCode, WithCode, WithVar,
+    FormalsCode, HasAttrCode, IfCode, LambdaCode, Lazy, LetBinding, LetCode, NameCode, Operand, Piece, RecCode,
+    SelectCode, Source, Template, ThunkCode, WithCode, WithVar,
 };
 use crate::error::{Error, Res};
 use crate::eval::Eval;
@@ -149,8 +149,8 @@ impl<'a> Compiler<'_, 'a> {
     fn var(&mut self, name: Sym, span: Span) -> Code<'a> {
         if let Some(variable) = self.lookup(name) {
             return match self.source(variable) {
-                Source::Local(i) => Code::Local(i),
-                Source::Captured(i) => Code::Captured(i),
+                Source::Local(i) => Code::Local(i as usize),
+                Source::Captured(i) => Code::Captured(i as usize),
             };
         }
         if name == self.eval.names.cur_pos {
@@ -187,7 +187,7 @@ impl<'a> Compiler<'_, 'a> {
         let level = self.levels.pop().unwrap_or_default();
         let body = body?;
         let captures = self.slice(level.captured.into_iter().map(|c| c.1).collect());
-        Ok(self.eval.register_thunk(|id| ThunkCode { id, body, captures, locals: level.max, pos: expr.span.start }))
+        Ok(self.bump.alloc(ThunkCode { body, captures, locals: level.max, pos: expr.span.start }))
     }
 
     /// Code for a place that wants the value later.
@@ -208,14 +208,14 @@ impl<'a> Compiler<'_, 'a> {
                     return Ok(Lazy::Const(v));
                 }
             }
-            Kind::Lambda(_) => return Ok(Lazy::Now(self.code(expr)?)),
+            Kind::Lambda(_) => return self.now(expr),
             Kind::Select(_) => {
                 if let Some(value) = self.known_select(expr) {
                     return Ok(Lazy::Const(value));
                 }
             }
             Kind::List(_) | Kind::Attrs(_) if literal_weight(expr).is_some_and(|w| w <= SMALL_LITERAL) => {
-                return Ok(Lazy::Now(self.code(expr)?));
+                return self.now(expr);
             }
             Kind::Binary(b) if alias && matches!(b.op, Op::Add | Op::Sub | Op::Mul) => {
                 if let Some((lhs, rhs)) = self.operand(&b.lhs).zip(self.operand(&b.rhs)) {
@@ -228,14 +228,20 @@ impl<'a> Compiler<'_, 'a> {
         Ok(Lazy::Thunk(self.thunk(expr)?))
     }
 
+    /// Code that is run instead of being suspended.
+    fn now(&mut self, expr: &Expr<'_>) -> Res<Lazy<'a>> {
+        let code = self.code(expr)?;
+        Ok(Lazy::Now(self.bump.alloc(code)))
+    }
+
     fn operand(&mut self, expr: &Expr<'_>) -> Option<Operand<'a>> {
         match expr.kind {
             Kind::Int(n) => Some(Operand::Int(n)),
             Kind::Var(name) => {
                 let variable = self.lookup(name)?;
                 Some(match self.source(variable) {
-                    Source::Local(i) => Operand::Local(i),
-                    Source::Captured(i) => Operand::Captured(i),
+                    Source::Local(i) => Operand::Local(i as usize),
+                    Source::Captured(i) => Operand::Captured(i as usize),
                 })
             }
             Kind::Binary(b) if matches!(b.op, Op::Add | Op::Sub | Op::Mul) => {
@@ -256,7 +262,7 @@ impl<'a> Compiler<'_, 'a> {
         let pos = expr.span.start;
         Ok(match expr.kind {
             Kind::Int(n) => self.constant(Value::Int(n)),
-            Kind::Float(n) => self.constant(Value::Float(n)),
+            Kind::Float(n) => self.constant(Value::float(n)),
             Kind::Var(name) => self.var(name, expr.span),
             Kind::Str(parts) => self.string(parts)?,
             Kind::Path(parts) => self.path(parts, expr.span)?,
@@ -326,7 +332,7 @@ impl<'a> Compiler<'_, 'a> {
     fn argument(&mut self, expr: &Expr<'_>) -> Res<Lazy<'a>> {
         match expr.kind {
             Kind::Attrs(_) | Kind::List(_) if literal_weight(expr).is_some_and(|w| w <= 4 * SMALL_LITERAL) => {
-                Ok(Lazy::Now(self.code(expr)?))
+                self.now(expr)
             }
             _ => self.lazy(expr, true),
         }
@@ -381,7 +387,7 @@ impl<'a> Compiler<'_, 'a> {
             Code::Local(i) => Lazy::Local(i),
             Code::Captured(i) => Lazy::Captured(i),
             Code::Const(v) => Lazy::Const(v),
-            other => Lazy::Now(other),
+            other => Lazy::Now(self.bump.alloc(other)),
         };
         let text = self.bump.alloc(self.text(name));
         let args = self.slice(vec![path, Lazy::Const(text)]);
@@ -406,7 +412,7 @@ impl<'a> Compiler<'_, 'a> {
         self.levels.push(Level::default());
         let mut declared = Vec::new();
         let mut body = &first.body;
-        let mut params = 0;
+        let mut arity = 0;
         let mut formals = None;
         let mut failed = None;
         if let Some(list) = &first.formals {
@@ -418,6 +424,7 @@ impl<'a> Compiler<'_, 'a> {
                 self.declare(f.name);
                 declared.push(f.name);
             }
+            arity = 1;
             match self.formals(list) {
                 Ok(f) => formals = Some(f),
                 Err(e) => failed = Some(e),
@@ -428,7 +435,7 @@ impl<'a> Compiler<'_, 'a> {
                 if let Some(name) = lambda.name {
                     self.declare(name);
                     declared.push(name);
-                    params += 1;
+                    arity += 1;
                 }
                 body = &lambda.body;
                 match body.kind {
@@ -450,7 +457,7 @@ impl<'a> Compiler<'_, 'a> {
             span: expr.span,
             name,
             captures,
-            params,
+            arity,
             formals,
             named: if formals.is_some() { first.name } else { None },
             locals: level.max,
@@ -458,17 +465,31 @@ impl<'a> Compiler<'_, 'a> {
         })))
     }
 
+    /// The formals are declared; defaults are bound in the order written.
     fn formals(&mut self, formals: &ast::Formals<'_>) -> Res<&'a FormalsCode<'a>> {
-        let mut list = Vec::with_capacity(formals.list.len());
-        for f in formals.list {
-            // No aliases: a default may be another formal that is itself waiting for its default.
-            let default = match &f.default {
-                Some(e) => Some(self.lazy(e, !matches!(e.kind, Kind::Var(_)))?),
+        let slots: Vec<u32> = formals.list.iter().filter_map(|f| self.lookup(f.name)).map(|v| v.slot).collect();
+        let waiting = formals.list.iter().zip(&slots).filter(|(f, _)| f.default.is_some()).map(|(_, slot)| *slot);
+        self.level().pending = waiting.collect();
+        let mut defaults = Vec::with_capacity(formals.list.len());
+        for (f, slot) in formals.list.iter().zip(&slots) {
+            defaults.push(match &f.default {
+                Some(e) => {
+                    let alias = self.bound_already(e);
+                    Some(self.lazy(e, alias)?)
+                }
                 None => None,
-            };
-            list.push(FormalCode { name: f.name, span: f.span, default, guess: Cell::new(0) });
+            });
+            self.level().pending.retain(|s| s != slot);
         }
-        Ok(self.bump.alloc(FormalsCode { list: self.slice(list), ellipsis: formals.ellipsis }))
+        let early = std::mem::take(&mut self.level().early);
+        let list = formals.list.iter().zip(&slots).zip(defaults).map(|((f, slot), default)| FormalCode {
+            name: f.name,
+            span: f.span,
+            default,
+            early: early.contains(slot),
+            guess: Cell::new(0),
+        });
+        Ok(self.bump.alloc(FormalsCode { list: self.slice(list.collect()), ellipsis: formals.ellipsis }))
     }
 
     /// `builtins.x`, when nobody redefined `builtins`.
@@ -507,7 +528,10 @@ impl<'a> Compiler<'_, 'a> {
     /// The value of a binding; functions learn what they are called.
     fn binding(&mut self, name: Sym, expr: &Expr<'_>, alias: bool) -> Res<Lazy<'a>> {
         match expr.kind {
-            Kind::Lambda(_) => Ok(Lazy::Now(self.lambda(expr, Some(name))?)),
+            Kind::Lambda(_) => {
+                let code = self.lambda(expr, Some(name))?;
+                Ok(Lazy::Now(self.bump.alloc(code)))
+            }
             _ => self.lazy(expr, alias),
         }
     }
@@ -603,6 +627,13 @@ impl<'a> Compiler<'_, 'a> {
         let early: Vec<u32> =
             slots.iter().copied().filter(|s| self.levels[self.levels.len() - 1].early.contains(s)).collect();
         self.level().early.retain(|s| !slots.contains(s));
+        let bindings = bindings.into_iter().map(|(slot, name, value)| LetBinding {
+            slot,
+            name,
+            early: early.contains(&slot),
+            value,
+        });
+        let bindings = self.slice(bindings.collect());
         let code = LetCode { early: self.slice(early), from, bindings, body: body? };
         Ok(Code::Let(self.bump.alloc(code)))
     }
@@ -613,7 +644,7 @@ impl<'a> Compiler<'_, 'a> {
         attrs: &ast::Attrs<'_>,
         slots: &[u32],
         inherits: &HashMap<Sym, Lazy<'a>>,
-    ) -> Res<(&'a [(u32, Lazy<'a>)], &'a [(u32, Sym, AttrValue<'a>)])> {
+    ) -> Res<(&'a [(u32, Lazy<'a>)], Vec<(u32, Sym, AttrValue<'a>)>)> {
         let mut bindings = Vec::with_capacity(slots.len());
         let rank = |b: &ast::Binding<'_>| u8::from(!matches!(b.value, ast::Value::Inherit));
         let mut order: Vec<usize> = (0..slots.len()).collect();
@@ -632,7 +663,7 @@ impl<'a> Compiler<'_, 'a> {
             self.level().pending.retain(|s| *s != slots[i]);
             bindings.push((slots[i], b.name, value));
         }
-        Ok((from, self.slice(bindings)))
+        Ok((from, bindings))
     }
 
     /// Whether every variable of a plain variable or sum is bound by now, so that its value can be copied.

@@ -14,6 +14,55 @@ use crate::value::Value;
 /// The result of everything that evaluates.
 pub type Res<T> = Result<T, Error>;
 
+/// That an evaluation failed. The error itself waits in the evaluator (`Eval::fail` put it there, `Eval::caught`
+/// takes it), so that a value or this still fits in two registers.
+#[derive(Debug)]
+pub(crate) struct Failed(());
+
+/// The result of the machine's own functions.
+pub(crate) type Run<T> = Result<T, Failed>;
+
+impl Eval<'_> {
+    /// Leaves an error to whoever takes it.
+    #[cold]
+    pub(crate) fn fail(&self, error: Error) -> Failed {
+        self.failure.set(Some(error));
+        Failed(())
+    }
+
+    /// The error that was left.
+    #[cold]
+    pub(crate) fn caught(&self, _: Failed) -> Error {
+        // Each `Failed` is made by `fail` and taken once.
+        self.failure.take().unwrap_or_else(|| Error::eval("evaluation failed"))
+    }
+
+    /// Tells more about an error on its way.
+    #[cold]
+    pub(crate) fn amend(&self, failed: Failed, more: impl FnOnce(Error) -> Error) -> Failed {
+        let error = self.caught(failed);
+        self.fail(more(error))
+    }
+
+    /// What the machine's result is to the rest of the program.
+    #[inline]
+    pub(crate) fn outcome<T>(&self, result: Run<T>) -> Res<T> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(failed) => Err(self.caught(failed)),
+        }
+    }
+
+    /// The reverse of [`Eval::outcome`].
+    #[inline]
+    pub(crate) fn kept<T>(&self, result: Res<T>) -> Run<T> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+}
+
 /// What sort of error it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorKind {

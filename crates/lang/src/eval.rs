@@ -75,7 +75,6 @@ pub struct Eval<'a> {
     pub(crate) names: Names,
     name_strings: RefCell<Vec<Option<&'a Str<'a>>>>,
     sources: RefCell<SourceMap>,
-    thunks: RefCell<Vec<&'a ThunkCode<'a>>>,
     pub(crate) globals: RefCell<Rc<Globals<'a>>>,
     pub(crate) builtins: RefCell<Vec<(Sym, Value<'a>)>>,
     builtins_slot: &'a Slot<'a>,
@@ -86,6 +85,8 @@ pub struct Eval<'a> {
     pub(crate) copied: RefCell<HashMap<String, &'a str>>,
     pub(crate) call_depth: Cell<u32>,
     pub(crate) native_depth: Cell<u32>,
+    /// The error of the evaluation that just failed.
+    pub(crate) failure: Cell<Option<Error>>,
     empty_list: &'a List<'a>,
     empty_attrs: &'a Attrs<'a>,
     empty_string: &'a Str<'a>,
@@ -103,7 +104,6 @@ impl<'a> Eval<'a> {
             symbols,
             name_strings: RefCell::new(Vec::new()),
             sources: RefCell::new(SourceMap::new()),
-            thunks: RefCell::new(Vec::new()),
             globals: RefCell::new(Rc::new(Globals::with_hasher(foldhash::fast::FixedState::with_seed(0)))),
             builtins: RefCell::new(Vec::new()),
             builtins_slot: bump.alloc(Slot::new(Value::Unset)),
@@ -114,6 +114,7 @@ impl<'a> Eval<'a> {
             copied: RefCell::new(HashMap::new()),
             call_depth: Cell::new(0),
             native_depth: Cell::new(0),
+            failure: Cell::new(None),
             settings,
             empty_list: bump.alloc(List { items: &[] }),
             empty_attrs: bump.alloc(Attrs::sorted(&[])),
@@ -210,19 +211,7 @@ impl<'a> Eval<'a> {
     }
 
     fn thunk_value(&self, code: &'a ThunkCode<'a>) -> Value<'a> {
-        Value::Thunk(self.bump.alloc(Slot::new(Value::Code0(code.id))))
-    }
-
-    pub(crate) fn register_thunk(&self, make: impl FnOnce(u32) -> ThunkCode<'a>) -> &'a ThunkCode<'a> {
-        let mut thunks = self.thunks.borrow_mut();
-        let id = u32::try_from(thunks.len()).unwrap_or(u32::MAX);
-        let code = &*self.bump.alloc(make(id));
-        thunks.push(code);
-        code
-    }
-
-    pub(crate) fn thunk_code(&self, id: u32) -> &'a ThunkCode<'a> {
-        self.thunks.borrow()[id as usize]
+        Value::Thunk(self.bump.alloc(Slot::new(Value::Code0(code))))
     }
 
     // ---- builtins

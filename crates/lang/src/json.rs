@@ -63,14 +63,14 @@ impl<'e, 'a> Writer<'e, 'a> {
         let value = self.eval.force(value)?;
         match value {
             Value::Null => self.raw(b"null"),
-            Value::Bool(b) => self.raw(if b { b"true" } else { b"false" }),
+            Value::Bool(b) => self.raw(if b.get() { b"true" } else { b"false" }),
             Value::Int(n) => {
                 use std::io::Write;
                 // Writing into a Vec cannot fail.
                 let _ = write!(self.out, "{n}");
             }
             Value::Float(n) => {
-                let text = float(n);
+                let text = float(n.get());
                 self.raw(text.as_bytes());
             }
             Value::String(s) => {
@@ -214,8 +214,8 @@ impl<'a> Reader<'_, 'a> {
                 let text = self.string()?;
                 Ok(if text.is_empty() { self.eval.bytes(b"") } else { self.eval.arena_string(text, None) })
             }
-            b't' => self.word(b"true", Value::Bool(true)),
-            b'f' => self.word(b"false", Value::Bool(false)),
+            b't' => self.word(b"true", Value::bool(true)),
+            b'f' => self.word(b"false", Value::bool(false)),
             b'n' => self.word(b"null", Value::Null),
             b'-' | b'0'..=b'9' => self.number(),
             _ if self.at >= self.text.len() => Err(self.error("unexpected end of input")),
@@ -396,7 +396,7 @@ impl<'a> Reader<'_, 'a> {
         let text = std::str::from_utf8(&self.text[start..self.at]).unwrap_or_default();
         if is_float {
             return match text.parse::<f64>() {
-                Ok(n) if n.is_finite() => Ok(Value::Float(n)),
+                Ok(n) if n.is_finite() => Ok(Value::float(n)),
                 _ => Err(self.error("number out of range")),
             };
         }
@@ -405,7 +405,7 @@ impl<'a> Reader<'_, 'a> {
             Err(_) if text.parse::<u64>().is_ok() => {
                 Err(Error::eval(format!("unsigned json number {text} outside of Nix integer range")))
             }
-            Err(_) => Ok(Value::Float(text.parse().unwrap_or(f64::INFINITY))),
+            Err(_) => Ok(Value::float(text.parse().unwrap_or(f64::INFINITY))),
         }
     }
 

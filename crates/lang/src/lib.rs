@@ -33,4 +33,4 @@ pub use error::{Error, ErrorKind, Res};
 pub use eval::{AttrsBuilder, Eval, Settings};
 pub use string::Str;
 pub use syntax::{Features, Sym};
-pub use value::{Closure, External, LazyCode, List, NativeCode, NativeFn, Partial, Slot, Value};
+pub use value::{Bool, Closure, External, Float, LazyCode, List, NativeCode, NativeFn, Partial, Slot, Value};

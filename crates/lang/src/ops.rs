@@ -26,7 +26,7 @@ impl<'a> Eval<'a> {
         }
         let a = self.number(lhs)?;
         let b = self.number(rhs)?;
-        Ok(Value::Float(match op {
+        Ok(Value::float(match op {
             Op::Add => a + b,
             Op::Sub => a - b,
             Op::Mul => a * b,
@@ -39,7 +39,7 @@ impl<'a> Eval<'a> {
     fn number(&self, value: Value<'a>) -> Res<f64> {
         match value {
             Value::Int(n) => Ok(n as f64),
-            Value::Float(n) => Ok(n),
+            Value::Float(n) => Ok(n.get()),
             other => Err(Error::expected(self, "a float", other)),
         }
     }
@@ -54,8 +54,8 @@ impl<'a> Eval<'a> {
         let b = self.force(b)?;
         Ok(match (a, b) {
             (Value::Int(a), Value::Int(b)) => a == b,
-            (Value::Float(a), Value::Float(b)) => a == b,
-            (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => a as f64 == b,
+            (Value::Float(a), Value::Float(b)) => a.get() == b.get(),
+            (Value::Int(a), Value::Float(b)) | (Value::Float(b), Value::Int(a)) => a as f64 == b.get(),
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::String(a), Value::String(b)) | (Value::Path(a), Value::Path(b)) => {
@@ -133,9 +133,9 @@ impl<'a> Eval<'a> {
         let floats = |x: f64, y: f64| if x < y { Ordering::Less } else { Ordering::Greater };
         Ok(match (a, b) {
             (Value::Int(a), Value::Int(b)) => a.cmp(&b),
-            (Value::Float(a), Value::Float(b)) => floats(a, b),
-            (Value::Int(a), Value::Float(b)) => floats(a as f64, b),
-            (Value::Float(a), Value::Int(b)) => floats(a, b as f64),
+            (Value::Float(a), Value::Float(b)) => floats(a.get(), b.get()),
+            (Value::Int(a), Value::Float(b)) => floats(a as f64, b.get()),
+            (Value::Float(a), Value::Int(b)) => floats(a.get(), b as f64),
             (Value::String(a), Value::String(b)) | (Value::Path(a), Value::Path(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Value::List(a), Value::List(b)) => {
                 for (x, y) in a.iter().zip(b.iter()) {

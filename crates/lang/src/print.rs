@@ -70,9 +70,9 @@ impl<'a> Printer<'_, 'a> {
     fn value_inner(&mut self, value: Value<'a>, depth: usize) {
         match value {
             Value::Null => self.out.push_str("null"),
-            Value::Bool(b) => self.out.push_str(if b { "true" } else { "false" }),
+            Value::Bool(b) => self.out.push_str(if b.get() { "true" } else { "false" }),
             Value::Int(n) => self.push(format_args!("{n}")),
-            Value::Float(n) => self.out.push_str(&float(n)),
+            Value::Float(n) => self.out.push_str(&float(n.get())),
             Value::String(s) => {
                 let text = s.to_string_lossy();
                 quote(&mut self.out, &text, self.limits.map_or(usize::MAX, |l| l.string));

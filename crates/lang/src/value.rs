@@ -1,6 +1,8 @@
 //! Values, and the cells that hold them before and after evaluation.
 //!
 //! A [`Value`] is 16 bytes and `Copy`; what it points to lies in the arena `'a` and is never freed before the arena.
+//! Each variant carries at most one word, whole: that, and nothing looser, makes the compiler pass values around in two
+//! registers. It is why there are [`Bool`] and [`Float`], and why no variant has two fields.
 //! A [`Slot`] is the storage form: a list element, an attribute or a thunk is one `Slot`, which holds either a value
 //! or the suspended computation of it. Nothing here evaluates.
 
@@ -12,9 +14,39 @@ use diagnostics::Span;
 
 use crate::Eval;
 use crate::attrs::Attrs;
-use crate::code::LambdaCode;
+use crate::code::{LambdaCode, ThunkCode};
 use crate::error::Res;
 use crate::string::Str;
+
+/// A truth value, a word wide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub enum Bool {
+    /// `false`
+    False,
+    /// `true`
+    True,
+}
+
+impl Bool {
+    /// As the usual type.
+    #[inline]
+    pub fn get(self) -> bool {
+        self == Bool::True
+    }
+}
+
+/// A float as its bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Float(u64);
+
+impl Float {
+    /// As the usual type.
+    #[inline]
+    pub fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
 
 /// A value of the language, or a reference to one not yet evaluated ([`Value::Thunk`]).
 #[derive(Clone, Copy)]
@@ -22,11 +54,11 @@ pub enum Value<'a> {
     /// `null`
     Null,
     /// `true`, `false`
-    Bool(bool),
+    Bool(Bool),
     /// 64-bit integer
     Int(i64),
     /// 64-bit float
-    Float(f64),
+    Float(Float),
     /// A string with its context
     String(&'a Str<'a>),
     /// An absolute, normalised path
@@ -50,36 +82,36 @@ pub enum Value<'a> {
     // type only because that makes a slot as small as a value. Captured values are counted by the variant, so that a
     // thin pointer to them is enough.
     #[doc(hidden)]
-    Code0(u32),
+    Code0(&'a ThunkCode<'a>),
     #[doc(hidden)]
-    Code1(u32, &'a [Value<'a>; 1]),
+    Code1(&'a Suspended<'a, 1>),
     #[doc(hidden)]
-    Code2(u32, &'a [Value<'a>; 2]),
+    Code2(&'a Suspended<'a, 2>),
     #[doc(hidden)]
-    Code3(u32, &'a [Value<'a>; 3]),
+    Code3(&'a Suspended<'a, 3>),
     #[doc(hidden)]
-    Code4(u32, &'a [Value<'a>; 4]),
+    Code4(&'a Suspended<'a, 4>),
     #[doc(hidden)]
-    Code5(u32, &'a [Value<'a>; 5]),
+    Code5(&'a Suspended<'a, 5>),
     #[doc(hidden)]
-    Code6(u32, &'a [Value<'a>; 6]),
+    Code6(&'a Suspended<'a, 6>),
     #[doc(hidden)]
-    CodeN(u32, &'a &'a [Value<'a>]),
+    CodeN(&'a (&'a ThunkCode<'a>, &'a [Value<'a>])),
     /// `f x`
     #[doc(hidden)]
     Apply(&'a (Value<'a>, Value<'a>)),
     /// `f x y`
     #[doc(hidden)]
     Apply2(&'a (Value<'a>, Value<'a>, Value<'a>)),
-    /// `f` of the n-th element of a list
+    /// `f` of an element of a list
     #[doc(hidden)]
-    Map(u32, &'a (Value<'a>, &'a [Slot<'a>])),
+    Map(&'a (&'a Value<'a>, &'a Slot<'a>)),
     /// `f n`
     #[doc(hidden)]
-    Generate(u32, &'a Value<'a>),
+    Generate(&'a (&'a Value<'a>, i64)),
     /// Attribute of a set: `inherit (from) name`
     #[doc(hidden)]
-    Inherit(syntax::Sym, &'a (Value<'a>, diagnostics::Pos)),
+    Inherit(&'a (Value<'a>, syntax::Sym, diagnostics::Pos)),
     #[doc(hidden)]
     LazyNative(&'a &'a LazyCode<'a>),
     /// Being evaluated right now.
@@ -88,6 +120,13 @@ pub enum Value<'a> {
     /// Allocated, its code comes before anything can force it.
     #[doc(hidden)]
     Unset,
+}
+
+/// Code to be run later, and the values it captured.
+#[doc(hidden)]
+pub struct Suspended<'a, const N: usize> {
+    pub(crate) code: &'a ThunkCode<'a>,
+    pub(crate) captures: [Value<'a>; N],
 }
 
 /// A list's elements.
@@ -197,27 +236,41 @@ impl<'a> Slot<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// `true` or `false`.
+    #[inline]
+    pub fn bool(value: bool) -> Self {
+        Value::Bool(if value { Bool::True } else { Bool::False })
+    }
+
+    /// A float.
+    #[inline]
+    pub fn float(value: f64) -> Self {
+        Value::Float(Float(value.to_bits()))
+    }
+
     /// Whether this is code in a slot rather than a value.
     #[inline]
     pub(crate) fn is_suspended(self) -> bool {
+        !self.is_value() && !matches!(self, Value::Thunk(_))
+    }
+
+    /// Whether this is in weak head normal form.
+    #[inline]
+    pub(crate) fn is_value(self) -> bool {
         matches!(
             self,
-            Value::Code0(_)
-                | Value::Code1(..)
-                | Value::Code2(..)
-                | Value::Code3(..)
-                | Value::Code4(..)
-                | Value::Code5(..)
-                | Value::Code6(..)
-                | Value::CodeN(..)
-                | Value::Apply(_)
-                | Value::Apply2(_)
-                | Value::Map(..)
-                | Value::Generate(..)
-                | Value::Inherit(..)
-                | Value::LazyNative(_)
-                | Value::Running
-                | Value::Unset
+            Value::Null
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::String(_)
+                | Value::Path(_)
+                | Value::List(_)
+                | Value::Attrs(_)
+                | Value::Lambda(_)
+                | Value::Native(_)
+                | Value::Partial(_)
+                | Value::External(_)
         )
     }
 
@@ -261,9 +314,9 @@ impl<'a> Value<'a> {
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Bool(b) => write!(f, "{b}"),
+            Value::Bool(b) => write!(f, "{}", b.get()),
             Value::Int(n) => write!(f, "{n}"),
-            Value::Float(n) => write!(f, "{n}"),
+            Value::Float(n) => write!(f, "{}", n.get()),
             Value::String(s) | Value::Path(s) => write!(f, "{:?}", s.to_string_lossy()),
             Value::List(l) => write!(f, "[list of {}]", l.len()),
             Value::Attrs(a) => write!(f, "{{set of {}}}", a.len()),

@@ -71,9 +71,9 @@ impl<'a> Printer<'_, 'a> {
         let value = self.eval.force(value)?;
         match value {
             Value::Null => self.empty("null", &[]),
-            Value::Bool(b) => self.empty("bool", &[("value", if b { "true" } else { "false" })]),
+            Value::Bool(b) => self.empty("bool", &[("value", if b.get() { "true" } else { "false" })]),
             Value::Int(n) => self.empty("int", &[("value", &n.to_string())]),
-            Value::Float(n) => self.empty("float", &[("value", &crate::print::float(n))]),
+            Value::Float(n) => self.empty("float", &[("value", &crate::print::float(n.get()))]),
             Value::String(s) => {
                 self.context = Context::union(self.eval.bump(), self.context, s.context());
                 self.empty("string", &[("value", &s.to_string_lossy())]);
@@ -83,7 +83,7 @@ impl<'a> Printer<'_, 'a> {
             Value::Attrs(set) if self.eval.is_derivation(set)? => self.derivation(set)?,
             Value::Attrs(set) => self.element("attrs", &[], |p| p.attrs(set))?,
             Value::Lambda(closure) => match closure.formals() {
-                None => self.function(closure.code.params)?,
+                None => self.function()?,
                 Some(formals) => {
                     let name = closure.code.named.map(|n| self.eval.symbols().text(n));
                     let mut attrs = Vec::new();
@@ -110,8 +110,7 @@ impl<'a> Printer<'_, 'a> {
         Ok(())
     }
 
-    fn function(&mut self, params: u32) -> Res<()> {
-        let _ = params;
+    fn function(&mut self) -> Res<()> {
         self.element("function", &[], |p| {
             p.empty("varpat", &[("name", "x")]);
             Ok(())

@@ -215,7 +215,7 @@ fn settle<'a>(
 fn hold<'a>(eval: &Eval<'a>, property: Property<'a>, priority: &mut Option<i64>, order: &mut Option<i64>) -> Res<bool> {
     match property {
         Property::If(condition) => match eval.force(condition)? {
-            Value::Bool(holds) => return Ok(holds),
+            Value::Bool(holds) => return Ok(holds.get()),
             other => {
                 return Err(Error::type_error(format!(
                     "the condition of `mkIf` is {}, not a Boolean",

@@ -217,7 +217,7 @@ impl<'a> Reader<'_, 'a> {
         let (eval, names) = (self.eval, &self.system.names);
         let get = |name| set.get(name).map(lang::Attr::value);
         let flag = |name, default: bool| match get(name).map(|v| eval.force(v)).transpose() {
-            Ok(Some(Value::Bool(b))) => Ok(b),
+            Ok(Some(Value::Bool(b))) => Ok(b.get()),
             // `visible = "shallow"`: shown itself.
             Ok(_) => Ok(default),
             Err(e) => Err(e),

@@ -80,9 +80,9 @@ fn show(eval: &Eval<'_>, value: Value<'_>) -> String {
     // What is printed borrows nothing from the evaluator's arena beyond this call.
     match value {
         Value::Null => "null".to_owned(),
-        Value::Bool(b) => b.to_string(),
+        Value::Bool(b) => b.get().to_string(),
         Value::Int(n) => n.to_string(),
-        Value::Float(n) => n.to_string(),
+        Value::Float(n) => n.get().to_string(),
         Value::String(s) => json_string(&s.to_string_lossy()),
         Value::Path(p) => p.to_string_lossy().into_owned(),
         Value::List(l) if l.is_empty() => "[ ]".to_owned(),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use diagnostics::{Pos, Span};
-use lang::{Attrs, Closure, Error, ErrorKind, Eval, Res, Value};
+use lang::{Attrs, Bool, Closure, Error, ErrorKind, Eval, Res, Value};
 use syntax::Sym;
 
 use crate::collect::{Input, Module, collect};
@@ -183,7 +183,7 @@ impl<'a> Evaluation<'a> {
         let mut unmatched = Vec::new();
         self.root(eval)?.unmatched(eval, &mut unmatched)?;
         if !unmatched.is_empty() {
-            let unchecked = matches!(self.module_option(eval, self.system.names.check)?, Value::Bool(false));
+            let unchecked = matches!(self.module_option(eval, self.system.names.check)?, Value::Bool(Bool::False));
             if unchecked || self.freeform_type(eval)?.is_some() {
                 unmatched.clear();
             }

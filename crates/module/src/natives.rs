@@ -187,7 +187,7 @@ fn merged_set<'a>(
     let outer = eval.attrs().entry("values", definitions).entry("highestPrio", Value::Int(highest)).finish();
     eval.attrs()
         .entry("mergedValue", merged)
-        .entry("isDefined", Value::Bool(defined))
+        .entry("isDefined", Value::bool(defined))
         .entry("optionalValue", optional)
         .entry("defsFinal", definitions)
         .entry("defsFinal'", outer)

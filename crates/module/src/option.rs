@@ -210,7 +210,7 @@ impl<'a> OptionNode<'a> {
                 Ok(eval.list(definitions.iter().map(|d| d.attrs(eval, o.system())).collect::<Vec<_>>()))
             });
             lazy(names.highest_prio, |o, eval| Ok(Value::Int(o.settled(eval)?.highest)));
-            lazy(names.is_defined, |o, eval| Ok(Value::Bool(!o.settled(eval)?.definitions.is_empty())));
+            lazy(names.is_defined, |o, eval| Ok(Value::bool(!o.settled(eval)?.definitions.is_empty())));
             lazy(names.to_string, |o, eval| {
                 Ok(eval.native_fn("__toString", 1, move |eval, _| Ok(eval.string(&o.loc.show(eval)))))
             });

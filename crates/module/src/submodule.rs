@@ -1,7 +1,7 @@
 //! Submodules: types whose values are evaluations of modules.
 
 use diagnostics::Pos;
-use lang::{Error, Eval, Res, Value};
+use lang::{Bool, Error, Eval, Res, Value};
 
 use crate::collect::Input;
 use crate::definition::Definition;
@@ -57,8 +57,8 @@ impl<'a> SubmoduleSpec<'a> {
             return Err(Error::eval("`types.submoduleWith` needs `modules`"));
         };
         let shorthand = match eval.get(set, "shorthandOnlyDefinesConfig").map(|a| eval.force(a.value())).transpose()? {
-            None | Some(Value::Bool(false)) => Shorthand::Module,
-            Some(Value::Bool(true)) => Shorthand::OnlyConfig,
+            None | Some(Value::Bool(Bool::False)) => Shorthand::Module,
+            Some(Value::Bool(Bool::True)) => Shorthand::OnlyConfig,
             Some(_) => Shorthand::Unknown,
         };
         let field = |name| set.get(name).map_or(Value::Null, lang::Attr::value);
@@ -120,8 +120,8 @@ impl<'a> SubmoduleSpec<'a> {
         set.insert(system.names.description, Pos::NONE, self.description);
         set.insert(system.names.class_plain, Pos::NONE, self.class);
         let shorthand = match self.shorthand {
-            Shorthand::Module => Value::Bool(false),
-            Shorthand::OnlyConfig => Value::Bool(true),
+            Shorthand::Module => Value::bool(false),
+            Shorthand::OnlyConfig => Value::bool(true),
             Shorthand::Unknown => Value::Null,
         };
         set.entry("shorthandOnlyDefinesConfig", shorthand).finish()

@@ -84,7 +84,7 @@ impl<'a> System<'a> {
             let mut set = eval.attrs();
             set.insert(self.names.underscore_type, Pos::NONE, eval.string("option"));
             set.insert(self.names.type_, Pos::NONE, ty);
-            set.insert(self.names.internal, Pos::NONE, Value::Bool(true));
+            set.insert(self.names.internal, Pos::NONE, Value::bool(true));
             set.insert(self.names.description, Pos::NONE, eval.string(description));
             if let Some(default) = default {
                 set.insert(self.names.default, Pos::NONE, default);
@@ -96,7 +96,7 @@ impl<'a> System<'a> {
         let module = eval
             .attrs()
             .entry("args", option(make(eval, self, args), None, "Arguments given to every module."))
-            .entry("check", option(leaf(Leaf::Bool), Some(Value::Bool(true)), "Whether undeclared options are errors."))
+            .entry("check", option(leaf(Leaf::Bool), Some(Value::bool(true)), "Whether undeclared options are errors."))
             .entry(
                 "freeformType",
                 option(freeform, Some(Value::Null), "The type of what is not declared, if it is admitted."),

@@ -115,13 +115,13 @@ impl<'a> Reader<'_, 'a> {
         };
         Ok(match value.get_ref() {
             DeValue::String(s) => self.eval.string(s),
-            DeValue::Boolean(b) => Value::Bool(*b),
+            DeValue::Boolean(b) => Value::bool(*b),
             DeValue::Integer(n) => match i64::from_str_radix(n.as_str(), n.radix()) {
                 Ok(n) => Value::Int(n),
                 Err(_) => return wrong("this integer does not fit in 64 bits"),
             },
             DeValue::Float(n) => match n.as_str().parse() {
-                Ok(n) => Value::Float(n),
+                Ok(n) => Value::float(n),
                 Err(_) => return wrong("this is no number"),
             },
             DeValue::Datetime(_) => return wrong("options have no dates: write a string"),

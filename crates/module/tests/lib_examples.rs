@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bumpalo::Bump;
-use lang::{Eval, Settings, Value};
+use lang::{Bool, Eval, Settings, Value};
 
 #[path = "../../lang/tests/support/mod.rs"]
 mod support;
@@ -60,7 +60,7 @@ fn every_example_in_lib_is_true() {
             let base = lib.to_str().unwrap();
             let place = format!("{}:{line}: {expression} => {value}", file.display());
             match eval.eval_string(&text, &place, base).and_then(|v| eval.force_deep(v)) {
-                Ok(Value::Bool(true)) => {}
+                Ok(Value::Bool(Bool::True)) => {}
                 Ok(got) => failed.push(format!("{place}\n    got {}", eval.show(got))),
                 Err(error) => failed.push(format!("{place}\n    {error}")),
             }

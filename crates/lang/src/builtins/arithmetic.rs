@@ -17,7 +17,7 @@ pub(super) const TABLE: Table = &[
     ("bitXor", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? ^ e.force_int(a[1])?))),
     ("ceil", 1, |e, a| round(e, a[0], "ceil", f64::ceil)),
     ("floor", 1, |e, a| round(e, a[0], "floor", f64::floor)),
-    ("lessThan", 2, |e, a| e.less(a[0], a[1]).map(Value::Bool)),
+    ("lessThan", 2, |e, a| e.less(a[0], a[1]).map(Value::bool)),
 ];
 
 fn binary<'a>(eval: &Eval<'a>, op: Op, args: &[Value<'a>]) -> Res<Value<'a>> {

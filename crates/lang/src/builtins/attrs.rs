@@ -42,7 +42,7 @@ pub(super) const TABLE: Table = &[
     }),
     ("hasAttr", 2, |e, a| {
         let name = e.attr_name(a[0])?;
-        Ok(Value::Bool(e.force_attrs(a[1])?.get(name).is_some()))
+        Ok(Value::bool(e.force_attrs(a[1])?.get(name).is_some()))
     }),
     ("intersectAttrs", 2, intersect),
     ("listToAttrs", 1, list_to_attrs),
@@ -73,7 +73,7 @@ fn function_args<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             let Some(formals) = closure.formals() else { return Ok(eval.empty_attrs()) };
             let mut set = eval.attrs();
             for (name, span, optional) in formals.iter() {
-                set.insert(name, span.start, Value::Bool(optional));
+                set.insert(name, span.start, Value::bool(optional));
             }
             Ok(set.finish())
         }

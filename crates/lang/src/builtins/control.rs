@@ -67,11 +67,11 @@ fn message<'a>(eval: &Eval<'a>, value: Value<'a>) -> Res<String> {
 fn try_eval<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let (success, value) = match eval.force(args[0]) {
         Ok(value) => (true, value),
-        Err(error) if error.is_catchable() => (false, Value::Bool(false)),
+        Err(error) if error.is_catchable() => (false, Value::bool(false)),
         Err(error) => return Err(error),
     };
     let mut set = eval.attrs();
-    set.insert(eval.names.success, Pos::NONE, Value::Bool(success));
+    set.insert(eval.names.success, Pos::NONE, Value::bool(success));
     set.insert(eval.names.value, Pos::NONE, value);
     Ok(set.finish())
 }
@@ -90,5 +90,5 @@ fn scoped_import<'a>(eval: &Eval<'a>, scope: Value<'a>, path: Value<'a>) -> Res<
         globals.insert(attr.name, attr.value());
     }
     let code = eval.parse_file(&path, &Rc::new(globals))?;
-    eval.run_thunk(code, &[])
+    eval.outcome(eval.run_thunk(code, &[]))
 }

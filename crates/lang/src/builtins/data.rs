@@ -46,8 +46,8 @@ fn toml_value<'a>(eval: &Eval<'a>, value: &toml::Value) -> Res<Value<'a>> {
     Ok(match value {
         toml::Value::String(s) => eval.string(s),
         toml::Value::Integer(n) => Value::Int(*n),
-        toml::Value::Float(n) => Value::Float(*n),
-        toml::Value::Boolean(b) => Value::Bool(*b),
+        toml::Value::Float(n) => Value::float(*n),
+        toml::Value::Boolean(b) => Value::bool(*b),
         toml::Value::Datetime(_) => return Err(Error::eval("while parsing TOML: Dates and times are not supported")),
         toml::Value::Array(items) => {
             let items = items.iter().map(|v| toml_value(eval, v)).collect::<Res<Vec<_>>>()?;

@@ -16,7 +16,7 @@ pub(super) const TABLE: Table = &[
     ("derivation", 1, |e, a| e.make_derivation(a[0])),
     ("derivationStrict", 1, |e, a| e.derivation_strict(e.force_attrs(a[0])?)),
     ("getContext", 1, get_context),
-    ("hasContext", 1, |e, a| Ok(Value::Bool(e.force_str(a[0])?.context().is_some()))),
+    ("hasContext", 1, |e, a| Ok(Value::bool(e.force_str(a[0])?.context().is_some()))),
     ("placeholder", 1, |e, a| {
         let output = String::from_utf8_lossy(e.force_plain(a[0])?).into_owned();
         Ok(e.string(&placeholder::own_output(&output)))
@@ -81,8 +81,8 @@ fn get_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         let mut outputs = Vec::new();
         for element in elements {
             match *element {
-                Element::Opaque(p) if p == path => info = info.entry("path", Value::Bool(true)),
-                Element::DrvDeep(p) if p == path => info = info.entry("allOutputs", Value::Bool(true)),
+                Element::Opaque(p) if p == path => info = info.entry("path", Value::bool(true)),
+                Element::DrvDeep(p) if p == path => info = info.entry("allOutputs", Value::bool(true)),
                 Element::Built(p, output) if p == path => outputs.push(eval.string(output)),
                 _ => {}
             }

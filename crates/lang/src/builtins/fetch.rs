@@ -69,7 +69,7 @@ fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Va
             for attr in set.all() {
                 let value = match eval.force(attr.value())? {
                     Value::Null => continue,
-                    Value::Bool(b) => FetchAttr::Bool(b),
+                    Value::Bool(b) => FetchAttr::Bool(b.get()),
                     Value::Int(n) => FetchAttr::Int(
                         u64::try_from(n)
                             .map_err(|_| Error::eval(format!("negative value given for fetchTree attr: {n}")))?,
@@ -97,7 +97,7 @@ fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Va
         let value = match value {
             FetchAttr::String(s) => eval.string(s),
             FetchAttr::Int(n) => Value::Int(i64::try_from(*n).unwrap_or(i64::MAX)),
-            FetchAttr::Bool(b) => Value::Bool(*b),
+            FetchAttr::Bool(b) => Value::bool(*b),
         };
         set = set.entry(name, value);
     }

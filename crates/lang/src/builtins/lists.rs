@@ -26,10 +26,10 @@ pub(super) const TABLE: Table = &[
     ("elem", 2, |e, a| {
         for item in e.force_list(a[1])?.iter() {
             if e.equal(a[0], item)? {
-                return Ok(Value::Bool(true));
+                return Ok(Value::bool(true));
             }
         }
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
     ("elemAt", 2, elem_at),
     ("filter", 2, filter),
@@ -72,10 +72,10 @@ fn any_all<'a>(eval: &Eval<'a>, args: &[Value<'a>], wanted: bool) -> Res<Value<'
     let f = eval.force_function(args[0])?;
     for item in eval.force_list(args[1])?.iter() {
         if eval.force_bool(eval.call(f, &[item])?)? == wanted {
-            return Ok(Value::Bool(wanted));
+            return Ok(Value::bool(wanted));
         }
     }
-    Ok(Value::Bool(!wanted))
+    Ok(Value::bool(!wanted))
 }
 
 fn elem_at<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
@@ -123,19 +123,19 @@ fn gen_list<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     if count == 0 {
         return Ok(eval.empty_list());
     }
-    let f = eval.bump().alloc(args[0].peek());
-    Ok(eval.slots(eval.bump().alloc_slice_fill_iter((0..count).map(|i| Slot::new(Value::Generate(i, f))))))
+    let f = &*eval.bump().alloc(args[0].peek());
+    let calls = &*eval.bump().alloc_slice_fill_iter((0..count).map(|i| (f, i64::from(i))));
+    Ok(eval.slots(eval.bump().alloc_slice_fill_iter(calls.iter().map(|c| Slot::new(Value::Generate(c))))))
 }
 
 fn map<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let list = eval.force_list(args[1])?;
-    let Ok(count) = u32::try_from(list.len()) else { return Err(Error::eval("list is too long")) };
-    if count == 0 {
+    if list.is_empty() {
         return Ok(Value::List(list));
     }
-    let f = eval.force_function(args[0])?;
-    let source = eval.bump().alloc((f, list.items));
-    Ok(eval.slots(eval.bump().alloc_slice_fill_iter((0..count).map(|i| Slot::new(Value::Map(i, source))))))
+    let f = &*eval.bump().alloc(eval.force_function(args[0])?);
+    let calls = &*eval.bump().alloc_slice_fill_iter(list.items.iter().map(|item| (f, item)));
+    Ok(eval.slots(eval.bump().alloc_slice_fill_iter(calls.iter().map(|c| Slot::new(Value::Map(c))))))
 }
 
 fn partition<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
@@ -276,8 +276,8 @@ impl<'a> Seen<'a> {
     fn example(&self) -> Value<'a> {
         match self.kind {
             Some("int") => Value::Int(0),
-            Some("float") => Value::Float(0.0),
-            Some("bool") => Value::Bool(false),
+            Some("float") => Value::float(0.0),
+            Some("bool") => Value::bool(false),
             _ => self.others.first().copied().unwrap_or(Value::Null),
         }
     }

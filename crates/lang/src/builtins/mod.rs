@@ -72,8 +72,8 @@ pub(crate) fn install(eval: &Eval<'_>) {
         let value = eval.native_fn(&shown, *arity, *code);
         add(eval, name, value);
     }
-    add(eval, "true", Value::Bool(true));
-    add(eval, "false", Value::Bool(false));
+    add(eval, "true", Value::bool(true));
+    add(eval, "false", Value::bool(false));
     add(eval, "null", Value::Null);
     add(eval, "langVersion", Value::Int(6));
     add(eval, "nixVersion", eval.string("2.26.3"));

@@ -70,11 +70,11 @@ fn path_exists<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let kind = eval.io().file_type(&path).map_err(|e| eval.io_error(&e))?;
     if wants_dir && kind.is_some() {
         let real = eval.follow_links(&path)?;
-        return Ok(Value::Bool(
+        return Ok(Value::bool(
             eval.io().file_type(&real).map_err(|e| eval.io_error(&e))? == Some(FileType::Directory),
         ));
     }
-    Ok(Value::Bool(kind.is_some()))
+    Ok(Value::bool(kind.is_some()))
 }
 
 /// Entries of a search path: the first whose prefix fits and whose file exists.

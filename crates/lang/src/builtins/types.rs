@@ -19,5 +19,5 @@ pub(super) const TABLE: Table = &[
 ];
 
 fn is<'a>(eval: &Eval<'a>, value: Value<'a>, test: fn(Value<'a>) -> bool) -> Res<Value<'a>> {
-    eval.force(value).map(|v| Value::Bool(test(v)))
+    eval.force(value).map(|v| Value::bool(test(v)))
 }

@@ -19,7 +19,7 @@ impl<'a> NativeType<'a> {
         set.insert(names.native, Pos::NONE, eval.external("option-type", number, &[]));
         set.insert(names.underscore_type, Pos::NONE, eval.string("option-type"));
         let check = eval.native_fn("check", 1, move |eval, args| {
-            Ok(Value::Bool(self.check(eval, system, eval.force(args[0])?)?))
+            Ok(Value::bool(self.check(eval, system, eval.force(args[0])?)?))
         });
         set.insert(names.check, Pos::NONE, check);
         let merge = eval.native_fn("merge", 2, move |eval, args| {
@@ -180,7 +180,7 @@ impl<'a> NativeType<'a> {
             Kind::Attrs { elem, lazy, placeholder } => eval
                 .attrs()
                 .entry("elemType", elem.value)
-                .entry("lazy", Value::Bool(*lazy))
+                .entry("lazy", Value::bool(*lazy))
                 .entry("placeholder", eval.string(placeholder))
                 .finish(),
             _ if !parts.is_empty() => {

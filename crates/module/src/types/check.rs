@@ -87,7 +87,7 @@ fn check_number(bounds: NumberBounds, value: Value<'_>) -> bool {
     #[allow(clippy::cast_precision_loss, reason = "the language compares integers and floats the same way")]
     let number = match value {
         Value::Int(n) => n as f64,
-        Value::Float(n) => n,
+        Value::Float(n) => n.get(),
         _ => return false,
     };
     match bounds {

@@ -216,7 +216,7 @@ fn describe_enum<'a>(eval: &Eval<'a>, values: Value<'a>) -> Res<String> {
         shown.push(match eval.force(value)? {
             Value::String(s) => crate::errors::json_string(&s.to_string_lossy()),
             Value::Int(n) => n.to_string(),
-            Value::Bool(b) => b.to_string(),
+            Value::Bool(b) => b.get().to_string(),
             other => format!("<{}>", other.type_name()),
         });
     }

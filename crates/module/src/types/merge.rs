@@ -1,7 +1,7 @@
 //! How definitions of native types join.
 
 use diagnostics::Pos;
-use lang::{Attrs, Error, Eval, Res, Value};
+use lang::{Attrs, Bool, Error, Eval, Res, Value};
 use syntax::Sym;
 
 use super::check::{is_derivation, is_string_like};
@@ -167,7 +167,7 @@ fn merge_leaf<'a>(
         Leaf::Unspecified => merge_default(eval, system, loc, definitions),
         Leaf::Raw | Leaf::Pkgs => merge_unique(eval, loc, "", definitions),
         Leaf::Anything => merge_anything(eval, system, loc, definitions),
-        Leaf::BoolByOr => Ok(Value::Bool(definitions.iter().any(|d| matches!(d.value, Value::Bool(true))))),
+        Leaf::BoolByOr => Ok(Value::bool(definitions.iter().any(|d| matches!(d.value, Value::Bool(Bool::True))))),
         Leaf::SingleLineStr => {
             let value = merge_equal(eval, loc, definitions)?;
             Ok(match value {
@@ -476,7 +476,7 @@ fn merge_functions<'a>(
     }
     let mut args = eval.attrs();
     for (name, has_default) in formals {
-        args.insert(name, Pos::NONE, Value::Bool(has_default));
+        args.insert(name, Pos::NONE, Value::bool(has_default));
     }
     let call = eval.native_fn("merged function", 2, move |eval, args| {
         let body = loc.child(eval, Name::FunctionBody);

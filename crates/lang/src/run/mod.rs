@@ -1,0 +1,195 @@
+//! The interpreter: code and an activation to a value in weak head normal form.
+//!
+//! Here is the loop over the kinds of code; what each does stands in the files beside. Functions of the machine return
+//! [`Run`], which fits in two registers, and leave their error in the evaluator.
+
+mod operators;
+mod select;
+mod sets;
+mod suspend;
+mod text;
+
+use std::cell::Cell;
+
+use diagnostics::{Pos, Span};
+use syntax::ast::Op;
+
+use crate::code::{AssertCode, Code, Source, ThunkCode};
+use crate::context::{Context, Element};
+use crate::error::{Error, ErrorKind, Failed, Run};
+use crate::eval::Eval;
+use crate::value::Value;
+
+/// One run of a function or thunk body.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'f, 'a> {
+    pub(crate) locals: &'f [Cell<Value<'a>>],
+    pub(crate) captures: &'a [Value<'a>],
+}
+
+impl<'a> Frame<'_, 'a> {
+    #[inline]
+    fn local(&self, slot: usize) -> Value<'a> {
+        self.locals[slot].get()
+    }
+
+    #[inline]
+    fn set(&self, slot: u32, value: Value<'a>) {
+        self.locals[slot as usize].set(value);
+    }
+
+    #[inline]
+    fn source(&self, source: Source) -> Value<'a> {
+        match source {
+            Source::Local(i) => self.local(i as usize),
+            Source::Captured(i) => self.captures[i as usize],
+        }
+    }
+}
+
+/// Runs `body` with `count` local slots on the native stack (on the heap when there are many).
+#[inline]
+pub(crate) fn with_locals<'a, T>(count: u32, body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -> T {
+    match count {
+        0 => body(&[]),
+        1..=4 => on_stack::<4, T>(body),
+        5..=8 => on_stack::<8, T>(body),
+        9..=16 => on_stack::<16, T>(body),
+        n => on_heap(n as usize, body),
+    }
+}
+
+/// Apart from its caller, so that a small activation does not pay for the stack of a large one.
+#[inline(never)]
+fn on_stack<'a, const N: usize, T>(body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -> T {
+    body(&[const { Cell::new(Value::Null) }; N])
+}
+
+#[inline(never)]
+fn on_heap<'a, T>(count: usize, body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -> T {
+    let locals = vec![const { Cell::new(Value::Null) }; count];
+    body(&locals)
+}
+
+impl<'a> Eval<'a> {
+    /// Evaluates code to weak head normal form.
+    ///
+    /// What comes last in a body is run by this loop, or by a function it ends in, rather than by recursion; and it
+    /// keeps nothing on the stack itself.
+    pub(crate) fn run(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let mut code = code;
+        loop {
+            code = match code {
+                Code::Const(value) => return self.forced(*value),
+                Code::Local(slot) => return self.run_local(slot, frame),
+                Code::Captured(index) => return self.forced(frame.captures[index]),
+                Code::Binary(b) => return self.run_binary(b, frame),
+                Code::Call(c) => return self.run_call(c, frame),
+                Code::Select(s) => return self.run_select(s, frame),
+                Code::If(c) => {
+                    let holds = self.operand(c.condition, frame)?;
+                    if self.condition(holds, c.pos)? { c.then } else { c.other }
+                }
+                Code::Let(l) => {
+                    self.bind_let(l, frame);
+                    l.body
+                }
+                Code::With(w) => {
+                    frame.set(w.slot, self.lazy_value(w.set, frame));
+                    w.body
+                }
+                Code::Assert(a) => {
+                    self.run_assertion(a, frame)?;
+                    a.body
+                }
+                Code::Lambda(l) => return Ok(self.closure(l, frame)),
+                Code::Attrs(a) => return self.run_attrs(a, frame),
+                Code::RecAttrs(r) => return self.run_rec(r, frame),
+                Code::List(items) => return Ok(self.run_list(items, frame)),
+                Code::Str(t) => return self.run_string(t, frame),
+                Code::Path(t) => return self.run_path(t, frame),
+                Code::WithVar(v) => return self.run_with_var(v, frame),
+                Code::HasAttr(h) => return self.run_has_attr(h, frame),
+                Code::Not((code, pos)) => {
+                    let value = self.operand(*code, frame)?;
+                    return Ok(Value::bool(!self.condition(value, *pos)?));
+                }
+                Code::Negate((code, pos)) => {
+                    let value = self.operand(*code, frame)?;
+                    return self.kept(self.arithmetic(Op::Sub, Value::Int(0), value).map_err(|e| e.at(*pos)));
+                }
+            };
+        }
+    }
+
+    /// Like [`Eval::run`], at hand for what is evaluated already.
+    #[inline(always)]
+    pub(crate) fn operand(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let known = match code {
+            Code::Local(slot) => frame.local(slot),
+            Code::Captured(index) => frame.captures[index],
+            Code::Const(value) => *value,
+            _ => return self.run(code, frame),
+        };
+        if known.is_value() { Ok(known) } else { self.run(code, frame) }
+    }
+
+    /// A local, which keeps its value from now on.
+    #[inline]
+    fn run_local(&self, slot: usize, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let value = frame.local(slot);
+        if value.is_value() {
+            return Ok(value);
+        }
+        let forced = self.forced(value)?;
+        frame.locals[slot].set(forced);
+        Ok(forced)
+    }
+
+    /// Evaluates a thunk's body.
+    #[inline]
+    pub(crate) fn run_thunk(&self, code: &'a ThunkCode<'a>, captures: &'a [Value<'a>]) -> Run<Value<'a>> {
+        with_locals(code.locals, |locals| self.run(code.body, &Frame { locals, captures }))
+    }
+
+    #[inline]
+    fn condition(&self, value: Value<'a>, pos: Pos) -> Run<bool> {
+        match value {
+            Value::Bool(b) => Ok(b.get()),
+            other => Err(self.no_condition(other, pos)),
+        }
+    }
+
+    #[cold]
+    fn no_condition(&self, value: Value<'a>, pos: Pos) -> Failed {
+        self.fail(Error::expected(self, "a Boolean", value).at(pos))
+    }
+
+    #[inline(never)]
+    fn run_assertion(&self, code: &AssertCode<'a>, frame: &Frame<'_, 'a>) -> Run<()> {
+        let value = self.run(code.condition, frame)?;
+        if self.condition(value, code.span.start)? { Ok(()) } else { Err(self.assertion_failed(code.span)) }
+    }
+
+    #[cold]
+    fn assertion_failed(&self, span: Span) -> Failed {
+        let text = self.source_text(span);
+        self.fail(Error::new(ErrorKind::Assertion, format!("assertion '{text}' failed")).label(span, ""))
+    }
+
+    /// The text of a span, as it was written.
+    pub(crate) fn source_text(&self, span: Span) -> String {
+        let sources = self.sources();
+        let Some(file) = sources.file(span.start) else { return String::new() };
+        let start = (span.start.0 - file.base) as usize;
+        let end = (span.end.0 - file.base) as usize;
+        file.text.get(start..end).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default()
+    }
+}
+
+pub(crate) fn context_example<'a>(context: &Context<'a>) -> &'a str {
+    match context.elements().first() {
+        Some(Element::Opaque(p) | Element::DrvDeep(p) | Element::Built(p, _)) => p,
+        None => "",
+    }
+}

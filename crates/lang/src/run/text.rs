@@ -1,0 +1,78 @@
+//! Strings and paths with interpolations.
+
+use diagnostics::{Pos, Span};
+
+use crate::code::{Code, Piece, Template};
+use crate::coerce::Coerce;
+use crate::context::Context;
+use crate::error::{Error, Failed, Run};
+use crate::eval::Eval;
+use crate::run::Frame;
+use crate::string::{Str, concat};
+use crate::value::Value;
+
+/// Strings of at most this many parts are put together without the heap.
+const FEW: usize = 8;
+
+impl<'a> Eval<'a> {
+    #[inline(never)]
+    pub(super) fn run_string(&self, code: &'a Template<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        if code.parts.len() <= FEW {
+            let mut parts: [&'a [u8]; FEW] = [&[]; FEW];
+            return self.join(code, &mut parts[..code.parts.len()], frame);
+        }
+        let mut parts: Vec<&'a [u8]> = vec![&[]; code.parts.len()];
+        self.join(code, &mut parts, frame)
+    }
+
+    #[inline]
+    fn join(&self, code: &'a Template<'a>, parts: &mut [&'a [u8]], frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let mut context: Option<&'a Context<'a>> = None;
+        for (part, piece) in parts.iter_mut().zip(code.parts) {
+            *part = match piece {
+                Piece::Text(text) => text,
+                Piece::Code(inner, pos) => {
+                    let text = self.piece(*inner, *pos, frame)?;
+                    context = Context::union(self.bump(), context, text.context());
+                    text.as_bytes()
+                }
+            };
+        }
+        Ok(self.arena_string(concat(self.bump(), parts), context))
+    }
+
+    #[inline]
+    fn piece(&self, code: Code<'a>, pos: Pos, frame: &Frame<'_, 'a>) -> Run<&'a Str<'a>> {
+        match self.operand(code, frame)? {
+            Value::String(text) => Ok(text),
+            other => self.kept(
+                self.coerce(other, Coerce::INTERPOLATION)
+                    .map_err(|e| e.at(pos).step(Span::at(pos), "while evaluating a path segment")),
+            ),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn run_path(&self, code: &'a Template<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let mut bytes: Vec<u8> = Vec::new();
+        for part in code.parts {
+            match part {
+                Piece::Text(text) => bytes.extend_from_slice(text),
+                Piece::Code(inner, pos) => {
+                    let value = self.run(*inner, frame)?;
+                    let text = self.kept(self.coerce(value, Coerce::PATH_SEGMENT).map_err(|e| e.at(*pos)))?;
+                    if text.context().is_some() {
+                        return Err(self.context_in_path(*pos));
+                    }
+                    bytes.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
+        Ok(self.path_value(&crate::paths::normalise(&bytes)))
+    }
+
+    #[cold]
+    fn context_in_path(&self, pos: Pos) -> Failed {
+        self.fail(Error::eval("a string that refers to a store path cannot be appended to a path").at(pos))
+    }
+}
