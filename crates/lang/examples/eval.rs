@@ -27,10 +27,14 @@ fn main() -> std::process::ExitCode {
     let settings = Settings {
         pure: false,
         home: std::env::var("HOME").ok(),
-        features: lang::Features { pipe_operators: true },
+        experimental: Settings::EXPERIMENTAL
+            .iter()
+            .chain(&["pipe-operators", "parse-toml-timestamps"])
+            .map(|name| (*name).to_owned())
+            .collect(),
         ..Settings::default()
     };
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo), settings);
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: false }), settings);
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let result = eval.on_large_stack(|| evaluate(&eval, &args, &here));
     match result {

@@ -87,6 +87,8 @@ pub struct LambdaCode<'a> {
     pub(crate) captures: &'a [Source],
     /// Arguments that a call must give before the body runs.
     pub(crate) arity: usize,
+    /// What the plain parameters are called.
+    pub(crate) param_names: &'a [Sym],
     pub(crate) formals: Option<&'a FormalsCode<'a>>,
     /// `args @ { … }`: the whole argument is local 0 and the formals follow it.
     pub(crate) named: Option<Sym>,

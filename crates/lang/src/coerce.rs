@@ -44,7 +44,8 @@ impl<'a> Eval<'a> {
             Value::Bool(Bool::True) if how.more => "1".to_owned(),
             Value::Bool(Bool::False) | Value::Null if how.more => String::new(),
             Value::Int(n) if how.more => return Ok(self.int_string(n)),
-            Value::Float(n) if how.more => format!("{:.6}", n.get()),
+            Value::Float(n) if how.more && n.get().is_finite() => format!("{:.6}", n.get()),
+            Value::Float(n) if how.more => crate::print::float(n.get()),
             Value::List(list) if how.more => return self.coerce_list(list, how),
             other => {
                 return Err(Error::type_error(format!(

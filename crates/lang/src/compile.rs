@@ -43,7 +43,12 @@ pub(crate) fn compile<'a>(
         withs: Vec::new(),
         levels: Vec::new(),
         errors: Vec::new(),
+        redefined: false,
     };
+    compiler.redefined = compiler.operators().iter().any(|name| match globals.get(name) {
+        Some(Value::Native(f)) => f.name.as_bytes() != eval.symbols().bytes(*name),
+        _ => true,
+    });
     let code = compiler.thunk(expr)?;
     match Error::together(compiler.errors) {
         Some(error) => Err(error),
@@ -84,6 +89,8 @@ struct Compiler<'c, 'a> {
     withs: Vec<Variable>,
     levels: Vec<Level>,
     errors: Vec<Error>,
+    /// Whether somebody gave another meaning to a function that an operator stands for.
+    redefined: bool,
 }
 
 impl<'a> Compiler<'_, 'a> {
@@ -103,7 +110,14 @@ impl<'a> Compiler<'_, 'a> {
         self.bump.alloc_slice_fill_iter(items)
     }
 
+    /// `-`, `*`, `/` and `<` are calls of these, by whatever the names mean where they stand.
+    fn operators(&self) -> [Sym; 4] {
+        let names = &self.eval.names;
+        [names.sub, names.mul, names.div, names.less_than]
+    }
+
     fn declare(&mut self, name: Sym) -> u32 {
+        self.redefined |= self.operators().contains(&name);
         let slot = self.level().slot();
         let variable = Variable { level: self.here(), slot };
         self.names.entry(name).or_default().push(variable);
@@ -147,15 +161,15 @@ impl<'a> Compiler<'_, 'a> {
     }
 
     fn var(&mut self, name: Sym, span: Span) -> Code<'a> {
+        if name == self.eval.names.cur_pos {
+            let value = self.eval.position_value(span.start);
+            return Code::Const(self.bump.alloc(value));
+        }
         if let Some(variable) = self.lookup(name) {
             return match self.source(variable) {
                 Source::Local(i) => Code::Local(i as usize),
                 Source::Captured(i) => Code::Captured(i as usize),
             };
-        }
-        if name == self.eval.names.cur_pos {
-            let value = self.eval.position_value(span.start);
-            return Code::Const(self.bump.alloc(value));
         }
         if let Some(value) = self.globals.get(&name) {
             return Code::Const(self.bump.alloc(*value));
@@ -217,7 +231,7 @@ impl<'a> Compiler<'_, 'a> {
             Kind::List(_) | Kind::Attrs(_) if literal_weight(expr).is_some_and(|w| w <= SMALL_LITERAL) => {
                 return self.now(expr);
             }
-            Kind::Binary(b) if alias && matches!(b.op, Op::Add | Op::Sub | Op::Mul) => {
+            Kind::Binary(b) if alias && !self.redefined && matches!(b.op, Op::Add | Op::Sub | Op::Mul) => {
                 if let Some((lhs, rhs)) = self.operand(&b.lhs).zip(self.operand(&b.rhs)) {
                     let thunk = self.thunk(expr)?;
                     return Ok(Lazy::Arithmetic(self.bump.alloc(Arithmetic { op: b.op, lhs, rhs, thunk })));
@@ -308,16 +322,49 @@ impl<'a> Compiler<'_, 'a> {
                 let code = self.code(e)?;
                 Code::Not(self.bump.alloc((code, e.span.start)))
             }
+            Kind::Negate(e) if self.redefined => {
+                let zero = Expr { span: expr.span, kind: Kind::Int(0) };
+                self.operator_call(self.eval.names.sub, [&zero, e], pos)?
+            }
             Kind::Negate(e) => {
                 let code = self.code(e)?;
                 Code::Negate(self.bump.alloc((code, pos)))
             }
+            Kind::Binary(b) if self.redefined && self.as_call(b.op).is_some() => self.redefined_binary(b)?,
             Kind::Binary(b) => {
                 let lhs = self.code(&b.lhs)?;
                 let rhs = self.code(&b.rhs)?;
                 Code::Binary(self.bump.alloc(BinaryCode { op: b.op, pos: b.pos, lhs, rhs }))
             }
         })
+    }
+
+    /// The function an operator is a call of, whether the operands change places, and whether the result is negated.
+    fn as_call(&self, op: Op) -> Option<(Sym, bool, bool)> {
+        let names = &self.eval.names;
+        Some(match op {
+            Op::Sub => (names.sub, false, false),
+            Op::Mul => (names.mul, false, false),
+            Op::Div => (names.div, false, false),
+            Op::Lt => (names.less_than, false, false),
+            Op::Ge => (names.less_than, false, true),
+            Op::Gt => (names.less_than, true, false),
+            Op::Le => (names.less_than, true, true),
+            _ => return None,
+        })
+    }
+
+    fn redefined_binary(&mut self, b: &ast::Binary<'_>) -> Res<Code<'a>> {
+        let (function, swapped, negated) = self.as_call(b.op).unwrap_or((self.eval.names.sub, false, false));
+        let args = if swapped { [&b.rhs, &b.lhs] } else { [&b.lhs, &b.rhs] };
+        let call = self.operator_call(function, args, b.pos)?;
+        Ok(if negated { Code::Not(self.bump.alloc((call, b.pos))) } else { call })
+    }
+
+    fn operator_call(&mut self, function: Sym, args: [&Expr<'_>; 2], pos: diagnostics::Pos) -> Res<Code<'a>> {
+        let function = self.var(function, Span::at(pos));
+        let args = args.into_iter().map(|e| self.argument(e)).collect::<Res<Vec<_>>>()?;
+        Ok(Code::Call(self.bump.alloc(CallCode { function, args: self.slice(args), pos })))
     }
 
     fn constant(&self, value: Value<'a>) -> Code<'a> {
@@ -445,6 +492,7 @@ impl<'a> Compiler<'_, 'a> {
             }
         }
         let code = self.code(body);
+        let param_names = if formals.is_some() || failed.is_some() { &[][..] } else { self.slice(declared.clone()) };
         for name in declared.into_iter().rev() {
             self.forget(name);
         }
@@ -458,6 +506,7 @@ impl<'a> Compiler<'_, 'a> {
             name,
             captures,
             arity,
+            param_names,
             formals,
             named: if formals.is_some() { first.name } else { None },
             locals: level.max,

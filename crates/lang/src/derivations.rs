@@ -84,7 +84,9 @@ impl<'a> Eval<'a> {
                 }
             }
         }
-        let Some(first) = outputs.first().copied() else { return Err(Error::eval("list index 0 is out of bounds")) };
+        if outputs.is_empty() {
+            return Err(Error::eval("'builtins.head' called on an empty list"));
+        }
         let strict = self.lazy(move |eval| eval.derivation_strict(attrs));
         // All outputs are in the common part and the common part is in all outputs.
         let common = &*self.bump().alloc(crate::value::Slot::new(Value::Unset));
@@ -97,10 +99,11 @@ impl<'a> Eval<'a> {
             extra.insert(output, diagnostics::Pos::NONE, value);
             values.push(value);
         }
-        extra.insert(self.names.all, diagnostics::Pos::NONE, self.list(values));
+        extra.insert(self.names.all, diagnostics::Pos::NONE, self.list(values.iter().copied()));
         extra.insert(self.names.drv_attrs, diagnostics::Pos::NONE, Value::Attrs(attrs));
         common.state.set(Value::Attrs(self.update(attrs, extra.finish_attrs())));
-        self.output_set(first, common_value, strict)
+        // The very value that `all` and the output's name lead to.
+        self.force(values[0])
     }
 
     fn output_set(&self, output: syntax::Sym, common: Value<'a>, strict: Value<'a>) -> Res<Value<'a>> {
@@ -198,10 +201,12 @@ impl<'a> Eval<'a> {
         }
         match key {
             "__contentAddressed" if self.force_bool(value)? => {
+                self.require("ca-derivations")?;
                 request.content_addressed = true;
                 return Ok(());
             }
             "__impure" if self.force_bool(value)? => {
+                self.require("impure-derivations")?;
                 request.impure = true;
                 return Ok(());
             }
@@ -230,7 +235,7 @@ impl<'a> Eval<'a> {
             "builder" => request.builder = Some(bytes.into()),
             "system" => request.system = Some(bytes.into()),
             "outputHash" => request.output_hash = Some(text.to_string_lossy().into_owned()),
-            "outputHashAlgo" => request.algo = parse_algo(&text.to_string_lossy())?,
+            "outputHashAlgo" => request.algo = parse_algo(&text.to_string_lossy()),
             "outputHashMode" => request.method = Some(parse_method(&text.to_string_lossy())?),
             "outputs" => {
                 let names = text.to_string_lossy();
@@ -266,7 +271,7 @@ impl<'a> Eval<'a> {
             }
             "system" => request.system = Some(text(value)?.into()),
             "outputHash" => request.output_hash = Some(text(value)?),
-            "outputHashAlgo" => request.algo = parse_algo(&text(value)?)?,
+            "outputHashAlgo" => request.algo = parse_algo(&text(value)?),
             "outputHashMode" => request.method = Some(parse_method(&text(value)?)?),
             "outputs" => {
                 let names = self.force_list(value)?.iter().map(text).collect::<Res<Vec<String>>>()?;
@@ -282,12 +287,16 @@ impl<'a> Eval<'a> {
             request.builder.filter(|b| !b.is_empty()).ok_or_else(|| failed("required attribute 'builder' missing"))?;
         let system =
             request.system.filter(|s| !s.is_empty()).ok_or_else(|| failed("required attribute 'system' missing"))?;
-        if name.ends_with(".drv") {
+        let method = request.method.unwrap_or(ContentAddressMethod::Flat);
+        if name.ends_with(".drv") && (method != ContentAddressMethod::Text || request.outputs != ["out"]) {
             return Err(failed(
                 "derivation names are allowed to end in '.drv' only if they produce a single derivation file",
             ));
         }
-        nix_formats::store_path::check_name(name).map_err(|e| failed(e.to_string()))?;
+        nix_formats::store_path::check_name(name).map_err(|e| {
+            let reason = e.to_string().replace("store path ", "").replace('`', "'");
+            failed(format!("invalid derivation name: {reason}. Please pass a different 'name'."))
+        })?;
         let mut derivation = Derivation {
             name: name.to_owned(),
             outputs: BTreeMap::new(),
@@ -304,7 +313,9 @@ impl<'a> Eval<'a> {
                 return Err(failed("multiple outputs are not supported in fixed-output derivations"));
             }
             let hash = parse_output_hash(text, request.algo)?;
-            let method = request.method.unwrap_or(ContentAddressMethod::Flat);
+            if method == ContentAddressMethod::Git && hash.algo() != HashAlgo::Sha1 {
+                return Err(failed("Git file ingestion must use SHA-1 hash"));
+            }
             let output = DerivationOutput::fixed(&self.store_dir, name, "out", ContentAddress { method, hash })
                 .map_err(|e| failed(e.to_string()))?;
             if let Some(path) = output.path() {
@@ -312,6 +323,9 @@ impl<'a> Eval<'a> {
             }
             derivation.outputs.insert("out".to_owned(), output);
             return Ok(derivation);
+        }
+        if request.content_addressed && request.impure {
+            return Err(failed("derivation cannot be both content-addressed and impure"));
         }
         if request.content_addressed || request.impure {
             let algo = request.algo.unwrap_or(HashAlgo::Sha256);
@@ -356,11 +370,40 @@ impl<'a> Eval<'a> {
         self.store_dir.parse(text).map_err(|e| failed(e.to_string()))
     }
 
+    /// The path of an output as strings have it: the path itself where it is known, else a placeholder.
+    pub(crate) fn output_text(&self, drv: &StorePath, output: &str) -> Res<String> {
+        let table = self.derivations.borrow();
+        let known = table.table.get(drv).map(|entry| entry.derivation.outputs.get(output).cloned());
+        drop(table);
+        let found = match known {
+            Some(found) => found,
+            // A derivation that nobody knows has placeholders alone.
+            None => self.io.read_derivation(drv).ok().and_then(|d| d.outputs.get(output).cloned()),
+        };
+        Ok(match found.as_ref().and_then(DerivationOutput::path) {
+            Some(path) => self.store_dir.display(path),
+            None => placeholder::unknown_output(drv, output),
+        })
+    }
+
+    /// The placeholder of an output of a derivation `path^output^…` that some derivation makes.
+    pub(crate) fn computed_placeholder(&self, made: &str, output: &str) -> Res<String> {
+        let mut parts = made.split('^');
+        let drv = self.store_path(parts.next().unwrap_or_default())?;
+        let chain: Vec<&str> = parts.collect();
+        Ok(placeholder::computed_output(&drv, &chain, output))
+    }
+
     fn add_inputs(&self, derivation: &mut Derivation, context: Option<&'a Context<'a>>) -> Res<()> {
         for element in context.map_or(&[][..], Context::elements) {
             match element {
                 Element::Opaque(path) => {
                     derivation.input_srcs.insert(self.store_path(path)?);
+                }
+                Element::Built(drv, output) if drv.contains('^') => {
+                    return Err(failed(format!(
+                        "output '{output}' of a derivation that '{drv}' makes cannot be an input: building such derivations is not supported"
+                    )));
                 }
                 Element::Built(drv, output) => {
                     derivation.input_drvs.entry(self.store_path(drv)?).or_default().insert((*output).to_owned());
@@ -416,13 +459,9 @@ impl<'a> Eval<'a> {
     }
 }
 
-fn parse_algo(text: &str) -> Res<Option<HashAlgo>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse()
-        .map(Some)
-        .map_err(|_| failed(format!("unknown hash algorithm '{text}', expect 'md5', 'sha1', 'sha256', or 'sha512'")))
+/// An unknown algorithm is none: a hash in SRI notation names its own.
+fn parse_algo(text: &str) -> Option<HashAlgo> {
+    text.parse().ok()
 }
 
 fn parse_method(text: &str) -> Res<ContentAddressMethod> {

@@ -15,6 +15,7 @@
 //! ```
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bumpalo::Bump;
@@ -46,10 +47,25 @@ pub struct Settings {
     pub max_call_depth: u32,
     /// Grammar behind feature names.
     pub features: Features,
+    /// What the reference has behind feature names; see [`Settings::EXPERIMENTAL`].
+    pub experimental: BTreeSet<String>,
     /// Whether `builtins.traceVerbose` prints.
     pub trace_verbose: bool,
     /// Home directory for `~/…` paths.
     pub home: Option<String>,
+}
+
+impl Settings {
+    /// The features that are on unless something else is asked for: all that take nothing from the stable language.
+    pub const EXPERIMENTAL: &[&str] = &[
+        "ca-derivations",
+        "dynamic-derivations",
+        "fetch-closure",
+        "fetch-tree",
+        "flakes",
+        "git-hashing",
+        "impure-derivations",
+    ];
 }
 
 impl Default for Settings {
@@ -60,6 +76,7 @@ impl Default for Settings {
             pure: true,
             max_call_depth: 10_000,
             features: Features::default(),
+            experimental: Settings::EXPERIMENTAL.iter().map(|name| (*name).to_owned()).collect(),
             trace_verbose: false,
             home: None,
         }
@@ -94,7 +111,8 @@ pub struct Eval<'a> {
 
 impl<'a> Eval<'a> {
     /// An evaluator whose values live in `bump` and that sees the world through `io`.
-    pub fn new(bump: &'a Bump, io: Rc<dyn EvalIo>, settings: Settings) -> Self {
+    pub fn new(bump: &'a Bump, io: Rc<dyn EvalIo>, mut settings: Settings) -> Self {
+        settings.features.pipe_operators |= settings.experimental.contains("pipe-operators");
         let symbols = Symbols::new(bump);
         let names = Names::new(&symbols);
         let eval = Eval {
@@ -137,6 +155,21 @@ impl<'a> Eval<'a> {
     /// The world as this evaluator sees it.
     pub fn io(&self) -> &dyn EvalIo {
         &*self.io
+    }
+
+    /// Whether a feature of the reference's list of experimental ones is on.
+    pub(crate) fn has_feature(&self, name: &str) -> bool {
+        self.settings.experimental.contains(name)
+    }
+
+    /// Errors when a feature is off.
+    pub(crate) fn require(&self, name: &str) -> Res<()> {
+        if self.has_feature(name) {
+            return Ok(());
+        }
+        Err(Error::eval(format!(
+            "experimental Nix feature '{name}' is disabled; add '--extra-experimental-features {name}' to enable it"
+        )))
     }
 
     // ---- evaluating texts

@@ -164,7 +164,9 @@ fn float(n: f64) -> String {
 /// # Errors
 /// The first thing that is no JSON.
 pub(crate) fn parse<'a>(eval: &Eval<'a>, text: &'a [u8]) -> Res<Value<'a>> {
-    let mut reader = Reader { eval, text, at: 0, buffer: Vec::new() };
+    // A byte order mark is no error.
+    let at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut reader = Reader { eval, text, at, buffer: Vec::new() };
     let value = reader.value(0)?;
     reader.blank();
     if reader.at < text.len() { Err(reader.error("unexpected character after the value")) } else { Ok(value) }
@@ -212,7 +214,10 @@ impl<'a> Reader<'_, 'a> {
             b'[' => self.array(depth + 1),
             b'"' => {
                 let text = self.string()?;
-                Ok(if text.is_empty() { self.eval.bytes(b"") } else { self.eval.arena_string(text, None) })
+                if text.is_empty() || text.contains(&0) {
+                    return crate::builtins::data::no_null(self.eval, text);
+                }
+                Ok(self.eval.arena_string(text, None))
             }
             b't' => self.word(b"true", Value::bool(true)),
             b'f' => self.word(b"false", Value::bool(false)),

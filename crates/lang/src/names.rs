@@ -20,6 +20,10 @@ macro_rules! names {
 names! {
     builtins = "builtins",
     cur_pos = "__curPos",
+    sub = "__sub",
+    mul = "__mul",
+    div = "__div",
+    less_than = "__lessThan",
     find_file = "__findFile",
     nix_path = "__nixPath",
     overrides = "__overrides",

@@ -1,6 +1,6 @@
 //! Values as text, in the reference's notation.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use crate::eval::Eval;
 use crate::value::Value;
@@ -18,6 +18,7 @@ pub(crate) fn describe_type(value: Value<'_>) -> String {
         Value::List(_) => "a list".to_owned(),
         Value::Attrs(_) => "a set".to_owned(),
         Value::Lambda(_) => "a function".to_owned(),
+        Value::Native(f) if f.is_derivation() => "a function".to_owned(),
         Value::Native(f) => format!("the built-in function '{}'", f.name.trim_start_matches("__")),
         Value::Partial(p) => match p.function {
             Value::Native(f) => {
@@ -41,15 +42,22 @@ struct Limits {
 impl<'a> Eval<'a> {
     /// As `nix-instantiate --eval` prints it; what is not evaluated is `<CODE>`.
     pub fn show(&self, value: Value<'a>) -> String {
-        let mut printer = Printer { eval: self, out: String::new(), seen: hashbrown::HashSet::new(), limits: None };
-        printer.value(value.peek(), 0);
-        printer.out
+        String::from_utf8_lossy(&self.show_bytes(value)).into_owned()
+    }
+
+    /// [`Eval::show`] with the bytes of strings as they are, UTF-8 or not.
+    pub fn show_bytes(&self, value: Value<'a>) -> Vec<u8> {
+        self.show_limited(value, None)
     }
 
     /// A short form for messages.
     pub(crate) fn show_short(&self, value: Value<'a>) -> String {
         let limits = Some(Limits { depth: 10, items: 10, string: 1000 });
-        let mut printer = Printer { eval: self, out: String::new(), seen: hashbrown::HashSet::new(), limits };
+        String::from_utf8_lossy(&self.show_limited(value, limits)).into_owned()
+    }
+
+    fn show_limited(&self, value: Value<'a>, limits: Option<Limits>) -> Vec<u8> {
+        let mut printer = Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits };
         printer.value(value.peek(), 0);
         printer.out
     }
@@ -57,7 +65,7 @@ impl<'a> Eval<'a> {
 
 struct Printer<'e, 'a> {
     eval: &'e Eval<'a>,
-    out: String,
+    out: Vec<u8>,
     seen: hashbrown::HashSet<usize>,
     limits: Option<Limits>,
 }
@@ -69,71 +77,75 @@ impl<'a> Printer<'_, 'a> {
 
     fn value_inner(&mut self, value: Value<'a>, depth: usize) {
         match value {
-            Value::Null => self.out.push_str("null"),
-            Value::Bool(b) => self.out.push_str(if b.get() { "true" } else { "false" }),
+            Value::Null => self.text("null"),
+            Value::Bool(b) => self.text(if b.get() { "true" } else { "false" }),
             Value::Int(n) => self.push(format_args!("{n}")),
-            Value::Float(n) => self.out.push_str(&float(n.get())),
+            Value::Float(n) => self.text(&float(n.get())),
             Value::String(s) => {
-                let text = s.to_string_lossy();
-                quote(&mut self.out, &text, self.limits.map_or(usize::MAX, |l| l.string));
+                quote(&mut self.out, s.as_bytes(), self.limits.map_or(usize::MAX, |l| l.string));
             }
-            Value::Path(p) => self.out.push_str(&p.to_string_lossy()),
+            Value::Path(p) => self.out.extend_from_slice(p.as_bytes()),
             Value::List(list) => {
-                if !list.is_empty() && !self.seen.insert(std::ptr::from_ref(list).addr()) {
-                    self.out.push_str("«repeated»");
+                // The reference keeps so short a list in the value itself, of which the outermost is a copy.
+                let outermost = depth == 0 && list.len() <= 2;
+                if !list.is_empty() && !outermost && !self.seen.insert(std::ptr::from_ref(list).addr()) {
+                    self.text("«repeated»");
                     return;
                 }
-                self.out.push_str("[ ");
+                self.text("[ ");
                 if self.too_deep(depth, list.len()) {
-                    self.out.push_str("... ");
+                    self.text("... ");
                 } else {
                     for (i, item) in list.iter().enumerate() {
                         if self.cut(i, list.len(), "item") {
                             break;
                         }
                         self.value(item.peek(), depth + 1);
-                        self.out.push(' ');
+                        self.text(" ");
                     }
                 }
-                self.out.push(']');
+                self.text("]");
             }
             Value::Attrs(set) => {
                 if !set.is_empty() && !self.seen.insert(std::ptr::from_ref(set).addr()) {
-                    self.out.push_str("«repeated»");
+                    self.text("«repeated»");
                     return;
                 }
-                self.out.push_str("{ ");
+                self.text("{ ");
                 if self.too_deep(depth, set.len()) {
-                    self.out.push_str("... ");
+                    self.text("... ");
                 } else {
                     for (i, attr) in self.eval.sorted_attrs(set).into_iter().enumerate() {
                         if self.cut(i, set.len(), "attribute") {
                             break;
                         }
-                        attr_name(&mut self.out, &self.eval.symbols().text(attr.name));
-                        self.out.push_str(" = ");
+                        attr_name(&mut self.out, self.eval.symbols().bytes(attr.name));
+                        self.text(" = ");
                         self.value(attr.value().peek(), depth + 1);
-                        self.out.push_str("; ");
+                        self.text("; ");
                     }
                 }
-                self.out.push('}');
+                self.text("}");
             }
             Value::Lambda(_) | Value::Native(_) | Value::Partial(_) => self.function(value),
             Value::External(e) => self.push(format_args!("«{}»", e.type_name)),
-            _ => self.out.push_str(if self.limits.is_some() { "«thunk»" } else { "<CODE>" }),
+            _ => self.text(if self.limits.is_some() { "«thunk»" } else { "<CODE>" }),
         }
     }
 
     fn function(&mut self, value: Value<'a>) {
         if self.limits.is_none() {
-            self.out.push_str(match value {
-                Value::Native(_) => "<PRIMOP>",
+            self.text(match value {
+                Value::Native(f) if !f.is_derivation() => "<PRIMOP>",
                 Value::Partial(p) if matches!(p.function, Value::Native(_)) => "<PRIMOP-APP>",
                 _ => "<LAMBDA>",
             });
             return;
         }
         match value {
+            Value::Native(f) if f.is_derivation() => {
+                self.text("«lambda @ «nix-internal»/derivation-internal.nix:34:1»");
+            }
             Value::Native(f) => self.push(format_args!("«primop {}»", f.name.trim_start_matches("__"))),
             Value::Partial(p) if matches!(p.function, Value::Native(_)) => {
                 if let Value::Native(f) = p.function {
@@ -147,7 +159,7 @@ impl<'a> Printer<'_, 'a> {
                     None => self.push(format_args!("«lambda{name}»")),
                 }
             }
-            _ => self.out.push_str("«lambda»"),
+            _ => self.text("«lambda»"),
         }
     }
 
@@ -166,8 +178,12 @@ impl<'a> Printer<'_, 'a> {
     }
 
     fn push(&mut self, text: std::fmt::Arguments<'_>) {
-        // Writing into a String cannot fail.
+        // Writing into a Vec cannot fail.
         let _ = self.out.write_fmt(text);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -199,37 +215,34 @@ fn trim_zeros(text: &str) -> &str {
 }
 
 /// A string literal.
-pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
-    out.push('"');
-    for (i, c) in text.char_indices() {
+pub(crate) fn quote(out: &mut Vec<u8>, text: &[u8], limit: usize) {
+    out.push(b'"');
+    for (i, b) in text.iter().enumerate() {
         if i >= limit {
+            // Writing into a Vec cannot fail.
             let _ = write!(out, "\" «{} bytes elided»", text.len() - i);
             return;
         }
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '$' if text[i + 1..].starts_with('{') => out.push_str("\\$"),
-            c => out.push(c),
+        match b {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *b]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'$' if text.get(i + 1) == Some(&b'{') => out.extend_from_slice(b"\\$"),
+            b => out.push(*b),
         }
     }
-    out.push('"');
+    out.push(b'"');
 }
 
 /// An attribute name, quoted where it must be.
-pub(crate) fn attr_name(out: &mut String, name: &str) {
-    if is_identifier(name) { out.push_str(name) } else { quote(out, name, usize::MAX) }
+pub(crate) fn attr_name(out: &mut Vec<u8>, name: &[u8]) {
+    if is_identifier(name) { out.extend_from_slice(name) } else { quote(out, name, usize::MAX) }
 }
 
-fn is_identifier(name: &str) -> bool {
+fn is_identifier(name: &[u8]) -> bool {
     const KEYWORDS: [&str; 9] = ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit"];
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\'' | b'-'))
-        && !KEYWORDS.contains(&name)
+    name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\'' | b'-'))
+        && !KEYWORDS.iter().any(|k| k.as_bytes() == name)
 }

@@ -26,6 +26,16 @@ pub(crate) struct Expression {
     leftmost: Regex,
     /// Finds the end of the longest match.
     longest: Regex,
+    /// The loops whose last round matches nothing.
+    loops: Vec<Loop>,
+}
+
+/// A loop over a group that can match nothing. The reference goes round once more where nothing is left to match, which
+/// leaves the group, and groups in it, with an empty text.
+#[derive(Clone)]
+struct Loop {
+    group: usize,
+    groups: Vec<usize>,
 }
 
 /// Start and end of the match and of each group.
@@ -37,7 +47,7 @@ impl Cache {
         if let Some(known) = self.known.borrow().get(source) {
             return Some(known.clone());
         }
-        let translated = translate(source)?;
+        let (translated, loops) = translate(source)?;
         let config = |kind| Config::new().match_kind(kind).utf8_empty(false);
         let syntax = syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true);
         let build = |kind, text: &str| Regex::builder().configure(config(kind)).syntax(syntax).build(text).ok();
@@ -45,6 +55,7 @@ impl Cache {
             whole: build(MatchKind::LeftmostFirst, &format!("\\A(?:{translated})\\z"))?,
             leftmost: build(MatchKind::LeftmostFirst, &translated)?,
             longest: build(MatchKind::All, &translated)?,
+            loops,
         });
         self.known.borrow_mut().insert(source.to_vec(), expression.clone());
         Some(expression)
@@ -56,7 +67,15 @@ impl Expression {
     pub(crate) fn match_whole(&self, text: &[u8]) -> Option<Groups> {
         let mut captures = self.whole.create_captures();
         self.whole.search_captures(&Input::new(text), &mut captures);
-        captures.is_match().then(|| captures.iter().map(|g| g.map(|s| (s.start, s.end))).collect())
+        let mut groups: Groups =
+            captures.is_match().then(|| captures.iter().map(|g| g.map(|s| (s.start, s.end))).collect())?;
+        for repeated in &self.loops {
+            let Some((_, end)) = groups.get(repeated.group).copied().flatten() else { continue };
+            for group in &repeated.groups {
+                groups[*group] = Some((end, end));
+            }
+        }
+        Some(groups)
     }
 
     /// The first match at or after `from`.
@@ -74,17 +93,26 @@ impl Expression {
     }
 }
 
-/// The same expression in Rust's syntax.
-fn translate(source: &[u8]) -> Option<String> {
-    let mut parser = Parser { source, at: 0, groups: 0 };
-    let text = parser.alternatives()?;
-    (parser.at == source.len()).then_some(text)
+/// A part of an expression in Rust's syntax.
+struct Part {
+    text: String,
+    /// The groups that take part when it matches nothing at all; `None` when it cannot.
+    empty: Option<Vec<usize>>,
+}
+
+/// The same expression in Rust's syntax, and its loops over groups that can match nothing.
+fn translate(source: &[u8]) -> Option<(String, Vec<Loop>)> {
+    let mut parser = Parser { source, at: 0, depth: 0, groups: 0, loops: Vec::new() };
+    let part = parser.alternatives()?;
+    (parser.at == source.len()).then_some((part.text, parser.loops))
 }
 
 struct Parser<'s> {
     source: &'s [u8],
     at: usize,
-    groups: u32,
+    depth: u32,
+    groups: usize,
+    loops: Vec<Loop>,
 }
 
 /// Groups may nest this deep.
@@ -95,79 +123,105 @@ impl Parser<'_> {
         self.source.get(self.at).copied()
     }
 
-    fn alternatives(&mut self) -> Option<String> {
-        let mut out = self.sequence()?;
+    fn alternatives(&mut self) -> Option<Part> {
+        let mut all = self.sequence()?;
         while self.peek() == Some(b'|') {
             self.at += 1;
-            out.push('|');
-            out.push_str(&self.sequence()?);
+            let next = self.sequence()?;
+            all.text.push('|');
+            all.text.push_str(&next.text);
+            all.empty = all.empty.or(next.empty);
         }
-        Some(out)
+        Some(all)
     }
 
-    fn sequence(&mut self) -> Option<String> {
-        let mut out = String::new();
+    fn sequence(&mut self) -> Option<Part> {
+        let mut all = Part { text: String::new(), empty: Some(Vec::new()) };
         while let Some(b) = self.peek() {
-            if b == b'|' || (b == b')' && self.groups > 0) {
-                break;
-            }
-            let mut atom = self.atom()?;
-            while let Some(repeat) = self.repeat()? {
-                atom = format!("(?:{atom}){repeat}");
-            }
-            out.push_str(&atom);
+            let part = match b {
+                b'|' | b')' => break,
+                // Nothing can be repeated of these two.
+                b'^' | b'$' => {
+                    self.at += 1;
+                    let text = if b == b'^' { "\\A" } else { "\\z" };
+                    Part { text: text.to_owned(), empty: Some(Vec::new()) }
+                }
+                _ => self.repeated()?,
+            };
+            all.text.push_str(&part.text);
+            all.empty = all.empty.zip(part.empty).map(|(a, b)| [a, b].concat());
         }
-        Some(out)
+        Some(all)
     }
 
-    fn atom(&mut self) -> Option<String> {
+    fn repeated(&mut self) -> Option<Part> {
+        let group = self.groups + 1;
+        let mut part = self.atom()?;
+        while let Some((repeat, least, is_loop)) = self.repeat()? {
+            part.text = format!("(?:{}){repeat}", part.text);
+            if let (true, Some(groups)) = (is_loop, &part.empty) {
+                if groups.first() == Some(&group) {
+                    self.loops.push(Loop { group, groups: groups.clone() });
+                }
+            }
+            if least == 0 {
+                part.empty = Some(part.empty.unwrap_or_default());
+            }
+        }
+        Some(part)
+    }
+
+    fn atom(&mut self) -> Option<Part> {
         let b = self.peek()?;
         self.at += 1;
-        Some(match b {
-            b'(' => {
-                self.groups += 1;
-                if self.groups > MAX_GROUPS {
-                    return None;
-                }
-                let inner = self.alternatives()?;
-                if self.peek() != Some(b')') {
-                    return None;
-                }
-                self.at += 1;
-                self.groups -= 1;
-                format!("({inner})")
-            }
+        let text = match b {
+            b'(' => return self.group(),
             b'[' => self.bracket()?,
             b'.' => "[^\\x00]".to_owned(),
-            b'^' => "\\A".to_owned(),
-            b'$' => "\\z".to_owned(),
             b'*' | b'+' | b'?' | b'{' => return None,
             b'\\' => {
-                let escaped = self.peek()?;
+                let escaped = self.peek().filter(|b| b".[\\()*+?{|^$".contains(b))?;
                 self.at += 1;
                 literal(escaped)
             }
             other => literal(other),
-        })
+        };
+        Some(Part { text, empty: None })
     }
 
-    fn repeat(&mut self) -> Option<Option<String>> {
-        let repeat = match self.peek() {
+    fn group(&mut self) -> Option<Part> {
+        self.groups += 1;
+        let number = self.groups;
+        self.depth += 1;
+        if self.depth > MAX_GROUPS {
+            return None;
+        }
+        let inner = self.alternatives()?;
+        if self.peek() != Some(b')') {
+            return None;
+        }
+        self.at += 1;
+        self.depth -= 1;
+        let empty = inner.empty.map(|groups| [vec![number], groups].concat());
+        Some(Part { text: format!("({})", inner.text), empty })
+    }
+
+    /// The repetition, how often at least, and whether it has no upper end.
+    fn repeat(&mut self) -> Option<Option<(String, u32, bool)>> {
+        let found = match self.peek() {
             Some(b @ (b'*' | b'+' | b'?')) => {
                 self.at += 1;
-                char::from(b).to_string()
+                (char::from(b).to_string(), u32::from(b == b'+'), b != b'?')
             }
             Some(b'{') => {
                 self.at += 1;
                 let low = self.number()?;
+                let mut is_loop = false;
                 let text = match self.peek()? {
                     b',' => {
                         self.at += 1;
-                        if self.peek() == Some(b'}') {
-                            format!("{{{low},}}")
-                        } else {
-                            format!("{{{low},{}}}", self.number()?)
-                        }
+                        is_loop = self.peek() == Some(b'}');
+                        if is_loop { format!("{{{low},}}") } else { format!("{{{low},{}}}", self.number()?) }
                     }
                     _ => format!("{{{low}}}"),
                 };
@@ -175,11 +229,11 @@ impl Parser<'_> {
                     return None;
                 }
                 self.at += 1;
-                text
+                (text, low, is_loop)
             }
             _ => return Some(None),
         };
-        Some(Some(repeat))
+        Some(Some(found))
     }
 
     fn number(&mut self) -> Option<u32> {
@@ -196,45 +250,57 @@ impl Parser<'_> {
             self.at += 1;
         }
         let mut members = [false; 256];
+        // What a dash may make a range of: a dash stands for itself only at the start and at the end.
+        let mut last = None;
         let mut first = true;
         loop {
             let b = self.peek()?;
-            if b == b']' && !first {
-                self.at += 1;
-                break;
+            match (b, self.source.get(self.at + 1)) {
+                (b']', _) if !first => {
+                    self.at += 1;
+                    break;
+                }
+                (b'[', Some(b':')) => {
+                    self.class(&mut members)?;
+                    last = None;
+                }
+                (b'[', Some(b'.' | b'=')) => {
+                    let found = self.collating()?;
+                    members[found as usize] = true;
+                    last = Some(found);
+                }
+                (b'-', Some(b']')) | (_, _) if b != b'-' || first || self.source.get(self.at + 1) == Some(&b']') => {
+                    self.at += 1;
+                    members[b as usize] = true;
+                    last = Some(b);
+                }
+                (_, next) => {
+                    let (low, high) = (last?, *next?);
+                    if high < low || (high == b'[' && matches!(self.source.get(self.at + 2), Some(b':' | b'.' | b'=')))
+                    {
+                        return None;
+                    }
+                    self.at += 2;
+                    members[low as usize..=high as usize].fill(true);
+                    last = None;
+                }
             }
             first = false;
-            if b == b'[' && matches!(self.source.get(self.at + 1), Some(b':')) {
-                self.class(&mut members)?;
-                continue;
-            }
-            let low = self.member()?;
-            let is_range = self.peek() == Some(b'-') && self.source.get(self.at + 1).is_some_and(|n| *n != b']');
-            if !is_range {
-                members[low as usize] = true;
-                continue;
-            }
-            self.at += 1;
-            let high = self.member()?;
-            if high < low {
-                return None;
-            }
-            members[low as usize..=high as usize].fill(true);
         }
         Some(class_text(&members, negated))
     }
 
-    /// A single byte, perhaps as `[.x.]` or `[=x=]`.
-    fn member(&mut self) -> Option<u8> {
-        if let [b'[', mark @ (b'.' | b'='), b, end, b']', ..] = &self.source[self.at..] {
-            if mark == end {
-                self.at += 5;
-                return Some(*b);
-            }
+    /// `[.name.]` or `[=name=]`, of one character.
+    fn collating(&mut self) -> Option<u8> {
+        let mark = self.source[self.at + 1];
+        let rest = &self.source[self.at + 2..];
+        let len = rest.windows(2).position(|w| w == [mark, b']'])?;
+        let name = std::str::from_utf8(&rest[..len]).ok()?;
+        self.at += 2 + len + 2;
+        match name.as_bytes() {
+            [letter] if letter.is_ascii_alphabetic() => Some(*letter),
+            _ => COLLATING_NAMES.iter().find(|(_, n)| *n == name).map(|(b, _)| *b),
         }
-        let b = self.peek()?;
-        self.at += 1;
-        Some(b)
     }
 
     fn class(&mut self, members: &mut [bool; 256]) -> Option<()> {
@@ -264,6 +330,55 @@ impl Parser<'_> {
         Some(())
     }
 }
+
+/// POSIX's names of characters that are no letters.
+const COLLATING_NAMES: &[(u8, &str)] = &[
+    (b'\t', "tab"),
+    (b'\n', "newline"),
+    (b' ', "space"),
+    (b'!', "exclamation-mark"),
+    (b'"', "quotation-mark"),
+    (b'#', "number-sign"),
+    (b'$', "dollar-sign"),
+    (b'%', "percent-sign"),
+    (b'&', "ampersand"),
+    (b'\'', "apostrophe"),
+    (b'(', "left-parenthesis"),
+    (b')', "right-parenthesis"),
+    (b'*', "asterisk"),
+    (b'+', "plus-sign"),
+    (b',', "comma"),
+    (b'-', "hyphen"),
+    (b'.', "period"),
+    (b'/', "slash"),
+    (b'0', "zero"),
+    (b'1', "one"),
+    (b'2', "two"),
+    (b'3', "three"),
+    (b'4', "four"),
+    (b'5', "five"),
+    (b'6', "six"),
+    (b'7', "seven"),
+    (b'8', "eight"),
+    (b'9', "nine"),
+    (b':', "colon"),
+    (b';', "semicolon"),
+    (b'<', "less-than-sign"),
+    (b'=', "equals-sign"),
+    (b'>', "greater-than-sign"),
+    (b'?', "question-mark"),
+    (b'@', "commercial-at"),
+    (b'[', "left-square-bracket"),
+    (b'\\', "backslash"),
+    (b']', "right-square-bracket"),
+    (b'^', "circumflex"),
+    (b'_', "underscore"),
+    (b'`', "grave-accent"),
+    (b'{', "left-curly-bracket"),
+    (b'|', "vertical-line"),
+    (b'}', "right-curly-bracket"),
+    (b'~', "tilde"),
+];
 
 fn literal(b: u8) -> String {
     if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("\\x{b:02x}") }
@@ -314,8 +429,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_round_of_a_loop_matches_nothing() {
+        assert_eq!(groups("(a*)*", "aa").unwrap()[1], Some((2, 2)));
+        assert_eq!(groups("((a)?)*", "a").unwrap()[1..], [Some((1, 1)), Some((0, 1))]);
+    }
+
+    #[test]
     fn malformed_expressions_are_refused() {
-        for bad in ["(", "*a", "[a", "a{1", "[[:foo:]]", "+"] {
+        for bad in ["(", ")", "*a", "[a", "a{1", "[[:foo:]]", "+", "^*", r"\d", "[a-c-e]", "[[.-.]]"] {
             assert!(Cache::default().get(bad.as_bytes()).is_none(), "{bad}");
         }
     }

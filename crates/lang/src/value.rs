@@ -191,6 +191,13 @@ pub struct NativeFn<'a> {
     pub(crate) code: &'a NativeCode<'a>,
 }
 
+impl NativeFn<'_> {
+    /// `derivation`, which the reference writes in the language.
+    pub(crate) fn is_derivation(&self) -> bool {
+        self.name == "derivation"
+    }
+}
+
 /// A function with some of its arguments.
 pub struct Partial<'a> {
     /// A lambda or native function.

@@ -147,7 +147,8 @@ impl<'t> Lexer<'t> {
         }
         let text = String::from_utf8_lossy(&self.text[offset..end]).into_owned();
         match text.parse::<f64>() {
-            Ok(n) if n.is_finite() => Ok((Token::Float(n), end)),
+            // Too small is as bad as too big.
+            Ok(n) if n.is_finite() && !n.is_subnormal() => Ok((Token::Float(n), end)),
             _ => Err(SyntaxError::new(format!("invalid float '{text}'"), self.span(offset, end))),
         }
     }

@@ -701,6 +701,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
         let mut at = start;
         let mut parts = Vec::new();
         let mut text = Vec::new();
+        let mut doubled = false;
         if self.lexer.at(at) == b'~' {
             text.push(b'~');
             at += 1;
@@ -708,6 +709,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
         loop {
             let b = self.lexer.at(at);
             if at < self.lexer.text.len() && (is_path_byte(b) || b == b'/') {
+                doubled |= b == b'/' && parts.is_empty() && text.ends_with(b"/");
                 text.push(b);
                 at += 1;
             } else if b == b'$' && self.lexer.at(at + 1) == b'{' {
@@ -723,6 +725,11 @@ impl<'s> Parser<'_, '_, 's, '_> {
             return Err(SyntaxError::new("path has a trailing slash", self.lexer.span(start, at)));
         }
         self.flush(&mut text, &mut parts);
+        if doubled && parts.len() == 1 {
+            // What follows two slashes is read as going on to an interpolation.
+            let message = "syntax error, unexpected end of the path, expecting '${'";
+            return Err(SyntaxError::new(message, self.lexer.span(start, at)));
+        }
         self.resume(at)?;
         Ok(self.make(start, Kind::Path(self.bump.alloc_slice_copy(&parts))))
     }

@@ -3,7 +3,7 @@
 use syntax::ast::Op;
 
 use crate::builtins::Table;
-use crate::error::{Error, Res};
+use crate::error::Res;
 use crate::eval::Eval;
 use crate::value::Value;
 
@@ -15,8 +15,8 @@ pub(super) const TABLE: Table = &[
     ("bitAnd", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? & e.force_int(a[1])?))),
     ("bitOr", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? | e.force_int(a[1])?))),
     ("bitXor", 2, |e, a| Ok(Value::Int(e.force_int(a[0])? ^ e.force_int(a[1])?))),
-    ("ceil", 1, |e, a| round(e, a[0], "ceil", f64::ceil)),
-    ("floor", 1, |e, a| round(e, a[0], "floor", f64::floor)),
+    ("ceil", 1, |e, a| round(e, a[0], f64::ceil)),
+    ("floor", 1, |e, a| round(e, a[0], f64::floor)),
     ("lessThan", 2, |e, a| e.less(a[0], a[1]).map(Value::bool)),
 ];
 
@@ -29,19 +29,10 @@ fn binary<'a>(eval: &Eval<'a>, op: Op, args: &[Value<'a>]) -> Res<Value<'a>> {
     eval.arithmetic(op, lhs, rhs)
 }
 
-fn round<'a>(eval: &Eval<'a>, value: Value<'a>, name: &str, f: fn(f64) -> f64) -> Res<Value<'a>> {
-    // Integers pass through floats in the reference; whole ones come back unchanged.
-    if let Value::Int(n) = eval.force(value)? {
-        return Ok(Value::Int(n));
-    }
-    let number = eval.force_float(value)?;
-    let rounded = f(number);
+/// Integers too go through floats in the reference, and what does not fit becomes the lowest integer.
+fn round<'a>(eval: &Eval<'a>, value: Value<'a>, f: fn(f64) -> f64) -> Res<Value<'a>> {
+    let rounded = f(eval.force_float(value)?);
+    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded);
     #[allow(clippy::cast_possible_truncation, reason = "range checked")]
-    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
-        return Ok(Value::Int(rounded as i64));
-    }
-    Err(Error::eval(format!(
-        "NixFloat argument {} is not in the range of NixInt in builtins.{name}",
-        crate::print::float(number)
-    )))
+    Ok(Value::Int(if fits { rounded as i64 } else { i64::MIN }))
 }

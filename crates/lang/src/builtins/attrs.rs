@@ -77,6 +77,7 @@ fn function_args<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             }
             Ok(set.finish())
         }
+        Value::Native(f) if f.is_derivation() => Ok(eval.attrs().entry("outputs", Value::bool(true)).finish()),
         Value::Native(_) | Value::Partial(_) => Ok(eval.empty_attrs()),
         _ => Err(Error::type_error("'functionArgs' requires a function")),
     }

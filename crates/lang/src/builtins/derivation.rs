@@ -17,6 +17,7 @@ pub(super) const TABLE: Table = &[
     ("derivationStrict", 1, |e, a| e.derivation_strict(e.force_attrs(a[0])?)),
     ("getContext", 1, get_context),
     ("hasContext", 1, |e, a| Ok(Value::bool(e.force_str(a[0])?.context().is_some()))),
+    ("outputOf", 2, output_of),
     ("placeholder", 1, |e, a| {
         let output = String::from_utf8_lossy(e.force_plain(a[0])?).into_owned();
         Ok(e.string(&placeholder::own_output(&output)))
@@ -64,6 +65,39 @@ fn add_output_dependencies<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value
     Ok(eval.arena_string(text.as_bytes(), Context::new(eval.bump(), vec![deep])))
 }
 
+/// An output of a derivation that another derivation makes; for one that is known it is that output.
+fn output_of<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let text = eval.force_str(args[0])?;
+    let shown = text.to_string_lossy();
+    let output = String::from_utf8_lossy(eval.force_plain(args[1])?).into_owned();
+    let elements = text.context().map_or(&[][..], Context::elements);
+    let [element] = elements else {
+        let n = elements.len();
+        let entries = if n == 1 { "entry" } else { "entries" };
+        return Err(Error::eval(format!(
+            "string '{shown}' has {n} {entries} in its context. It should only have exactly one entry"
+        )));
+    };
+    match *element {
+        Element::Opaque(drv) if drv.ends_with(".drv") => {
+            let path = eval.store_path(drv)?;
+            let found = eval.output_text(&path, &output)?;
+            let element = Element::Built(drv, eval.bump().alloc_str(&output));
+            Ok(eval.string_with_context(&found, vec![element]))
+        }
+        Element::Opaque(path) => Err(Error::eval(format!("path '{path}' is not a derivation"))),
+        Element::DrvDeep(_) => Err(Error::eval(format!(
+            "string '{shown}' has a context which refers to a complete source and binary closure. This is not \
+             supported at this time"
+        ))),
+        Element::Built(drv, made) => {
+            let drv = &*eval.bump().alloc_str(&format!("{drv}^{made}"));
+            let text = eval.computed_placeholder(drv, &output)?;
+            Ok(eval.string_with_context(&text, vec![Element::Built(drv, eval.bump().alloc_str(&output))]))
+        }
+    }
+}
+
 fn get_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let text = eval.force_str(args[0])?;
     let elements = text.context().map_or(&[][..], Context::elements);
@@ -102,7 +136,7 @@ fn append_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     for attr in set.all() {
         let path = &*eval.bump().alloc_str(&eval.symbols().text(attr.name));
         if eval.store_dir().parse(path).is_err() {
-            return Err(Error::eval(format!("context key '{path}' is not a store path")).at(attr.pos));
+            return Err(Error::eval(format!("context key '\"{path}\"' is not a store path")).at(attr.pos));
         }
         let info = eval.force_attrs(attr.value())?;
         let flag = |name| eval.get(info, name).map_or(Ok(false), |a| eval.force_bool(a.value()));
@@ -112,7 +146,7 @@ fn append_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         if flag("allOutputs")? {
             if !path.ends_with(".drv") {
                 return Err(Error::eval(format!(
-                    "tried to add all-outputs context of {path}, which is not a derivation, to a string"
+                    "tried to add all-outputs context of \"{path}\", which is not a derivation, to a string"
                 ))
                 .at(attr.pos));
             }
@@ -122,7 +156,7 @@ fn append_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             let outputs = eval.force_list(outputs.value())?;
             if !outputs.is_empty() && !path.ends_with(".drv") {
                 return Err(Error::eval(format!(
-                    "tried to add derivation output context of {path}, which is not a derivation, to a string"
+                    "tried to add derivation output context of \"{path}\", which is not a derivation, to a string"
                 ))
                 .at(attr.pos));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::builtins::Table;
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Res};
-use crate::eval::Eval;
+use crate::eval::{AttrsBuilder, Eval};
 use crate::io::{FetchAttr, FetchRequest, Fetched};
 use crate::value::Value;
 
@@ -92,8 +92,13 @@ fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Va
         _ => return Err(Error::eval("argument 'type' is missing in call to 'fetchTree'")),
     };
     let fetched = eval.io().fetch(&FetchRequest::Tree { kind, attrs }).map_err(|e| eval.io_error(&e))?;
-    let mut set = eval.attrs().entry("outPath", store_string(eval, &fetched));
-    for (name, value) in &fetched.attrs {
+    Ok(attr_set(eval, &fetched.attrs).entry("outPath", store_string(eval, &fetched)).finish())
+}
+
+/// A fetcher's attributes as a set.
+pub(super) fn attr_set<'e, 'a>(eval: &'e Eval<'a>, attrs: &BTreeMap<String, FetchAttr>) -> AttrsBuilder<'e, 'a> {
+    let mut set = eval.attrs();
+    for (name, value) in attrs {
         let value = match value {
             FetchAttr::String(s) => eval.string(s),
             FetchAttr::Int(n) => Value::Int(i64::try_from(*n).unwrap_or(i64::MAX)),
@@ -101,5 +106,5 @@ fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Va
         };
         set = set.entry(name, value);
     }
-    Ok(set.finish())
+    set
 }

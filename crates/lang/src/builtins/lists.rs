@@ -120,10 +120,11 @@ fn gen_list<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         let what = if len < 0 { "cannot create list of size" } else { "cannot create so long a list, size" };
         return Err(Error::eval(format!("{what} {len}")));
     };
+    let f = eval.force_function(args[0])?;
     if count == 0 {
         return Ok(eval.empty_list());
     }
-    let f = &*eval.bump().alloc(args[0].peek());
+    let f = &*eval.bump().alloc(f);
     let calls = &*eval.bump().alloc_slice_fill_iter((0..count).map(|i| (f, i64::from(i))));
     Ok(eval.slots(eval.bump().alloc_slice_fill_iter(calls.iter().map(|c| Slot::new(Value::Generate(c))))))
 }
@@ -249,6 +250,7 @@ struct Seen<'a> {
     strings: hashbrown::HashSet<&'a [u8]>,
     others: Vec<Value<'a>>,
     kind: Option<&'static str>,
+    has_floats: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -266,7 +268,15 @@ impl<'a> Seen<'a> {
             }
         }
         match key {
-            Value::Int(n) if self.others.is_empty() => Ok(self.ints.insert(n)),
+            Value::Int(n) if !self.has_floats => Ok(self.ints.insert(n)),
+            Value::Float(_) if !self.has_floats => {
+                // From here on integers are compared with floats.
+                self.has_floats = true;
+                let mut ints: Vec<i64> = self.ints.drain().collect();
+                ints.sort_unstable();
+                self.others = ints.into_iter().map(Value::Int).collect();
+                self.insert_ordered(eval, key)
+            }
             Value::String(s) => Ok(self.strings.insert(s.as_bytes())),
             Value::Path(p) => Ok(self.strings.insert(p.as_bytes())),
             other => self.insert_ordered(eval, other),
@@ -294,10 +304,6 @@ impl<'a> Seen<'a> {
             } else {
                 return Ok(false);
             }
-        }
-        if self.others.is_empty() {
-            // Also the first key must be of a kind that has an order.
-            eval.less(key, key)?;
         }
         self.others.insert(low, key);
         Ok(true)

@@ -3,9 +3,10 @@
 mod arithmetic;
 mod attrs;
 mod control;
-mod data;
+pub(crate) mod data;
 mod derivation;
 mod fetch;
+mod flakes;
 mod hashes;
 mod lists;
 mod paths;
@@ -50,6 +51,16 @@ const GLOBAL: &[&str] = &[
     "null",
 ];
 
+/// Builtins that exist with one of these features only.
+const FEATURES: &[(&str, &[&str])] = &[
+    ("fetchClosure", &["fetch-closure"]),
+    ("fetchTree", &["fetch-tree", "flakes"]),
+    ("flakeRefToString", &["flakes"]),
+    ("getFlake", &["flakes"]),
+    ("outputOf", &["dynamic-derivations"]),
+    ("parseFlakeRef", &["flakes"]),
+];
+
 /// Fills `builtins` and the global names.
 pub(crate) fn install(eval: &Eval<'_>) {
     let tables = [
@@ -59,6 +70,7 @@ pub(crate) fn install(eval: &Eval<'_>) {
         data::TABLE,
         derivation::TABLE,
         fetch::TABLE,
+        flakes::TABLE,
         hashes::TABLE,
         lists::TABLE,
         paths::TABLE,
@@ -68,6 +80,13 @@ pub(crate) fn install(eval: &Eval<'_>) {
         versions::TABLE,
     ];
     for (name, arity, code) in tables.into_iter().flatten() {
+        if !FEATURES
+            .iter()
+            .filter(|(builtin, _)| builtin == name)
+            .all(|(_, any)| any.iter().any(|f| eval.has_feature(f)))
+        {
+            continue;
+        }
         let shown = if GLOBAL.contains(name) { (*name).to_owned() } else { format!("__{name}") };
         let value = eval.native_fn(&shown, *arity, *code);
         add(eval, name, value);

@@ -159,11 +159,11 @@ fn path<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
                 let text = String::from_utf8_lossy(eval.force_plain(attr.value())?).into_owned();
                 what.expected = Some(crate::derivations::parse_output_hash(&text, Some(HashAlgo::Sha256))?);
             }
-            other => return Err(Error::eval(format!("unsupported argument '{other}' to 'addPath'"))),
+            other => return Err(Error::eval(format!("unsupported argument '{other}' to 'builtins.path'"))),
         }
     }
     if what.path.is_empty() {
-        return Err(Error::eval("missing required 'path' attribute in the first argument to builtins.path"));
+        return Err(Error::eval("missing required 'path' attribute in the first argument to 'builtins.path'"));
     }
     if what.name.is_empty() {
         what.name = what.path.rsplit('/').next().unwrap_or_default().to_owned();

@@ -41,7 +41,7 @@ fn split<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     while from <= text.len() {
         let Some(found) = expression.find(text, from) else { break };
         let (start, end) = found[0].unwrap_or((text.len(), text.len()));
-        parts.push(eval.arena_string(&text[done..start], input.context()));
+        parts.push(eval.arena_string(&text[done..start], None));
         parts.push(groups(eval, text, &found));
         done = end;
         // An empty match moves on by one byte, or it would be found again.
@@ -50,6 +50,6 @@ fn split<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     if parts.is_empty() {
         return Ok(eval.list([Value::String(input)]));
     }
-    parts.push(eval.arena_string(&text[done..], input.context()));
+    parts.push(eval.arena_string(&text[done..], None));
     Ok(eval.list(parts))
 }

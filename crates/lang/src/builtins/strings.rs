@@ -123,8 +123,10 @@ fn dir_of<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let bytes = text.as_bytes();
     let dir: &[u8] = match bytes.iter().rposition(|b| *b == b'/') {
         None => b".",
-        Some(0) => b"/",
-        Some(i) => &bytes[..i],
+        Some(i) => match bytes[..i].iter().rposition(|b| *b != b'/') {
+            None => b"/",
+            Some(last) => &bytes[..=last],
+        },
     };
     Ok(eval.arena_string(eval.bump().alloc_slice_copy(dir), text.context()))
 }

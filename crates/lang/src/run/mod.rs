@@ -189,7 +189,7 @@ impl<'a> Eval<'a> {
 
 pub(crate) fn context_example<'a>(context: &Context<'a>) -> &'a str {
     match context.elements().first() {
-        Some(Element::Opaque(p) | Element::DrvDeep(p) | Element::Built(p, _)) => p,
+        Some(Element::Opaque(p) | Element::DrvDeep(p) | Element::Built(p, _)) => p.rsplit('/').next().unwrap_or(p),
         None => "",
     }
 }

@@ -74,8 +74,12 @@ impl<'a> Eval<'a> {
             let known = set.get(name).map(|a| a.pos).or_else(|| more.iter().find(|a| a.name == name).map(|a| a.pos));
             if let Some(first) = known {
                 let text = self.symbols().text(name);
+                let place = match self.location(first) {
+                    Some(at) => format!(" at {}:{}:{}", at.file, at.line, at.column),
+                    None => String::new(),
+                };
                 return Err(self.fail(
-                    Error::eval(format!("dynamic attribute '{text}' already defined"))
+                    Error::eval(format!("dynamic attribute '{text}' already defined{place}"))
                         .at(d.pos)
                         .label(Span::at(first), "first defined here"),
                 ));

@@ -12,7 +12,10 @@ use nix_formats::{
 };
 
 /// Reads the real filesystem, writes nothing.
-pub(crate) struct LocalIo;
+pub(crate) struct LocalIo {
+    /// Traces go nowhere.
+    pub(crate) quiet: bool,
+}
 
 fn failed(path: &str, error: std::io::Error) -> IoError {
     match error.kind() {
@@ -44,7 +47,7 @@ fn walk(writer: &mut NarWriter<Hasher>, path: &str, name: &[u8], filter: &mut Fi
         writer.symlink(name, target.as_os_str().as_encoded_bytes()).map_err(io)?;
     } else if meta.is_dir() {
         writer.enter_directory(name).map_err(io)?;
-        for (entry, kind) in LocalIo.read_dir(path)? {
+        for (entry, kind) in (LocalIo { quiet: true }).read_dir(path)? {
             let below = format!("{path}/{}", String::from_utf8_lossy(&entry));
             let take = match filter {
                 Some(f) => f(&below, kind).map_err(|e| CopyError::Filter(Box::new(e)))?,
@@ -119,6 +122,8 @@ impl EvalIo for LocalIo {
     }
 
     fn trace(&self, message: &str) {
-        eprintln!("{message}");
+        if !self.quiet {
+            eprintln!("{message}");
+        }
     }
 }

@@ -1,0 +1,212 @@
+//! The corpus that is compared with the reference: `differential/values/*.txt` holds one expression a line,
+//! `differential/derivations/*.nix` sets of derivations.
+//!
+//! What Esker makes of them stands in `.exp` files (`UPDATE_EXPECT=1` rewrites them). When `ESKER_NIX_REFERENCE` names a
+//! folder with the reference's `nix-instantiate`, that evaluates everything too: values must be equal to the byte, what
+//! fails must fail, and derivations must have the same paths and the same bytes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+use bumpalo::Bump;
+use lang::{Eval, Settings};
+
+mod support;
+
+const FEATURES: &[&str] = &["pipe-operators", "parse-toml-timestamps"];
+
+/// What a derivations file is applied to.
+const DERIVATIONS: &str = r#"file: builtins.mapAttrs
+  (name: d: [ d.drvPath ] ++ map (o: "${o}=${d.${o}.outPath}") (d.drvAttrs.outputs or [ "out" ]))
+  (import file {
+    d = attrs: derivation ({ name = "n"; builder = "/bin/sh"; system = "x86_64-linux"; } // attrs);
+    files = ./tree;
+  })"#;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential")
+}
+
+fn files(below: &str, extension: &str) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(folder().join(below)).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> = all.filter(|p| p.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn settings() -> Settings {
+    let mut settings = Settings { pure: false, home: Some("/homeless".to_owned()), ..Settings::default() };
+    settings.experimental.extend(FEATURES.iter().map(|name| (*name).to_owned()));
+    settings
+}
+
+fn here() -> String {
+    folder().join("files").to_str().unwrap().to_owned()
+}
+
+/// The value as it prints, or the error's first line; this checkout's folder is left out.
+fn evaluate(text: &str) -> Result<String, String> {
+    let bump = Bump::new();
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), settings());
+    let here = here();
+    let result = eval.on_large_stack(|| eval.force_deep(eval.eval_string(text, "«string»", &here)?));
+    match result {
+        Ok(value) => Ok(eval.show(value).replace(&here, "/here")),
+        Err(error) => Err(format!("error: {}", error.message().replace('\n', " ")).replace(&here, "/here")),
+    }
+}
+
+/// The expressions of a file; one that starts with a dash gets a space, or it would be an option.
+fn cases(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+    lines.map(|l| if l.starts_with('-') { format!(" {l}") } else { l.to_owned() }).collect()
+}
+
+/// Compares with the file of expectations, or rewrites it.
+fn expect(file: &Path, got: &str, wrong: &mut String) {
+    let expected = file.with_extension("exp");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(expected, got).unwrap();
+        return;
+    }
+    let want = std::fs::read_to_string(&expected).unwrap_or_default();
+    for (i, (want, got)) in want.lines().zip(got.lines()).enumerate() {
+        if want != got {
+            writeln!(wrong, "{}:{}\n  want {want}\n  got  {got}", expected.display(), i + 1).unwrap();
+        }
+    }
+    if want.lines().count() != got.lines().count() {
+        writeln!(wrong, "{}: another number of lines", expected.display()).unwrap();
+    }
+}
+
+struct Reference {
+    program: PathBuf,
+}
+
+impl Reference {
+    fn find() -> Option<Self> {
+        let bin = std::env::var_os("ESKER_NIX_REFERENCE")?;
+        Some(Reference { program: Path::new(&bin).join("nix-instantiate") })
+    }
+
+    fn command(&self, store: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        let features = Settings::EXPERIMENTAL.iter().chain(FEATURES).copied().collect::<Vec<_>>().join(" ");
+        command.args(["--eval", "--strict", "--store", store, "--option", "experimental-features", &features]);
+        command.current_dir(folder().join("files")).env("HOME", "/homeless").env_remove("NIX_PATH");
+        command
+    }
+
+    /// Values of all expressions, or nothing when one of them fails.
+    fn together(&self, texts: &[String]) -> Option<Vec<String>> {
+        let output = self.command("dummy://").arg("-E").args(texts).output().unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout).replace(&here(), "/here");
+        let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
+        (output.status.success() && lines.len() == texts.len()).then_some(lines)
+    }
+
+    /// The value of each expression, or nothing where it fails. Starting it costs more than most expressions.
+    fn values(&self, texts: &[String]) -> Vec<Option<String>> {
+        if let Some(lines) = self.together(texts) {
+            return lines.into_iter().map(Some).collect();
+        }
+        if let [_] = texts {
+            return vec![None];
+        }
+        let (left, right) = texts.split_at(texts.len() / 2);
+        [self.values(left), self.values(right)].concat()
+    }
+}
+
+#[test]
+fn every_expression_gives_what_it_should() {
+    let reference = Reference::find();
+    let mut wrong = String::new();
+    for file in files("values", "txt") {
+        let cases = cases(&file);
+        let ours: Vec<Result<String, String>> = cases.iter().map(|c| evaluate(c)).collect();
+        let shown: String = ours.iter().map(|r| r.as_ref().unwrap_or_else(|e| e).clone() + "\n").collect();
+        expect(&file, &shown, &mut wrong);
+        let Some(reference) = &reference else { continue };
+        // What fails here mostly fails there: it is asked for one by one.
+        let (good, bad): (Vec<usize>, Vec<usize>) = (0..cases.len()).partition(|i| ours[*i].is_ok());
+        let mut compare = |indices: &[usize], theirs: &[Option<String>]| {
+            for (i, theirs) in indices.iter().zip(theirs) {
+                if ours[*i].as_ref().ok() != theirs.as_ref() {
+                    let place = file.display();
+                    writeln!(wrong, "{place}: {}\n  ours {:?}\n  reference {theirs:?}", cases[*i], ours[*i]).unwrap();
+                }
+            }
+        };
+        for indices in good.chunks(50) {
+            let texts: Vec<String> = indices.iter().map(|i| cases[*i].clone()).collect();
+            compare(indices, &reference.values(&texts));
+        }
+        for indices in bad.chunks(bad.len().div_ceil(2).max(1)) {
+            let theirs: Vec<Option<String>> = std::thread::scope(|scope| {
+                let parts = indices.chunks(indices.len().div_ceil(4).max(1));
+                let cases = &cases;
+                let ask = |part: &[usize]| part.iter().flat_map(|i| reference.values(&cases[*i..=*i])).collect();
+                let running: Vec<_> = parts.map(|part| scope.spawn(move || -> Vec<_> { ask(part) })).collect();
+                running.into_iter().flat_map(|r| r.join().unwrap()).collect()
+            });
+            compare(indices, &theirs);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_derivation_has_the_reference_s_path_and_bytes() {
+    let reference = Reference::find();
+    let store = tempfile::tempdir().unwrap();
+    let mut wrong = String::new();
+    let mut count = 0;
+    for file in files("derivations", "nix") {
+        let bump = Bump::new();
+        let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), settings());
+        let text = format!("({DERIVATIONS}) {}", file.display());
+        let result = eval.on_large_stack(|| eval.force_deep(eval.eval_string(&text, "«string»", &here())?));
+        let value = result.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let lang::Value::Attrs(set) = value else { panic!("{}: no set", file.display()) };
+        count += set.len();
+        // One derivation a line.
+        let shown: String = eval
+            .sorted_attrs(set)
+            .iter()
+            .map(|a| format!("{} {}\n", eval.symbols().text(a.name), eval.show(a.value())))
+            .collect();
+        expect(&file, &shown, &mut wrong);
+        let Some(reference) = &reference else { continue };
+        let output = reference
+            .command(store.path().to_str().unwrap())
+            .args(["--read-write-mode", "-E", &text])
+            .output()
+            .unwrap();
+        let theirs = String::from_utf8_lossy(&output.stdout).into_owned();
+        if theirs.trim_end() != eval.show(value) {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let ours = eval.show(value);
+            writeln!(wrong, "{}:\n  ours      {ours}\n  reference {theirs}{stderr}", file.display()).unwrap();
+        }
+        let dir = eval.store_dir();
+        for path in eval.derivation_paths() {
+            let physical = store.path().join(format!("nix/store/{path}"));
+            let ours = eval.derivation(&path).unwrap().to_aterm(&dir);
+            let theirs = std::fs::read(&physical).unwrap_or_default();
+            if ours != theirs {
+                let (ours, theirs) = (String::from_utf8_lossy(&ours), String::from_utf8_lossy(&theirs));
+                writeln!(wrong, "{path}:\n  ours      {ours}\n  reference {theirs}").unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(count >= 150, "only {count} derivations are compared");
+}

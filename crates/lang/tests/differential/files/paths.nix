@@ -1,0 +1,1 @@
+{ here = ./.; file = ./tree/a.txt; }

@@ -1,0 +1,4 @@
+builtins.unsafeGetAttrPos "a" {
+  b = 1;
+    a = 2;
+}
