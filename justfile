@@ -3,6 +3,8 @@
 dist := justfile_directory() / "target" / "dist"
 target := arch() + "-unknown-linux-gnu"
 system := arch() + "-linux"
+other := if arch() == "x86_64" { "aarch64" } else { "x86_64" }
+programs := "--bins -p esker -p initrd -p activation -p qemu"
 esker := dist / "bin" / "esker"
 # A static program runs in the initrd and on any Debian; no path of this machine may get into it.
 static_flags := "-C target-feature=+crt-static --remap-path-prefix=" + justfile_directory() + "=/esker --remap-path-prefix=" + env("CARGO_HOME", env("HOME") / ".cargo") + "=/cargo"
@@ -14,8 +16,14 @@ default:
 # Build Esker: target/dist/bin/esker with its runtime and libraries beside it
 [group('build')]
 build:
-    RUSTFLAGS="{{ static_flags }}" cargo build --quiet --release --target {{ target }} --bins -p esker -p initrd -p activation -p qemu
+    RUSTFLAGS="{{ static_flags }}" cargo build --quiet --release --target {{ target }} {{ programs }}
     @tests/assemble-dist.sh target/{{ target }}/release {{ dist }} {{ system }}
+
+# Build the programs of the other architecture's machines beside them, for images with --system
+[group('build')]
+build-other:
+    RUSTFLAGS="{{ static_flags }}" bootstrap/cross-build.sh {{ other }}-unknown-linux-gnu {{ justfile_directory() }}/.esker/tools/cross --quiet --release {{ programs }} --target-dir target/cross
+    @STRIP={{ other }}-linux-gnu-strip tests/assemble-dist.sh target/cross/{{ other }}-unknown-linux-gnu/release {{ dist }} {{ other }}-linux
 
 # Build a configuration and boot it in QEMU on this terminal
 [group('use')]
@@ -24,7 +32,7 @@ vm configuration="examples/server" *arguments: build
 
 # Run every test
 [group('test')]
-test: build
+test: build build-other
     ESKER={{ esker }} tests/run.sh
 
 # The fast tests only: no virtual machine

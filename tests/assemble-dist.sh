@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lays out what was built as it will be installed: bin/esker, lib/esker/SYSTEM/bin/* (the programs of target machines)
 # and share/esker/{lib,modules,pkgs}.
-# usage: assemble-dist.sh RELEASE-FOLDER DIST SYSTEM
+# usage: assemble-dist.sh RELEASE-FOLDER DIST SYSTEM      (STRIP: the strip of another architecture)
 set -eu
 release=$1 dist=$2 system=$3
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,9 +9,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$dist/bin" "$dist/lib/esker/$system/bin" "$dist/share/esker"
 # A program that did not change keeps its time stamp, by which caches know it.
 put() {
-  strip -o "$2.new" "$1" && chmod 755 "$2.new"
+  "${STRIP-strip}" -o "$2.new" "$1" && chmod 755 "$2.new"
   if cmp -s "$2.new" "$2"; then rm "$2.new"; else mv "$2.new" "$2"; fi
 }
 for program in init activate agent esker; do put "$release/$program" "$dist/lib/esker/$system/bin/$program"; done
-ln -sfn "../lib/esker/$system/bin/esker" "$dist/bin/esker"
+# The programs of other architectures stand beside this machine's, and run in machines only.
+case $system in "$(uname -m)"-*) ln -sfn "../lib/esker/$system/bin/esker" "$dist/bin/esker" ;; esac
 for folder in lib modules pkgs; do ln -sfn "$root/$folder" "$dist/share/esker/$folder"; done

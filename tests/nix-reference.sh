@@ -4,7 +4,7 @@
 # usage: nix-reference.sh FOLDER
 set -eu
 folder=$1
-"$(dirname "$0")/debian-tree.sh" "$folder" nix-bin
+"$(dirname "$0")/../bootstrap/debian-tree.sh" "$folder" nix-bin
 mkdir -p "$folder/conf"
 {
   echo "experimental-features = nix-command flakes pipe-operators fetch-tree"

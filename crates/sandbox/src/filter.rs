@@ -12,7 +12,10 @@ use syscalls::seccomp::Instruction;
 const SPECIAL_BITS: u32 = 0o6000;
 /// O_CREAT | __O_TMPFILE: only with one of these does open look at its mode argument.
 const CREATING_BITS: u32 = 0o100 | 0o20_000_000;
-/// setxattrat(2), the same number on all architectures; libc does not know it yet.
+// New calls have the same number on all architectures; libc does not know these everywhere yet.
+/// fchmodat2(2).
+const SYS_FCHMODAT2: libc::c_long = 452;
+/// setxattrat(2).
 const SYS_SETXATTRAT: libc::c_long = 463;
 
 #[cfg(target_arch = "x86_64")]
@@ -36,7 +39,7 @@ fn rules() -> Vec<(libc::c_long, Rule)> {
     let mut rules = vec![
         (libc::SYS_fchmod, Rule::SpecialMode { mode: 1 }),
         (libc::SYS_fchmodat, Rule::SpecialMode { mode: 2 }),
-        (libc::SYS_fchmodat2, Rule::SpecialMode { mode: 2 }),
+        (SYS_FCHMODAT2, Rule::SpecialMode { mode: 2 }),
         (libc::SYS_mknodat, Rule::SpecialMode { mode: 2 }),
         (libc::SYS_openat, Rule::SpecialModeOfNew { flags: 2, mode: 3 }),
         // Its mode is behind a pointer that a filter cannot follow; its users fall back to openat.
@@ -185,7 +188,7 @@ mod tests {
     fn setuid_and_setgid_modes_are_refused() {
         for mode in [0o4755, 0o2755] {
             assert_eq!(here(libc::SYS_fchmod, &[3, mode]), refuse(Errno::EPERM).operand);
-            assert_eq!(here(libc::SYS_fchmodat2, &[0, 0, mode]), refuse(Errno::EPERM).operand);
+            assert_eq!(here(SYS_FCHMODAT2, &[0, 0, mode]), refuse(Errno::EPERM).operand);
             assert_eq!(here(libc::SYS_openat, &[0, 0, 0o101, mode]), refuse(Errno::EPERM).operand);
         }
     }

@@ -9,7 +9,7 @@ folder=$(cd "$1" && pwd)
 shift
 
 if [ ! -x "$folder/root/usr/bin/mkosi" ]; then
-  "$here/../../debian-tree.sh" "$folder" '?essential' mkosi bash ca-certificates coreutils diffutils findutils grep gzip mount mtools \
+  "$here/../../../bootstrap/debian-tree.sh" "$folder" '?essential' mkosi bash ca-certificates coreutils diffutils findutils grep gzip mount mtools \
     passwd python3 sed systemd-boot systemd-repart systemd-ukify tar util-linux zstd
   cp /etc/resolv.conf /etc/passwd /etc/group "$folder/root/etc/"
 fi
@@ -20,7 +20,7 @@ cp "$here/mkosi.conf" "$work/mkosi.conf"
 # mkosi's own list names archives that the host's mirror need not have.
 cat > "$sources/mkosi.sources" <<SOURCES
 Types: deb
-URIs: $("$here/../../debian-mirror.sh")
+URIs: $("$here/../../../bootstrap/debian-mirror.sh")
 Suites: trixie trixie-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
