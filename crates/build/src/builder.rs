@@ -1,6 +1,7 @@
 //! The entry point: what building needs from outside, and the three steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use nix_formats::StorePath;
 use nix_formats::signature::PublicKey;
@@ -34,6 +35,8 @@ pub struct BuilderOptions {
     pub cores: usize,
     /// Platforms that this machine runs, besides `builtin`.
     pub systems: BTreeSet<String>,
+    /// Other platforms, by the statically linked emulators that run their programs.
+    pub emulators: BTreeMap<String, PathBuf>,
     /// What happens after a failure.
     pub failure_policy: FailurePolicy,
     /// Variables that fixed-output derivations may ask for (`impureEnvVars`), such as proxies.
@@ -47,6 +50,7 @@ impl Default for BuilderOptions {
             max_jobs: cores,
             cores,
             systems: BTreeSet::from([format!("{}-linux", std::env::consts::ARCH)]),
+            emulators: BTreeMap::new(),
             failure_policy: FailurePolicy::StopEarly,
             impure_variables: BTreeMap::new(),
         }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bstr::ByteSlice as _;
-use nix_formats::StorePath;
-use sandbox::{Access, Command, Entry, Exit, Identity, Ids, Network, SandboxPlan, StandardStreams};
+use nix_formats::{Derivation, StorePath};
+use sandbox::{Access, Command, Entry, Exit, ForeignMachine, Identity, Ids, Network, SandboxPlan, StandardStreams};
 use store::Scratch;
 
 use crate::builder::Builder;
@@ -176,7 +176,16 @@ fn sandbox_plan(
     if let Some(view) = view {
         show_view(&mut plan, view);
     }
+    plan.entries.extend(emulation(builder, derivation));
     plan
+}
+
+/// How a program of another platform runs, where the host has no rule for it already.
+fn emulation(builder: &Builder<'_>, derivation: &Derivation) -> Option<Entry> {
+    let system = derivation.system.to_str().ok()?;
+    let emulator = builder.options.emulators.get(system)?.clone();
+    let machine = ForeignMachine::named(system.strip_suffix("-linux")?)?;
+    (!machine.runs_on_host()).then_some(Entry::ForeignPrograms { machine, emulator })
 }
 
 fn show_view(plan: &mut SandboxPlan, view: &MaterialisedView) {
@@ -206,7 +215,11 @@ fn place_of(entry: &Entry) -> Option<PathBuf> {
     match entry {
         Entry::Bind { target, .. } => Some(target.clone()),
         Entry::File { path, .. } | Entry::Symlink { path, .. } | Entry::Directory { path, .. } => Some(path.clone()),
-        Entry::Device { .. } | Entry::Tmpfs { .. } | Entry::Proc | Entry::PseudoTerminals => None,
+        Entry::Device { .. }
+        | Entry::Tmpfs { .. }
+        | Entry::Proc
+        | Entry::PseudoTerminals
+        | Entry::ForeignPrograms { .. } => None,
     }
 }
 

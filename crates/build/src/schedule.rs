@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix_formats::StorePath;
 use store::{PathInfo, PathLocks, Scratch, StoreError};
 
-use crate::builder::{Builder, FailurePolicy};
+use crate::builder::{Builder, BuilderOptions, FailurePolicy};
 use crate::builtin::{BuiltinContext, References};
 use crate::cancel::Cancellation;
 use crate::environment::string_list;
@@ -295,11 +295,11 @@ impl Run<'_> {
 
     fn check_system(&self, planned: &PlannedBuild) -> Result<(), FailureReason> {
         let required = String::from_utf8_lossy(&planned.derivation.system).into_owned();
-        let offered = &self.builder.options.systems;
-        if offered.contains(&required) {
+        let BuilderOptions { systems, emulators, .. } = &self.builder.options;
+        if systems.contains(&required) || emulators.contains_key(&required) {
             return Ok(());
         }
-        Err(FailureReason::WrongSystem { required, offered: offered.iter().cloned().collect() })
+        Err(FailureReason::WrongSystem { required, offered: systems.iter().chain(emulators.keys()).cloned().collect() })
     }
 
     fn build_builtin(

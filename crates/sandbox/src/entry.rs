@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::ForeignMachine;
+use crate::foreign::FOREIGN_PROGRAMS;
+
 /// Whether something can be changed from inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -56,6 +59,13 @@ pub enum Entry {
         path: PathBuf,
         /// What it says; need not exist.
         target: PathBuf,
+    },
+    /// Programs of another architecture run, by an emulator. Must come after `Proc`.
+    ForeignPrograms {
+        /// Whose.
+        machine: ForeignMachine,
+        /// The emulator's statically linked program on the host.
+        emulator: PathBuf,
     },
     /// A regular file with this content.
     File {
@@ -125,6 +135,9 @@ impl fmt::Display for Entry {
             }
             Self::Symlink { path, target } => {
                 write!(out, "symlink {} -> {}", path.display(), target.display())
+            }
+            Self::ForeignPrograms { machine, emulator } => {
+                write!(out, "{FOREIGN_PROGRAMS} {} by {}", machine.name(), emulator.display())
             }
             Self::File { path, text, mode } => {
                 write!(out, "file {} mode {mode:04o}, {} bytes", path.display(), text.len())

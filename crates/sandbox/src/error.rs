@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use syscalls::{Errno, SyscallError};
 
+use crate::foreign::FOREIGN_PROGRAMS;
+
 /// An error of a sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -84,6 +86,11 @@ impl SandboxError {
                 ),
                 _ => None,
             },
+            Self::Setup { step, .. } if step.starts_with(FOREIGN_PROGRAMS) => Some(
+                "binfmt_misc in a user namespace needs Linux 6.7 or newer with the module `binfmt_misc` loaded; on older \
+                 ones build on a machine of that architecture, or with the host's own rules for it (Debian's package \
+                 `qemu-user-binfmt`)",
+            ),
             Self::Execute { errno, .. } => match *errno {
                 Errno::ENOENT => Some("it, or the interpreter that it names, is not visible inside"),
                 Errno::ENOEXEC => Some("it may be for another architecture"),

@@ -14,6 +14,7 @@
 mod entry;
 mod error;
 mod filter;
+mod foreign;
 mod plan;
 mod prepare;
 mod presets;
@@ -21,6 +22,7 @@ mod spawn;
 
 pub use entry::{Access, Entry};
 pub use error::SandboxError;
+pub use foreign::ForeignMachine;
 pub use plan::{Command, Identity, Ids, Network, Processes, Resource, ResourceLimit, SandboxPlan, SystemCalls};
 pub use presets::{BUILD_IDS, build_account_files, build_plan, host_network_files, minimal_devices, view_plan};
 pub use spawn::{SandboxChild, StandardStreams, spawn};

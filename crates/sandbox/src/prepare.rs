@@ -15,7 +15,7 @@ use syscalls::mount::MountFlags;
 use syscalls::namespace::NamespaceFlags;
 
 use crate::filter::build_filter;
-use crate::{Access, Entry, Identity, Network, SandboxError, SandboxPlan, SystemCalls};
+use crate::{Access, Entry, ForeignMachine, Identity, Network, SandboxError, SandboxPlan, SystemCalls};
 
 /// Any directory that every system has: a tmpfs lies over it for the moment until it becomes the root.
 const STAGING: &str = "/tmp";
@@ -162,6 +162,7 @@ impl Steps {
                 self.push(Step::Symlink { path, target });
                 Ok(())
             }
+            Entry::ForeignPrograms { machine, emulator } => self.foreign_programs(*machine, emulator, entry),
             Entry::File { path, text, mode } => {
                 let path = c_string(self.place(path)?.as_os_str())?;
                 self.push(Step::WriteFile { path, mode: *mode, content: text.clone().into_bytes() });
@@ -177,11 +178,7 @@ impl Steps {
         entry: &Entry,
         attributes: MountAttributes,
     ) -> Result<(), SandboxError> {
-        let missing =
-            |error| SandboxError::Source { source_path: source.to_owned(), entry: entry.describe(), source: error };
-        // Resolved here: inside, an absolute symlink on the way would lead into the staging root.
-        let resolved = source.canonicalize().map_err(missing)?;
-        let is_directory = resolved.metadata().map_err(missing)?.is_dir();
+        let (resolved, is_directory) = resolve(source, entry)?;
         let at = if is_directory {
             self.directory(target, 0o755)?
         } else {
@@ -211,6 +208,23 @@ impl Steps {
         self.mount("devpts", &at, flags, "newinstance,mode=0620,ptmxmode=0666")?;
         let path = c_string(self.place(Path::new("/dev/ptmx"))?.as_os_str())?;
         self.push(Step::Symlink { path, target: c"pts/ptmx".into() });
+        Ok(())
+    }
+
+    /// The rules of this user namespace, where everyone looks for those of the host. They live as long as the mount.
+    fn foreign_programs(
+        &mut self,
+        machine: ForeignMachine,
+        emulator: &Path,
+        entry: &Entry,
+    ) -> Result<(), SandboxError> {
+        let (resolved, _) = resolve(emulator, entry)?;
+        let emulator = below(Path::new(HOST), &resolved)?;
+        let at = below(Path::new(INSIDE), Path::new("/proc/sys/fs/binfmt_misc"))?;
+        self.mount("binfmt_misc", &at, MountFlags::MS_NOSUID | MountFlags::MS_NODEV | MountFlags::MS_NOEXEC, "")?;
+        let path = c_string(at.join("register").as_os_str())?;
+        let rule = machine.rule(&emulator.to_string_lossy());
+        self.push(Step::Overwrite { path, content: rule.into_bytes() });
         Ok(())
     }
 
@@ -301,6 +315,16 @@ impl Steps {
         }
         Ok(at)
     }
+}
+
+/// Where an entry's source really is, and whether it is a directory. Resolved here: inside, an absolute symlink on the
+/// way would lead into the staging root.
+fn resolve(source: &Path, entry: &Entry) -> Result<(PathBuf, bool), SandboxError> {
+    let missing =
+        |error| SandboxError::Source { source_path: source.to_owned(), entry: entry.describe(), source: error };
+    let resolved = source.canonicalize().map_err(missing)?;
+    let is_directory = resolved.metadata().map_err(missing)?.is_dir();
+    Ok((resolved, is_directory))
 }
 
 /// `path`, which must be absolute and plain, below another root.

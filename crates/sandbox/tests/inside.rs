@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sandbox::{
-    Access, Command, Entry, Exit, Identity, Ids, Network, Resource, ResourceLimit, SandboxError, SandboxPlan,
-    StandardStreams, build_plan, spawn, view_plan,
+    Access, Command, Entry, Exit, ForeignMachine, Identity, Ids, Network, Resource, ResourceLimit, SandboxError,
+    SandboxPlan, StandardStreams, build_plan, spawn, view_plan,
 };
 
 /// A build's sandbox with the host's /usr, running a shell script.
@@ -74,6 +74,29 @@ fn a_writable_entry_is_the_hosts_directory() {
     let (exit, text) = run(&plan);
     assert_eq!((exit, text.as_str()), (Exit::Code(0), "1000\n"));
     assert_eq!(std::fs::read_to_string(dir.path().join("out")).unwrap(), "built\n");
+}
+
+/// The emulator is echo here, and the program a header: what matters is who is called, and how.
+#[test]
+fn programs_of_another_architecture_are_handed_to_their_emulator() {
+    let (machine, number) =
+        if cfg!(target_arch = "aarch64") { (ForeignMachine::X86_64, 0x3e) } else { (ForeignMachine::Aarch64, 0xb7) };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("program");
+    let mut header = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0".to_vec();
+    header.extend([number, 0]);
+    header.resize(128, 0);
+    std::fs::write(&file, header).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+
+    let mut plan = plan("PATH=/build; program one two");
+    plan.entries.push(Entry::Bind { source: dir.path().to_owned(), target: "/build".into(), access: Access::ReadOnly });
+    let (exit, text) = run(&plan);
+    assert_ne!(exit, Exit::Code(0), "without the entry nothing runs it: {text}");
+    plan.entries.push(Entry::ForeignPrograms { machine, emulator: "/usr/bin/echo".into() });
+    let (exit, text) = run(&plan);
+    assert_eq!((exit, text.as_str()), (Exit::Code(0), "/build/program program one two\n"));
+    assert!(!machine.runs_on_host(), "the host has no rule after that");
 }
 
 #[test]

@@ -76,6 +76,13 @@ pub enum Step {
         /// The content.
         content: Vec<u8>,
     },
+    /// Writes to a file that is there, in one call, as the kernel's own files demand.
+    Overwrite {
+        /// Its path.
+        path: CString,
+        /// The content.
+        content: Vec<u8>,
+    },
     /// Makes a symlink.
     Symlink {
         /// Its path.
@@ -173,6 +180,7 @@ pub(crate) fn run_step(step: &Step) -> Result<(), Errno> {
         Step::MakeDirectory { path, mode } => make_directory(path, *mode),
         Step::MakeFile { path } => make_file(path),
         Step::WriteFile { path, mode, content } => write_file(path, *mode, content),
+        Step::Overwrite { path, content } => overwrite(path, content),
         Step::Symlink { path, target } => {
             nix::unistd::symlinkat(target.as_c_str(), nix::fcntl::AT_FDCWD, path.as_c_str())
         }

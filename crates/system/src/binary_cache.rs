@@ -70,7 +70,7 @@ pub fn copy_closure(
     caches: &[Box<dyn BinaryCache>],
     trusted: &[PublicKey],
 ) -> Result<(), SystemError> {
-    let supply = Supply { caches, trusted };
+    let supply = Supply { caches, trusted, ..Supply::default() };
     session.with_builder(&supply, |builder| builder.copy(&BTreeSet::from([path.clone()])))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A session: the store, the caches and the ways to fetch, opened once for one command.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,11 +53,12 @@ pub struct BuiltSystem {
     pub messages: Vec<String>,
 }
 
-/// Binary caches to copy from, and whom to trust.
+/// What a build may use besides the store: binary caches with whom to trust, and emulators by platform.
 #[derive(Default)]
 pub(crate) struct Supply<'s> {
     pub(crate) caches: &'s [Box<dyn BinaryCache>],
     pub(crate) trusted: &'s [PublicKey],
+    pub(crate) emulators: BTreeMap<String, PathBuf>,
 }
 
 fn all_outputs(derivations: &[StorePath]) -> Vec<BuildTarget> {
@@ -178,18 +179,29 @@ impl Session {
         Ok(result)
     }
 
-    /// Builds derivations with all that they need.
-    ///
-    /// Errors with all failures together.
-    pub fn realise(&self, derivations: &[StorePath]) -> Result<(), SystemError> {
-        let targets = all_outputs(derivations);
-        self.with_builder(&Supply::default(), |builder| {
+    /// Builds a derivation of a platform with all that it needs.
+    fn realise(&self, configuration: &Configuration, system: &str, derivation: &StorePath) -> Result<(), SystemError> {
+        let targets = all_outputs(std::slice::from_ref(derivation));
+        let supply = Supply { emulators: self.emulators(configuration, system)?, ..Supply::default() };
+        self.with_builder(&supply, |builder| {
             let plan = builder.plan(&targets)?;
             if !plan.is_empty() {
                 builder.apply(&plan)?;
             }
             Ok(())
         })
+    }
+
+    /// What runs the programs of a platform that is not this machine's: QEMU's user mode from the pinned set.
+    fn emulators(&self, configuration: &Configuration, system: &str) -> Result<BTreeMap<String, PathBuf>, SystemError> {
+        let host = crate::host_system();
+        if system == host {
+            return Ok(BTreeMap::new());
+        }
+        let package = self.build_package(configuration, &host, "qemu-user")?;
+        let machine = system.split('-').next().unwrap_or(system);
+        let program = self.store.physical(&package).join(format!("usr/bin/qemu-{machine}"));
+        Ok(BTreeMap::from([(system.to_owned(), program)]))
     }
 
     fn plan(&self, derivations: &[StorePath]) -> Result<BuildPlan, SystemError> {
@@ -218,8 +230,11 @@ impl Session {
             observer: &*self.options.observer,
             cancellation: &self.options.cancellation,
         };
-        let mut options =
-            BuilderOptions { systems: BTreeSet::from([crate::host_system()]), ..BuilderOptions::default() };
+        let mut options = BuilderOptions {
+            systems: BTreeSet::from([crate::host_system()]),
+            emulators: supply.emulators.clone(),
+            ..BuilderOptions::default()
+        };
         if let Some(jobs) = self.options.jobs {
             options.max_jobs = jobs.max(1);
         }
@@ -249,7 +264,7 @@ impl Session {
         let (drv, toplevel) = instantiated.paths()?;
         self.store.add_temp_roots([&drv, &toplevel])?;
         if !self.store.is_valid(&toplevel)? {
-            self.realise(&[drv])?;
+            self.realise(configuration, system, &drv)?;
         }
         Ok(BuiltSystem { toplevel, messages: instantiated.messages })
     }
@@ -268,7 +283,7 @@ impl Session {
         let (drv, out) = self.instantiate(&subject, attribute)?.paths()?;
         self.store.add_temp_roots([&drv, &out])?;
         if !self.store.is_valid(&out)? {
-            self.realise(&[drv])?;
+            self.realise(configuration, system, &drv)?;
         }
         Ok(out)
     }
