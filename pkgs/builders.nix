@@ -7,10 +7,16 @@
 let
   inherit (lib) escapeShellArg;
 
-  packageRoot = p: { inherit (p.debian) name version; };
+  packageRoot = p: {
+    inherit (p.debian) name version;
+    wantedBy = p.wantedBy or "the configuration";
+  };
   isDebian = p: p ? debian;
 in
 rec {
+  # Packages that say who wants them, for explanations of what cannot be had together.
+  wantedBy = who: map (p: p // { wantedBy = who; });
+
   # The packages that `roots` need, in unpack order. Each is a derivation with `.debian.depends`: the names of the
   # packages that satisfy its dependencies in this very solution.
   solve =

@@ -33,6 +33,17 @@ pub enum ApplyError {
     },
 }
 
+impl ApplyError {
+    /// What a person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Esp(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// Carries out a plan.
 ///
 /// Errors when a source cannot be read or the ESP fails or is full.

@@ -106,6 +106,20 @@ pub enum PlanError {
     Entry(#[from] EntryError),
 }
 
+impl PlanError {
+    /// What a person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoSpace { .. } => Some(
+                "the booted, the default and the last good generation must stay: boot the newest generation first so that \
+                 they are one, remove what else is on that partition, or make it larger",
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// An entry that should be on the ESP.
 #[derive(Debug, Clone)]
 pub(crate) struct WantedEntry {

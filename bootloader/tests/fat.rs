@@ -123,3 +123,33 @@ fn a_full_image_is_an_error_and_what_was_there_stays() {
     run("fsck.vfat", &["-n", text(&path)]);
     assert!(run("mdir", &["-b", "-i", text(&path), "::/loader/entries"]).contains("esker-1.conf"));
 }
+
+#[test]
+fn an_image_that_fills_up_meanwhile_keeps_its_entries_whole_and_says_what_frees_room() {
+    let (directory, host) = (TempDir::new().unwrap(), Host::new());
+    let path = image(directory.path());
+    let first = host.wanted(vec![host.generation(1, 1, 1)]);
+    update_image(&path, &first);
+    std::fs::write(host.path("kernel-9"), vec![9; 4_000_000]).unwrap();
+    let second = host.wanted(vec![host.generation(1, 1, 1), host.generation(2, 9, 9)]);
+    let open = || OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let plan = |wanted: &Wanted| {
+        with_fat_esp(&mut open(), |esp| -> Result<_, UpdateError> { Ok(plan_esp(&Observed::read(esp)?, wanted)?) })
+    };
+    let planned = plan(&second).unwrap();
+    // The room that was planned with goes to somebody else.
+    let filler = directory.path().join("filler");
+    std::fs::write(&filler, vec![1; 31_000_000]).unwrap();
+    run("mcopy", &["-i", text(&path), text(&filler), "::filler"]);
+    let applied = with_fat_esp(&mut open(), |esp| -> Result<(), UpdateError> { Ok(apply(&planned, esp)?) });
+    let UpdateError::Apply(error) = applied.unwrap_err() else { panic!("another error") };
+    assert!(error.to_string().starts_with("cannot write `/EFI/esker/9"), "{error}");
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("configurationLimit") && hint.contains("`esker gc --keep N`"), "{hint}");
+    run("fsck.vfat", &["-n", text(&path)]);
+    // The earlier generation is all there, the default as well, and nothing half written.
+    let listing = run("mdir", &["-b", "-/", "-i", text(&path), "::"]);
+    assert!(!listing.contains("esker-new") && !listing.contains("esker-2") && !listing.contains("/99"), "{listing}");
+    assert_eq!(plan(&first).unwrap().describe(), "the EFI system partition is up to date\n");
+    assert!(run("mtype", &["-i", text(&path), "::loader/loader.conf"]).contains("default esker-1.conf"));
+}

@@ -6,10 +6,12 @@
 //! hash and nothing reads a clock.
 //!
 //! The way of the data: [`contents`] observes the closure, [`plan`] gives everything its place, [`write`] carries it out.
-//! Not here: evaluating, building, changing an existing image (it is written anew, with as many generations as wanted).
+//! An image gets a further generation by being written anew with those that [`existing`] finds in it: the result is the
+//! same, bit for bit, as if all had been put into it at once. Not here: evaluating, building, changing an image in place.
 
 pub mod contents;
 mod database;
+pub mod existing;
 mod identity;
 mod output;
 pub mod plan;
@@ -52,6 +54,8 @@ pub struct ImageRequest<'a> {
     pub sizes: Sizes,
     /// The image's file; replaced when the new one is complete.
     pub output: PathBuf,
+    /// Whether the user wants no more; asked between files.
+    pub is_cancelled: Box<dyn Fn() -> bool + Sync + 'a>,
 }
 
 /// A generation of the system profile.
@@ -85,6 +89,8 @@ pub struct BootSettings {
 pub struct Sizes {
     /// The whole disk; nothing for as large as needed.
     pub disk_bytes: Option<u64>,
+    /// What the disk has at least if its size is not given.
+    pub least_disk_bytes: u64,
     /// What stays free on the store partition if the disk's size is not given.
     pub free_bytes: u64,
     /// The EFI system partition.
@@ -93,7 +99,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes { disk_bytes: None, free_bytes: 2 << 30, esp_bytes: 512 << 20 }
+        Sizes { disk_bytes: None, least_disk_bytes: 0, free_bytes: 2 << 30, esp_bytes: 512 << 20 }
     }
 }
 
@@ -110,6 +116,8 @@ pub struct ImageReport {
     pub contents_bytes: u64,
     /// What was put on the EFI system partition, in words.
     pub esp: String,
+    /// Generations that are in the image and not in its boot menu: beyond the configuration's limit, or for want of room.
+    pub without_entry: Vec<u32>,
 }
 
 /// Why there is no image. An earlier file of its name is untouched.
@@ -149,6 +157,36 @@ pub enum ImageError {
         #[source]
         source: std::io::Error,
     },
+    /// An image that should get a further generation is none of ours.
+    #[error("`{path}` is no disk image that Esker made: {what}", path = path.display())]
+    NotEskers {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        what: &'static str,
+        /// What the reader of the format says, where there is one.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// An image that should get a further generation holds what a machine wrote.
+    #[error("a machine has used `{path}` since it was made, and writing it anew would lose what that machine keeps", path = path.display())]
+    Used {
+        /// The image.
+        path: PathBuf,
+    },
+    /// A generation of an image is not in the store any more.
+    #[error("generation {number} of `{path}` is not in the store any more: `{toplevel}`", path = path.display())]
+    GenerationGone {
+        /// The image.
+        path: PathBuf,
+        /// The generation.
+        number: u32,
+        /// Its toplevel.
+        toplevel: StorePath,
+    },
+    /// The user wanted no more.
+    #[error("writing the image was cancelled")]
+    Cancelled,
     /// A file of the store is neither regular, directory nor symlink.
     #[error("`{path}` is neither a file nor a directory nor a symlink and cannot be in an image", path = path.display())]
     FileType {
@@ -194,6 +232,28 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// What a person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::TooSmall { .. } => Some("give a larger --size, or none"),
+            Self::NotEskers { .. } => Some("leave --add away to write a new image in its place"),
+            Self::Used { .. } => Some(
+                "run `esker switch` in that machine to give it the new generation, or leave --add away to write a new image \
+                 in its place",
+            ),
+            Self::GenerationGone { .. } => Some(
+                "build that generation's configuration again, or leave --add away to write an image of the new one alone",
+            ),
+            Self::Changed { .. } => Some("run the command again; the store may have been repaired or collected meanwhile"),
+            Self::Write { source, .. } => source.hint(),
+            Self::BootPlan(error) => error.hint(),
+            Self::Boot(error) => error.hint(),
+            Self::Esp(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// Names the image where the error names only a part of it.
     fn of_image(self, path: &std::path::Path) -> Self {
         match self {
@@ -215,7 +275,7 @@ pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError
     let plan = ImagePlan::new(request, contents)?;
     tracing::debug!(plan = %plan.describe(), "image planned");
     let wanted = wanted_entries(request)?;
-    write::write_image(&plan, &wanted, &request.output).map_err(|error| error.of_image(&request.output))
+    write::write_image(&plan, &wanted, request).map_err(|error| error.of_image(&request.output))
 }
 
 /// What the image's EFI system partition should hold.

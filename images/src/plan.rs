@@ -129,7 +129,8 @@ fn filesystem(
     }
     let free_bytes = request.sizes.free_bytes;
     // Two percent for tables; what is still missing turns out below.
-    let mut size_bytes = contents.contents_bytes + (contents.contents_bytes + free_bytes) / 50 + free_bytes;
+    let estimate_bytes = contents.contents_bytes + (contents.contents_bytes + free_bytes) / 50 + free_bytes;
+    let mut size_bytes = estimate_bytes.max(request.sizes.least_disk_bytes.saturating_sub(around_bytes));
     let mut attempt = 0;
     loop {
         size_bytes = size_bytes.next_multiple_of(ALIGNMENT_BYTES);

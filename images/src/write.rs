@@ -6,12 +6,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bootloader::apply::apply;
 use bootloader::esp::with_fat_esp;
 use bootloader::observe::Observed;
-use bootloader::plan::{Wanted, plan_esp};
+use bootloader::plan::{EspPlan, Wanted, plan_esp};
 use disk_formats::ext4::FilePlace;
 use disk_formats::fat;
 use disk_formats::gpt::{Partition, SECTOR_BYTES};
@@ -20,29 +20,36 @@ use disk_formats::window::Window;
 use crate::contents::Source;
 use crate::output::Output;
 use crate::plan::ImagePlan;
-use crate::{ESP_LABEL, ImageError, ImageReport};
+use crate::{ESP_LABEL, ImageError, ImageReport, ImageRequest};
 
 /// Threads that copy files; more would only wait for the disk.
 const MOST_COPIERS: usize = 4;
 
-/// Writes the image and gives it its name.
+/// Writes the request's image and gives it its name.
 ///
-/// Errors when something cannot be read or the disk is full; nothing is left behind then.
-pub fn write_image(plan: &ImagePlan, wanted: &Wanted, path: &Path) -> Result<ImageReport, ImageError> {
-    let output = Output::create(path)?;
+/// Errors when something cannot be read, the disk is full or the user wants no more; nothing is left behind then.
+pub fn write_image(
+    plan: &ImagePlan,
+    wanted: &Wanted,
+    request: &ImageRequest<'_>,
+) -> Result<ImageReport, ImageError> {
+    let output = Output::create(&request.output)?;
     output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
     plan.disk.write_to(&mut output.file())?;
-    let esp = write_esp(plan, wanted, &output)?;
+    let entries = write_esp(plan, wanted, &output)?;
     let mut store = window(&output, plan.store())?;
     plan.filesystem.write_metadata(&mut store)?;
-    copy_files(plan, &output)?;
+    let copy = Copy { plan, start_bytes: plan.store().first.offset_bytes(), output: &output, request };
+    copy.all()?;
+    copy.go_on()?;
     output.finish()?;
     Ok(ImageReport {
-        output: path.to_owned(),
+        output: request.output.clone(),
         disk_bytes: plan.disk_bytes(),
         store_paths: plan.store_paths,
         contents_bytes: plan.contents_bytes,
-        esp,
+        esp: entries.describe(),
+        without_entry: entries.without_entry,
     })
 }
 
@@ -52,35 +59,64 @@ fn window(output: &Output, partition: &Partition) -> Result<Window<File>, ImageE
         .map_err(output.failed("seek in"))
 }
 
-fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<String, ImageError> {
+fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<EspPlan, ImageError> {
     let mut esp = window(output, plan.esp())?;
     fat::format(&mut esp, plan.esp_volume_id, ESP_LABEL)?;
     with_fat_esp(&mut esp, |esp| {
         let entries = plan_esp(&Observed::read(esp)?, wanted)?;
         apply(&entries, esp)?;
-        Ok(entries.describe())
+        Ok(entries)
     })
 }
 
-/// Copies all files, each thread a stretch of the disk.
-fn copy_files(plan: &ImagePlan, output: &Output) -> Result<(), ImageError> {
-    let start_bytes = plan.store().first.offset_bytes();
-    let places: Vec<FilePlace> = plan.filesystem.files().collect();
-    let copiers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_COPIERS);
-    let shares = shares(&places, copiers);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = shares
-            .into_iter()
-            .map(|share| {
-                scope.spawn(move || {
-                    let mut file = output.reopen()?;
-                    share.iter().try_for_each(|place| copy_file(plan, place, start_bytes, &mut file, output))
+/// The copying of files into the store partition.
+struct Copy<'a> {
+    plan: &'a ImagePlan,
+    /// Where the partition begins.
+    start_bytes: u64,
+    output: &'a Output,
+    request: &'a ImageRequest<'a>,
+}
+
+impl Copy<'_> {
+    /// Copies all files, each thread a stretch of the disk.
+    fn all(&self) -> Result<(), ImageError> {
+        let places: Vec<FilePlace> = self.plan.filesystem.files().collect();
+        let copiers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_COPIERS);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = shares(&places, copiers)
+                .into_iter()
+                .map(|share| {
+                    scope.spawn(move || {
+                        let mut file = self.output.reopen()?;
+                        share.iter().try_for_each(|place| self.one(place, &mut file))
+                    })
                 })
-            })
-            .collect();
-        // Every thread is waited for; the first error counts.
-        threads.into_iter().map(join).fold(Ok(()), Result::and)
-    })
+                .collect();
+            // Every thread is waited for; the first error counts.
+            threads.into_iter().map(join).fold(Ok(()), Result::and)
+        })
+    }
+
+    /// Errors when the user wants no more.
+    fn go_on(&self) -> Result<(), ImageError> {
+        if (self.request.is_cancelled)() { Err(ImageError::Cancelled) } else { Ok(()) }
+    }
+
+    fn one(&self, place: &FilePlace, image: &mut File) -> Result<(), ImageError> {
+        self.go_on()?;
+        match self.plan.sources.get(&place.node) {
+            Some(Source::Bytes(bytes)) => copy_pieces(place, self.start_bytes, image, &mut bytes.as_slice())
+                .map_err(|error| error.named(self.output, None)),
+            Some(Source::Host(path, _)) => {
+                let failed = |source| ImageError::Io { action: "open", path: path.clone(), source };
+                let mut file = File::open(path).map_err(failed)?;
+                copy_pieces(place, self.start_bytes, image, &mut file)
+                    .map_err(|error| error.named(self.output, Some(path)))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), ImageError>>) -> Result<(), ImageError> {
@@ -105,26 +141,6 @@ fn shares(places: &[FilePlace], count: usize) -> Vec<&[FilePlace]> {
     }
     shares.push(rest);
     shares
-}
-
-fn copy_file(
-    plan: &ImagePlan,
-    place: &FilePlace,
-    start_bytes: u64,
-    image: &mut File,
-    output: &Output,
-) -> Result<(), ImageError> {
-    match plan.sources.get(&place.node) {
-        Some(Source::Bytes(bytes)) => {
-            copy_pieces(place, start_bytes, image, &mut bytes.as_slice()).map_err(|error| error.named(output, None))
-        }
-        Some(Source::Host(path, _)) => {
-            let failed = |source| ImageError::Io { action: "open", path: path.clone(), source };
-            let mut file = File::open(path).map_err(failed)?;
-            copy_pieces(place, start_bytes, image, &mut file).map_err(|error| error.named(output, Some(path)))
-        }
-        None => Ok(()),
-    }
 }
 
 /// What went wrong while copying, before it is known which file it was.

@@ -6,8 +6,12 @@
 mod machine;
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use images::{ImageError, build_image};
+use images::contents::Contents;
+use images::existing::ExistingImage;
+use images::{ImageError, ImageRequest, build_image};
+use nix_formats::{Derivation, StorePath};
 use machine::{Machine, extract, partition, run, text};
 
 #[test]
@@ -111,6 +115,157 @@ fn two_generations_share_a_kernel_and_both_are_in_the_menu() {
     let profiles = run("debugfs", &["-R", "ls -p /var/nix/profiles", &nix]);
     for name in ["/system/", "/system-1-link/", "/system-2-link/"] {
         assert!(profiles.contains(name), "{profiles}");
+    }
+}
+
+/// The request of `toplevel` beside what the image has, as `esker image --add` makes it.
+fn added<'m>(machine: &'m Machine, toplevel: &StorePath, output: &str) -> ImageRequest<'m> {
+    let existing = ExistingImage::read(&machine.path(output), machine.store.dir()).unwrap();
+    let mut toplevels: Vec<StorePath> = existing.generations.into_iter().map(|g| g.toplevel).collect();
+    toplevels.push(toplevel.clone());
+    let mut request = machine.request(&toplevels, output);
+    request.sizes.least_disk_bytes = existing.disk_bytes;
+    request
+}
+
+#[test]
+fn a_second_generation_in_the_same_image_is_as_if_both_had_been_put_there_at_once() {
+    let machine = Machine::new();
+    let toplevels = [machine.toplevel("a"), machine.toplevel("b"), machine.toplevel("c")];
+    build_image(&machine.request(&toplevels[..1], "disk.img")).unwrap();
+    for (count, toplevel) in (2..).zip(&toplevels[1..]) {
+        build_image(&added(&machine, toplevel, "disk.img")).unwrap();
+        let existing = ExistingImage::read(&machine.path("disk.img"), machine.store.dir()).unwrap();
+        let found: Vec<_> = existing.generations.iter().map(|g| (g.number, g.toplevel.clone())).collect();
+        let expected: Vec<_> = (1..=count).zip(toplevels.iter().cloned()).collect();
+        assert_eq!(found, expected);
+    }
+    build_image(&machine.request(&toplevels, "at-once.img")).unwrap();
+    let same = fs::read(machine.path("disk.img")).unwrap() == fs::read(machine.path("at-once.img")).unwrap();
+    assert!(same, "the images differ");
+
+    let image = machine.path("disk.img");
+    assert!(run("sgdisk", &["-v", text(&image)]).contains("No problems found"));
+    let (esp, nix) = (machine.path("esp"), partition(&image, 1));
+    extract(&image, 0, &esp);
+    run("fsck.vfat", &["-n", text(&esp)]);
+    run("e2fsck", &["-f", "-n", &nix]);
+    let entries = run("mdir", &["-b", "-i", text(&esp), "::loader/entries"]);
+    assert_eq!(entries.matches("esker-").count(), 3, "{entries}");
+    assert!(run("mtype", &["-i", text(&esp), "::loader/loader.conf"]).starts_with("default esker-3.conf\n"));
+    assert_eq!(run("mdir", &["-b", "-i", text(&esp), "::EFI/esker"]).matches("-kernel.efi").count(), 1);
+    let current = run("debugfs", &["-R", "stat /var/nix/profiles/system", &nix]);
+    assert!(current.contains("Fast link dest: \"system-3-link\""), "{current}");
+}
+
+#[test]
+fn generations_beyond_the_menus_limit_stay_in_the_image() {
+    let machine = Machine::new();
+    let toplevels = [machine.toplevel("a"), machine.toplevel("b")];
+    build_image(&machine.request(&toplevels, "disk.img")).unwrap();
+    let third = machine.toplevel("c");
+    let mut request = added(&machine, &third, "disk.img");
+    request.boot.configuration_limit = Some(1);
+    assert_eq!(build_image(&request).unwrap().without_entry, [1, 2]);
+    drop(request);
+    let existing = ExistingImage::read(&machine.path("disk.img"), machine.store.dir()).unwrap();
+    assert_eq!(existing.generations.len(), 3);
+}
+
+#[test]
+fn an_image_does_not_become_smaller_by_a_further_generation() {
+    let machine = Machine::new();
+    let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
+    request.sizes.disk_bytes = Some(3 << 30);
+    build_image(&request).unwrap();
+    let report = build_image(&added(&machine, &machine.toplevel("b"), "disk.img")).unwrap();
+    assert_eq!(report.disk_bytes, 3 << 30);
+}
+
+#[test]
+fn what_a_machine_used_and_what_is_no_image_of_ours_is_refused_with_a_hint() {
+    let machine = Machine::new();
+    let read = |name: &str| {
+        let error = ExistingImage::read(&machine.path(name), machine.store.dir()).unwrap_err();
+        (error.to_string(), error.hint().unwrap_or_default())
+    };
+    let absent = ExistingImage::read(&machine.path("absent"), machine.store.dir()).unwrap_err();
+    assert!(matches!(absent, ImageError::Io { action: "open", .. }), "{absent}");
+    fs::write(machine.path("text"), "no disk").unwrap();
+    let (error, hint) = read("text");
+    assert!(error.ends_with("is no disk image that Esker made: it has no partition table"), "{error}");
+    assert!(hint.starts_with("leave --add away"), "{hint}");
+
+    let first = machine.toplevel("a");
+    build_image(&machine.request(std::slice::from_ref(&first), "disk.img")).unwrap();
+    // A filesystem without a profile, in the right place.
+    fs::copy(machine.path("disk.img"), machine.path("bare.img")).unwrap();
+    let nix = partition(&machine.path("bare.img"), 1);
+    run("mkfs.ext4", &["-q", "-F", "-U", "clear", "-E", &format!("offset={}", nix.split('=').nth(1).unwrap()), text(&machine.path("bare.img")), "64m"]);
+    let (error, _) = read("bare.img");
+    assert!(error.contains("is no disk image that Esker made"), "{error}");
+
+    // What the kernel notes when it mounts a filesystem.
+    let nix = partition(&machine.path("disk.img"), 1);
+    run("debugfs", &["-w", "-R", "set_super_value mnt_count 1", &nix]);
+    let (error, hint) = read("disk.img");
+    assert!(error.contains("a machine has used") && error.contains("disk.img"), "{error}");
+    assert!(hint.contains("`esker switch`"), "{hint}");
+}
+
+#[test]
+fn a_generation_that_left_the_store_is_named() {
+    let machine = Machine::new();
+    let first = machine.toplevel("a");
+    build_image(&machine.request(std::slice::from_ref(&first), "disk.img")).unwrap();
+    let existing = ExistingImage::read(&machine.path("disk.img"), machine.store.dir()).unwrap();
+    existing.check_in(&machine.store, &machine.path("disk.img")).unwrap();
+    let other = Machine::new();
+    let error = existing.check_in(&other.store, &machine.path("disk.img")).unwrap_err();
+    assert!(error.to_string().starts_with("generation 1 of `"), "{error}");
+    assert!(error.to_string().contains(first.base_name()), "{error}");
+    assert!(error.hint().unwrap().contains("build that generation's configuration again"));
+}
+
+#[test]
+fn a_closure_with_derivations_has_their_outputs_in_its_database() {
+    let machine = Machine::new();
+    let output = StorePath::from_base_name("7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-tool").unwrap();
+    let dir = machine.store.dir();
+    let aterm =
+        format!(r#"Derive([("out","{}","","")],[],[],"x86_64-linux","/bin/sh",[],[])"#, dir.display(&output));
+    let derivation = Derivation::parse("tool", aterm.as_bytes(), dir).unwrap();
+    let mut batch = machine.store.batch().unwrap();
+    let drv = batch.add_derivation(&derivation).unwrap();
+    batch.commit().unwrap();
+    drop(batch);
+    let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
+    request.extra_roots = vec![drv.clone()];
+    build_image(&request).unwrap();
+    let (nix, db) = (partition(&machine.path("disk.img"), 1), machine.path("db.sqlite"));
+    run("debugfs", &["-R", &format!("dump /var/nix/db/db.sqlite {}", text(&db)), &nix]);
+    let outputs = run("sqlite3", &[text(&db), "select ValidPaths.path, id, DerivationOutputs.path from DerivationOutputs join ValidPaths on drv = ValidPaths.id"]);
+    assert_eq!(outputs, format!("{}|out|{}\n", dir.display(&drv), dir.display(&output)));
+}
+
+#[test]
+fn an_interrupt_leaves_the_earlier_image_and_no_litter() {
+    let machine = Machine::new();
+    let images = machine.path("images");
+    fs::create_dir(&images).unwrap();
+    fs::write(images.join("disk.img"), "earlier").unwrap();
+    let toplevel = machine.toplevel("a");
+    let files = Contents::observe(&machine.request(std::slice::from_ref(&toplevel), "x")).unwrap().sources.len();
+    // Before the first file, between files, and after the last one. Empty files are not asked about.
+    for after in [0, 3, files - 3] {
+        let mut request = machine.request(std::slice::from_ref(&toplevel), "images/disk.img");
+        let asked = AtomicUsize::new(0);
+        request.is_cancelled = Box::new(move || asked.fetch_add(1, Ordering::SeqCst) >= after);
+        let error = build_image(&request).unwrap_err();
+        assert!(matches!(error, ImageError::Cancelled), "{error}");
+        let left: Vec<_> = fs::read_dir(&images).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["disk.img"]);
+        assert_eq!(fs::read_to_string(images.join("disk.img")).unwrap(), "earlier");
     }
 }
 

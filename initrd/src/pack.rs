@@ -78,7 +78,8 @@ pub enum PackError {
     },
     /// A module is asked for that this kernel does not have.
     #[error(
-        "kernel {kernel} has no module `{module}`; boot.initrd.kernelModules or boot.initrd.availableKernelModules asks for it"
+        "kernel {kernel} has no module `{module}`\nhint: `boot.initrd.kernelModules`, `boot.initrd.availableKernelModules` or a \
+         filesystem asks for it: take it out there, or choose a kernel that has it with `boot.kernelPackages`"
     )]
     UnknownModule {
         /// The name.
@@ -414,7 +415,7 @@ mod tests {
         let mut request = request();
         request.modules.push("xfs2".into());
         let error = pack(&request).unwrap_err();
-        assert!(error.to_string().starts_with("kernel 6.1 has no module `xfs2`; boot.initrd."), "{error}");
+        assert!(error.to_string().starts_with("kernel 6.1 has no module `xfs2`\nhint: `boot.initrd."), "{error}");
         assert_eq!(error.hint().unwrap(), "there are xfs");
     }
 

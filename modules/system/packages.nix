@@ -7,8 +7,8 @@ let
   cfg = config.system;
 
   # A unit that says `${pkgs.git}/bin/git` brings git into the system's view: every Debian package in the string
-  # context of what is generated is a root.
-  mentioned = map (root: pkgs.${root.name}) (builtins.__debianRoots config.system.build.generatedFiles);
+  # context of what is generated is a root, in the version that it says: another one at that place would be wrong.
+  mentioned = map (root: { debian = root; }) (builtins.__debianRoots config.system.build.generatedFiles);
 in
 {
   options = {
@@ -76,11 +76,11 @@ in
 
     system.build.view = pkgs.mkView {
       name = "system-view";
-      roots = config.environment.corePackages
-        ++ config.environment.defaultPackages
-        ++ config.environment.systemPackages
-        ++ config.systemd.packages
-        ++ mentioned;
+      roots = pkgs.wantedBy "environment.corePackages" config.environment.corePackages
+        ++ pkgs.wantedBy "environment.defaultPackages" config.environment.defaultPackages
+        ++ pkgs.wantedBy "environment.systemPackages" config.environment.systemPackages
+        ++ pkgs.wantedBy "systemd.packages" config.systemd.packages
+        ++ pkgs.wantedBy "a unit or a file in /etc" mentioned;
       recommends = cfg.recommends;
       exclude = cfg.excludedPackages;
     };

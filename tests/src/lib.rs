@@ -13,6 +13,8 @@
 mod cache_disk;
 mod check;
 mod lab;
+pub mod menu;
+pub mod mirror;
 pub mod power_cut;
 pub mod write_log;
 

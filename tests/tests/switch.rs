@@ -8,10 +8,11 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use qemu::{Agent, Disk, Running};
 use serde_json::Value;
+use stories::menu::{choose, highlighted};
 use stories::{CacheDisk, Checks, Lab, Ports};
 
 const BOOT: Duration = Duration::from_secs(300);
@@ -233,13 +234,6 @@ fn boots(vm: &mut Running, toplevel: &str, checks: &mut Checks) {
     checks.prints(&mut vm.agent, "the generation that was booted", "readlink -f /run/booted-system", toplevel);
 }
 
-/// The entry that the menu highlights, as the serial console shows it: black on white.
-fn highlighted(vm: &Running) -> String {
-    let text = vm.console.text();
-    let after = text.rsplit("\x1b[30m\x1b[47m").next().unwrap_or_default();
-    after.split('\x1b').next().unwrap_or_default().trim().to_owned()
-}
-
 /// After a reboot both generations are in the menu, and the second is the default.
 fn boots_by_default(vm: &mut Running, second: &str, checks: &mut Checks) {
     let entries = "cd /boot/loader/entries && LC_ALL=C ls | xargs";
@@ -266,25 +260,6 @@ fn boots_by_default(vm: &mut Running, second: &str, checks: &mut Checks) {
     );
     checks.prints(&mut vm.agent, "the new user is still there", "stat -c %U /home/third", "third");
     checks.mentions(&mut vm.agent, "the new package still runs", "tree --version", "tree v");
-}
-
-/// Chooses an entry of the menu with the arrow keys; the first key stops the countdown.
-fn choose(vm: &mut Running, wanted: &str, checks: &mut Checks) {
-    let end = Instant::now() + MOMENT;
-    while highlighted(vm) != wanted && Instant::now() < end {
-        let before = vm.console.text().len();
-        vm.qmp.press(&["down"]).expect("QEMU presses a key");
-        let drawn = Instant::now() + Duration::from_secs(5);
-        while vm.console.text().len() == before && Instant::now() < drawn {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let selected = highlighted(vm);
-    checks.fact("the keyboard moves in the menu", selected == wanted, selected);
-    let picture = vm.screenshot("menu-chosen");
-    checks.fact("the choice is photographed", picture.is_ok(), format!("{picture:?}"));
-    vm.qmp.press(&["ret"]).expect("QEMU presses a key");
 }
 
 /// The earlier generation, chosen with the keyboard.

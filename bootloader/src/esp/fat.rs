@@ -79,7 +79,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
 
     fn create_directory(&mut self, path: &EspPath) -> Result<(), EspError> {
         let created = self.filesystem.root_dir().create_dir(path.as_relative());
-        created.map(drop).map_err(failed("create the directory", path))
+        created.map(drop).map_err(as_full).map_err(failed("create the directory", path))
     }
 
     fn write(&mut self, path: &EspPath, contents: &mut dyn Read) -> Result<(), EspError> {
@@ -94,7 +94,7 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
                 }
             }
         };
-        write().map_err(failed("write", path))
+        write().map_err(as_full).map_err(failed("write", path))
     }
 
     fn rename(&mut self, from: &EspPath, to: &EspPath) -> Result<(), EspError> {
@@ -121,6 +121,16 @@ impl<D: Read + Write + Seek> EspFs for FatEsp<'_, D> {
         let stats = self.filesystem.stats().map_err(failed("measure", &EspPath::root()))?;
         let cluster_bytes = u64::from(stats.cluster_size());
         Ok(Space { free_bytes: u64::from(stats.free_clusters()) * cluster_bytes, cluster_bytes })
+    }
+}
+
+/// The crate tells a full filesystem by its words alone.
+fn as_full(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Other if error.to_string() == "No space left on device" => {
+            io::Error::new(io::ErrorKind::StorageFull, error)
+        }
+        _ => error,
     }
 }
 

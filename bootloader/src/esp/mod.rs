@@ -49,6 +49,23 @@ pub struct EspError {
     pub source: io::Error,
 }
 
+impl EspError {
+    /// What a person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull => Some(
+                "the EFI system partition is full, and every entry that was on it still boots: keep fewer generations in \
+                 the menu (`boot.loader.systemd-boot.configurationLimit`, `esker gc --keep N`), or remove what else is on it",
+            ),
+            io::ErrorKind::ReadOnlyFilesystem => {
+                Some("the EFI system partition is mounted read-only: check it with `fsck.vfat` and mount it for writing")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A filesystem that can be an ESP.
 pub trait EspFs {
     /// The entries of a directory in no particular order; none if it does not exist.

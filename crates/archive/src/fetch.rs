@@ -6,6 +6,7 @@
 
 mod apt;
 mod http;
+mod interrupt;
 mod sources;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use apt::AptFetcher;
 pub use http::HttpFetcher;
+pub use interrupt::Interrupt;
 pub use sources::{Mirrors, SourcesError};
 
 use crate::lock::hex;
@@ -58,6 +60,14 @@ pub enum DownloadError {
         /// What the downloader said.
         reason: String,
     },
+    /// The network must not be touched.
+    #[error("{label}: cannot fetch `{url}`: --offline forbids fetching it")]
+    Offline {
+        /// The download's label.
+        label: String,
+        /// The file.
+        url: MirrorUrl,
+    },
     /// The file is not what the lock says.
     #[error("{label}: `{url}` has the wrong SHA-256: expected {expected}, got {found}")]
     Hash {
@@ -83,15 +93,51 @@ pub enum DownloadError {
     },
 }
 
+impl DownloadError {
+    /// The download's label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Gone { label, .. }
+            | Self::Failed { label, .. }
+            | Self::Offline { label, .. }
+            | Self::Hash { label, .. }
+            | Self::Write { label, .. } => label,
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Gone { .. } => Some(
+                "the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files",
+            ),
+            Self::Failed { .. } => {
+                Some("run the same command again: what came so far is kept, and it goes on from there")
+            }
+            Self::Hash { .. } => Some(
+                "what the mirror gave was thrown away; run the same command again, or name another mirror in \
+                 ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY",
+            ),
+            Self::Offline { .. } => Some("run the same command once without --offline"),
+            Self::Write { .. } => None,
+        }
+    }
+}
+
 /// Why a batch of downloads did not succeed.
 #[derive(Debug, Error)]
 pub enum FetchError {
     /// Some files could not be had; the others were fetched and kept.
-    #[error("{} could not be fetched:\n{}{}", count(errors), lines(errors), hint(errors))]
+    #[error("{} could not be fetched:\n{}{}", count(errors), lines(errors), hints(errors))]
     Downloads {
         /// One error for each file, in the order asked for.
         errors: Vec<DownloadError>,
     },
+    /// The user wanted no more; what came so far is kept.
+    #[error("fetching was cancelled")]
+    Cancelled,
     /// The downloader cannot be run.
     #[error("cannot run `{program}`")]
     Program {
@@ -129,12 +175,10 @@ fn lines(errors: &[DownloadError]) -> String {
     shown.join("\n")
 }
 
-fn hint(errors: &[DownloadError]) -> &'static str {
-    if errors.iter().any(|error| matches!(error, DownloadError::Gone { .. })) {
-        "\nhint: the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files"
-    } else {
-        ""
-    }
+/// What can be done about each kind of failure, one line per kind.
+fn hints(errors: &[DownloadError]) -> String {
+    let hints: std::collections::BTreeSet<&str> = errors.iter().filter_map(DownloadError::hint).collect();
+    hints.into_iter().map(|hint| format!("\nhint: {hint}")).collect()
 }
 
 /// What a fetcher tells while it works.

@@ -21,7 +21,7 @@ pub mod solver;
 pub use architecture::Architecture;
 pub use archive::{Archive, ArchiveError};
 pub use changes::Changes;
-pub use fetch::{AptFetcher, Download, FetchError, Fetcher, HttpFetcher, Mirrors, Progress};
+pub use fetch::{AptFetcher, Download, FetchError, Fetcher, HttpFetcher, Interrupt, Mirrors, Progress};
 pub use index::{Index, Package, PackageId};
 pub use lock::Lock;
 pub use mirror::{MirrorName, MirrorUrl};

@@ -101,6 +101,20 @@ pub enum UpdateError {
     },
 }
 
+impl UpdateError {
+    /// What a person can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Signature { .. } => Some(
+                "the mirror, or something on the way to it, gave another file than Debian's; the lock is as it was: try \
+                 again, or name another mirror in ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY",
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// Whether a `Valid-Until` in the past is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {

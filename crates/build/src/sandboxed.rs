@@ -147,6 +147,8 @@ fn find_view(
         return Ok(None);
     }
     let provider = builder.tools.views.ok_or_else(malformed)?;
+    // The collector takes a view's tree with the view.
+    builder.store.add_temp_roots([&view])?;
     provider.materialise(&view).map(Some).map_err(|source| FailureReason::View { view, source })
 }
 

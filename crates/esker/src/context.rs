@@ -2,9 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use build::Cancellation;
 use serde_json::Value;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use system::{Session, SessionOptions, SystemError};
 
 use crate::cli::GlobalOptions;
@@ -15,11 +17,12 @@ pub(crate) struct Context {
     pub(crate) global: GlobalOptions,
     progress: Arc<Progress>,
     colour: bool,
+    /// The signal that ended the work.
+    signal: Arc<AtomicU8>,
 }
 
-/// Ends running builds at the first SIGINT or SIGTERM, so that the store is left whole, and the program at the second.
-fn watch_signals(cancellation: Cancellation) {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+/// Ends running work at the first SIGINT or SIGTERM, so that the store is left whole, and the program at the second.
+fn watch_signals(cancellation: Cancellation, seen: Arc<AtomicU8>, progress: Arc<Progress>) {
     match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
         Ok(mut signals) => {
             std::thread::spawn(move || {
@@ -28,7 +31,9 @@ fn watch_signals(cancellation: Cancellation) {
                         // The default action ends the program; there is nothing else left to do here.
                         let _ = signal_hook::low_level::emulate_default_handler(signal);
                     }
+                    seen.store(u8::try_from(signal).unwrap_or_default(), Ordering::SeqCst);
                     cancellation.cancel();
+                    progress.say("ending what runs; once more ends it at once");
                 }
             });
         }
@@ -40,13 +45,13 @@ impl Context {
     pub(crate) fn new(global: GlobalOptions) -> Self {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let progress = Arc::new(Progress::new(global.verbose > 0));
-        Self { global, progress, colour }
+        Self { global, progress, colour, signal: Arc::default() }
     }
 
     /// Opens store and caches.
     pub(crate) fn session(&self) -> Result<Session, SystemError> {
         let cancellation = Cancellation::new();
-        watch_signals(cancellation.clone());
+        watch_signals(cancellation.clone(), self.signal.clone(), self.progress.clone());
         Session::open(SessionOptions {
             store: self.global.store.clone(),
             offline: self.global.offline,
@@ -56,6 +61,14 @@ impl Context {
             observer: self.progress.clone(),
             cancellation,
         })
+    }
+
+    /// The signal that ended the work; SIGINT where none came.
+    pub(crate) fn signal(&self) -> u8 {
+        match self.signal.load(Ordering::SeqCst) {
+            0 => u8::try_from(SIGINT).unwrap_or_default(),
+            signal => signal,
+        }
     }
 
     /// Whether nothing had to be built or fetched since something was last printed.

@@ -3,60 +3,110 @@
 use std::path::{Path, PathBuf};
 
 use bootloader::entry::EntryId;
+use images::existing::ExistingImage;
 use images::{BootSettings, ImageGeneration, ImageReport, ImageRequest, Sizes, build_image};
 use nix_formats::StorePath;
 use system::Session;
 
 type Error = Box<dyn std::error::Error>;
 
-/// The number of the generation that a new image starts with.
-const FIRST: u32 = 1;
-
 /// What remains free on a machine's own disk beside the system: room for generations and state. It costs nothing, the
 /// file is sparse.
 const MACHINE_FREE_BYTES: u64 = 16 << 30;
 
-fn request<'s>(
-    session: &'s Session,
-    toplevel: &StorePath,
-    output: &Path,
-    sizes: Sizes,
-) -> Result<ImageRequest<'s>, Error> {
-    let loader = system::boot_entries::loader(session.store(), toplevel)?;
-    Ok(ImageRequest {
-        store: session.store(),
-        generations: vec![ImageGeneration { number: FIRST, toplevel: toplevel.clone() }],
-        extra_roots: Vec::new(),
-        boot: BootSettings {
-            default: EntryId::of_generation(FIRST),
-            title: loader.title,
-            tries: None,
-            configuration_limit: loader.configuration_limit,
-            settings: loader.settings,
-            systemd_boot: loader.systemd_boot,
-        },
-        sizes,
-        output: output.to_owned(),
-    })
+/// Which generations an image shall have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generations {
+    /// The system alone.
+    Alone,
+    /// Those that the image has, and the system after them.
+    Added,
 }
 
-/// The layout of a system's image, for people.
-pub(crate) fn describe(session: &Session, toplevel: &StorePath, size: Option<u64>) -> Result<String, Error> {
-    let sizes = Sizes { disk_bytes: size, ..Sizes::default() };
-    let request = request(session, toplevel, Path::new("disk.img"), sizes)?;
-    let contents = images::contents::Contents::observe(&request)?;
-    Ok(images::plan::ImagePlan::new(&request, contents)?.describe())
+/// An image to be written.
+pub(crate) struct DiskImage<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) toplevel: &'a StorePath,
+    pub(crate) output: &'a Path,
+    pub(crate) size: Option<u64>,
+    pub(crate) generations: Generations,
 }
 
-/// Writes a system's image.
-pub(crate) fn write(
-    session: &Session,
-    toplevel: &StorePath,
-    output: &Path,
-    size: Option<u64>,
-) -> Result<ImageReport, Error> {
-    let sizes = Sizes { disk_bytes: size, ..Sizes::default() };
-    Ok(build_image(&request(session, toplevel, output, sizes)?)?)
+/// What became of an image.
+pub(crate) enum Written {
+    /// It was written, with the system as this generation.
+    New { generation: u32, report: ImageReport },
+    /// It has the system as its newest generation already, and was left alone.
+    Known { generation: u32 },
+}
+
+/// What is to be done.
+enum Planned<'a> {
+    Write(Box<ImageRequest<'a>>),
+    Known { generation: u32 },
+}
+
+impl DiskImage<'_> {
+    /// The layout, for people.
+    pub(crate) fn describe(&self) -> Result<String, Error> {
+        let request = match self.plan()? {
+            Planned::Write(request) => request,
+            Planned::Known { generation } => return Ok(format!("it is generation {generation} there already\n")),
+        };
+        let contents = images::contents::Contents::observe(&request)?;
+        let plan = images::plan::ImagePlan::new(&request, contents)?;
+        let number = |generation: &ImageGeneration| format!("generation {}\n", generation.number);
+        Ok(plan.describe() + &request.generations.iter().map(number).collect::<String>())
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self) -> Result<Written, Error> {
+        Ok(match self.plan()? {
+            Planned::Write(request) => {
+                let generation = request.boot.default.generation;
+                Written::New { generation, report: build_image(&request)? }
+            }
+            Planned::Known { generation } => Written::Known { generation },
+        })
+    }
+
+    /// What to write, if the image has not got it already.
+    fn plan(&self) -> Result<Planned<'_>, Error> {
+        let store = self.session.store();
+        let mut sizes = Sizes { disk_bytes: self.size, ..Sizes::default() };
+        let mut generations = Vec::new();
+        if self.generations == Generations::Added {
+            let existing = ExistingImage::read(self.output, store.dir())?;
+            if let Some(newest) = existing.generations.last().filter(|newest| newest.toplevel == *self.toplevel) {
+                return Ok(Planned::Known { generation: newest.number });
+            }
+            store.add_temp_roots(existing.generations.iter().map(|generation| &generation.toplevel))?;
+            existing.check_in(store, self.output)?;
+            // An image does not become smaller by having more in it.
+            sizes.least_disk_bytes = existing.disk_bytes;
+            sizes.esp_bytes = sizes.esp_bytes.max(existing.esp_bytes);
+            generations = existing.generations;
+        }
+        let number = generations.last().map_or(1, |newest| newest.number + 1);
+        generations.push(ImageGeneration { number, toplevel: self.toplevel.clone() });
+        let loader = system::boot_entries::loader(store, self.toplevel)?;
+        Ok(Planned::Write(Box::new(ImageRequest {
+            store,
+            generations,
+            extra_roots: Vec::new(),
+            boot: BootSettings {
+                default: EntryId::of_generation(number),
+                title: loader.title,
+                tries: None,
+                configuration_limit: loader.configuration_limit,
+                settings: loader.settings,
+                systemd_boot: loader.systemd_boot,
+            },
+            sizes,
+            output: self.output.to_owned(),
+            is_cancelled: Box::new(|| self.session.is_cancelled()),
+        })))
+    }
 }
 
 /// The disk of a machine that is run here, and its firmware's variables.
@@ -84,8 +134,11 @@ pub(crate) fn machine_disk(
     if disk.image.exists() {
         fs_err::rename(&disk.image, state.join("disk.old.img"))?;
     }
-    let sizes = Sizes { free_bytes: MACHINE_FREE_BYTES, ..Sizes::default() };
-    build_image(&request(session, toplevel, &disk.image, sizes)?)?;
+    let image = DiskImage { session, toplevel, output: &disk.image, size: None, generations: Generations::Alone };
+    if let Planned::Write(mut request) = image.plan()? {
+        request.sizes.free_bytes = MACHINE_FREE_BYTES;
+        build_image(&request)?;
+    }
     // The variables may name boot entries of the old disk.
     if disk.variables.exists() {
         fs_err::remove_file(&disk.variables)?;

@@ -46,7 +46,8 @@ impl Progress {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plain(&self, text: &str) {
+    /// A line of its own above what runs.
+    pub(crate) fn say(&self, text: &str) {
         match &self.lines {
             // A closed terminal shows nothing; the work goes on.
             Some(lines) => drop(lines.println(text)),
@@ -59,7 +60,7 @@ impl Progress {
         let Some(lines) = &self.lines else {
             // Fetching and unpacking are many and small: the totals speak for them.
             if self.verbose || (task == Task::Build && !is_small(path)) {
-                self.plain(&format!("{verb} {}", shown(path)));
+                self.say(&format!("{verb} {}", shown(path)));
             }
             return;
         };
@@ -103,7 +104,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         if ended.built + ended.fetched + ended.substituted > 0 {
-            self.plain(&ended.summary(Form::Done));
+            self.say(&ended.summary(Form::Done));
         }
     }
 }
@@ -183,7 +184,7 @@ impl BuildObserver for Progress {
             BuildEvent::LogLine { path, line } => {
                 // Warnings about maintainer scripts must be seen whatever the verbosity.
                 if self.verbose || line.starts_with("warning:") {
-                    self.plain(&format!("{}> {line}", shown(path)));
+                    self.say(&format!("{}> {line}", shown(path)));
                 }
             }
             BuildEvent::Fetched { received_bytes, total_bytes } => {

@@ -1,14 +1,21 @@
 //! Errors as people see them: what failed, its causes, a hint; and the exit codes.
 //!
 //! 0 done, 1 the user's or the configuration's, 2 the command line's (clap), 4 some units failed at a switch,
-//! 70 a bug in Esker, 130 interrupted.
+//! 70 a bug in Esker, 130 interrupted (SIGINT), 143 terminated (SIGTERM).
 
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use archive::FetchError;
+use archive::fetch::DownloadError;
+use archive::snapshot::UpdateError;
+use bootloader::apply::ApplyError;
+use bootloader::esp::EspError;
+use bootloader::plan::PlanError;
 use build::BuildError;
+use images::ImageError;
 use store::StoreError;
 use system::SystemError;
 use tracing_subscriber::EnvFilter;
@@ -35,8 +42,8 @@ pub(crate) fn start_tracing(verbose: u8) {
 
 /// The exit code of a bug, as sysexits.h has it.
 const INTERNAL: u8 = 70;
-/// The exit code of what SIGINT ended, as shells have it.
-const INTERRUPTED: u8 = 130;
+/// What shells add to a signal's number for the exit code of what it ended.
+const SIGNALLED: u8 = 128;
 
 /// Runs the program; a panic is a bug in Esker and says so.
 pub(crate) fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
@@ -61,9 +68,9 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)>
 /// Prints an error with its causes and hints; returns the program's exit code.
 pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitCode {
     context.quiet();
-    if chain(error).iter().any(|e| matches!(e.downcast_ref(), Some(BuildError::Cancelled))) {
+    if chain(error).into_iter().any(is_cancellation) {
         context.say("interrupted; what was finished is in the store, and the same command goes on from there");
-        return ExitCode::from(INTERRUPTED);
+        return ExitCode::from(SIGNALLED + context.signal());
     }
     let mut text = String::new();
     match error.downcast_ref::<SystemError>() {
@@ -91,6 +98,13 @@ pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitC
     // When standard error is gone there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::FAILURE
+}
+
+fn is_cancellation(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(BuildError::Cancelled))
+        || matches!(error.downcast_ref(), Some(SystemError::Cancelled))
+        || matches!(error.downcast_ref(), Some(ImageError::Cancelled))
+        || matches!(error.downcast_ref(), Some(FetchError::Cancelled))
 }
 
 /// Each failed build with its causes, the end of its log and where the whole log is.
@@ -128,9 +142,15 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut hints = Vec::new();
     for error in chain(error) {
         if let Some(BuildError::Failed { failures, .. }) = error.downcast_ref() {
-            hints.extend(failures.iter().flat_map(|failure| chain(&failure.reason)).filter_map(hint));
+            let causes: Vec<_> = failures.iter().flat_map(|failure| chain(&failure.reason)).collect();
+            let special: Vec<String> = causes.iter().filter_map(|cause| hint(*cause)).collect();
+            let plain = causes.iter().filter_map(|cause| system_hint(*cause));
+            hints.extend(if special.is_empty() { plain.collect() } else { special });
         }
         hints.extend(hint(error));
+    }
+    if hints.is_empty() {
+        hints.extend(chain(error).into_iter().filter_map(system_hint));
     }
     // Many builds may fail for one reason.
     let mut said = std::collections::BTreeSet::new();
@@ -138,24 +158,40 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     hints
 }
 
+/// What an error of ours says that one can do.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<SystemError>() {
+    // A transparent error is passed over in the chain, so some are looked for by those that wrap them.
+    let text = if let Some(error) = error.downcast_ref::<SystemError>() {
         return error.hint();
-    }
-    // A transparent error is passed over in the chain.
-    let store = match error.downcast_ref() {
-        Some(BuildError::Store(error)) => Some(error),
-        _ => error.downcast_ref::<StoreError>(),
+    } else if let Some(BuildError::Store(error)) = error.downcast_ref() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<StoreError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<DownloadError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<UpdateError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<ImageError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<PlanError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<ApplyError>() {
+        error.hint()
+    } else if let Some(error) = error.downcast_ref::<EspError>() {
+        error.hint()
+    } else {
+        None
     };
-    if let Some(error) = store {
-        return error.hint().map(str::to_owned);
-    }
-    match error.downcast_ref::<std::io::Error>()?.kind() {
-        ErrorKind::StorageFull => Some("the disk is full: `esker gc` frees what nothing uses any more".to_owned()),
-        ErrorKind::ReadOnlyFilesystem => {
-            Some("that filesystem is read-only: --store and --output name other places".to_owned())
-        }
-        ErrorKind::PermissionDenied => Some("this user may not do that: --store names a store of one's own".to_owned()),
-        _ => None,
-    }
+    text.map(str::to_owned)
+}
+
+/// What one can do about an answer of the operating system.
+fn system_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    let text = match error.downcast_ref::<std::io::Error>()?.kind() {
+        ErrorKind::StorageFull => "the disk is full: `esker gc` frees what nothing uses any more",
+        ErrorKind::ReadOnlyFilesystem => "that filesystem is read-only: --store and --output name other places",
+        ErrorKind::PermissionDenied => "this user may not do that: --store names a store of one's own",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }

@@ -8,7 +8,7 @@ use nix_formats::signature::Signature;
 use nix_formats::{Hash, StoreDir, StorePath};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, params};
 
-use crate::StoreError;
+use crate::{Durability, StoreError};
 use crate::layout::Layout;
 use crate::path_info::{NarDigest, PathInfo};
 use crate::schema;
@@ -29,22 +29,26 @@ type InfoRow = (i64, PathInfo);
 
 /// Creates file and tables.
 pub(crate) fn create(layout: &Layout) -> Result<(), StoreError> {
-    let database = Database::open(layout)?;
+    let database = Database::open(layout, Durability::PowerCut)?;
     database.run("create the tables", |connection| connection.execute_batch(schema::TABLES))
 }
 
 impl Database {
-    pub(crate) fn open(layout: &Layout) -> Result<Self, StoreError> {
+    pub(crate) fn open(layout: &Layout, durability: Durability) -> Result<Self, StoreError> {
         let path = layout.db_file();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Self::connect(layout, &path.clone(), flags)?;
         database.run("configure the connection", |connection| {
             // `full`, because a generation that is in the boot menu after a power cut must be registered: `normal` does not
             // sync the log at the end of a transaction. The autocheckpoint is Nix's.
-            connection.execute_batch(
-                "pragma foreign_keys = 1; pragma journal_mode = wal; pragma synchronous = full; \
-                 pragma wal_autocheckpoint = 40000;",
-            )
+            let synchronous = match durability {
+                Durability::PowerCut => "full",
+                Durability::Throwaway => "off",
+            };
+            connection.execute_batch(&format!(
+                "pragma foreign_keys = 1; pragma journal_mode = wal; pragma synchronous = {synchronous}; \
+                 pragma wal_autocheckpoint = 40000;"
+            ))
         })?;
         Ok(database)
     }

@@ -1,7 +1,7 @@
 //! Garbage collection: what no root needs is unregistered in one transaction and then deleted.
 //!
 //! A path whose files are half deleted is therefore never valid. Derivers of live paths stay, as with Nix's default, so
-//! that `why` and rebuilding work; outputs of live derivations do not.
+//! that `why` and rebuilding work; outputs of live derivations do not. The trees of dead views go with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::layout::base_name_as_store_path;
 use crate::locks::{FileLock, LockMode};
 use crate::roots::{RootKind, remove_stale_links};
 use crate::scratch::remove_tree;
-use crate::{Context as _, Store, StoreError, schema};
+use crate::{Context as _, Store, StoreError, schema, views};
 
 /// What a collection shall do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct GcReport {
     pub dead: Vec<DeadPath>,
     /// Files and folders in the store folder that are not valid paths (remains of interrupted writes), sorted.
     pub remains: Vec<String>,
+    /// Trees of views that are dead, sorted (see `Layout::views`).
+    pub views: Vec<String>,
     /// What deleting freed on disk; zero when only listing.
     pub freed_bytes: u64,
 }
@@ -68,11 +70,19 @@ impl Store {
             report.dead.push(DeadPath { path: path.clone(), nar_size_bytes });
         }
         report.remains = self.find_remains(&graph, &temporary)?;
+        let kept = live.iter().map(StorePath::hash_part).chain(temporary.iter().copied()).collect();
+        report.views = views::find_dead(self.layout(), &kept)?;
         if request == GcRequest::Delete {
             self.database().unregister(report.dead.iter().map(|dead| &dead.path))?;
             let dead = report.dead.iter().map(|dead| dead.path.base_name());
             for name in dead.chain(report.remains.iter().map(String::as_str)) {
                 let place = self.layout().physical_store().join(name);
+                report.freed_bytes += disk_usage(&place)?;
+                remove_tree(&place)?;
+            }
+            // After the paths whose files they share: whoever holds the last name of a file frees it.
+            for name in &report.views {
+                let place = self.layout().views().join(name);
                 report.freed_bytes += disk_usage(&place)?;
                 remove_tree(&place)?;
             }

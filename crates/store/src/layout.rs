@@ -96,6 +96,12 @@ impl Layout {
         self.root.join("nix/var/esker")
     }
 
+    /// Trees of views as programs see them, `nix/var/esker/views`.
+    #[must_use]
+    pub fn views(&self) -> PathBuf {
+        self.esker_state().join("views")
+    }
+
     /// The log folder, `nix/var/log/nix/drvs`.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -24,12 +24,14 @@ mod path_info;
 mod processes;
 mod profiles;
 mod query;
+mod registrations;
 mod roots;
 mod schema;
 mod scratch;
 mod temp_roots;
 mod tree;
 mod verify;
+mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -71,6 +73,15 @@ pub enum RegistrationTime {
     Fixed(i64),
 }
 
+/// What a registration must outlast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut.
+    PowerCut,
+    /// Nothing: the database is read back at once and thrown away. It is never synced.
+    Throwaway,
+}
+
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -82,6 +93,8 @@ pub struct StoreOptions {
     pub access: Access,
     /// What registration writes as time.
     pub registration_time: RegistrationTime,
+    /// What a registration must outlast.
+    pub durability: Durability,
 }
 
 impl StoreOptions {
@@ -93,6 +106,7 @@ impl StoreOptions {
             store_dir: StoreDir::default(),
             access: Access::ReadWrite,
             registration_time: RegistrationTime::Now,
+            durability: Durability::PowerCut,
         }
     }
 }
@@ -118,7 +132,7 @@ impl Store {
             Access::ReadWrite => {
                 layout.create_folders()?;
                 let lock = schema::prepare(&layout)?;
-                (Database::open(&layout)?, Some(lock))
+                (Database::open(&layout, options.durability)?, Some(lock))
             }
             Access::ReadOnly => (Database::open_read_only(&layout)?, None),
         };

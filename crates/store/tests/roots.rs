@@ -180,3 +180,42 @@ fn a_large_batch_does_not_hold_a_file_open_for_each_path() {
     batch.commit().unwrap();
     assert_eq!(store.verify(ContentCheck::Hash, Repair::Report).unwrap().problems.len(), 0);
 }
+
+#[test]
+fn a_views_tree_goes_with_its_view_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = |store: &Store, view: &StorePath, layout: &str| {
+        let tree = store.layout().views().join(format!("{}-{layout}", view.hash_part()));
+        std::fs::create_dir_all(tree.join("usr/bin")).unwrap();
+        std::fs::hard_link(store.physical(view), tree.join("usr/bin/tool")).unwrap();
+        tree
+    };
+    let (rooted, dead, half) = {
+        let store = open(folder.path());
+        let (rooted, loose) = (add(&store, "rooted"), add(&store, "loose"));
+        store.add_root("view", &rooted).unwrap();
+        (tree(&store, &rooted, "1"), tree(&store, &loose, "1"), tree(&store, &loose, "1.tmp-7"))
+    };
+    let other = folder.path().join("root/nix/var/esker/views/README");
+    std::fs::write(&other, "not a view's").unwrap();
+    let store = open(folder.path());
+    // A build that is about to use a view has it as temporary root, registered or not.
+    let yet_to_come = StorePath::from_base_name("7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-view").unwrap();
+    let building = open(folder.path());
+    building.add_temp_roots([&yet_to_come]).unwrap();
+    let used = store.layout().views().join(format!("{}-1", yet_to_come.hash_part()));
+    std::fs::create_dir_all(&used).unwrap();
+
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let report = store.collect_garbage(GcRequest::ListDead).unwrap();
+    assert_eq!(report.views, sorted(vec![name(&dead), name(&half)]));
+    assert!(dead.exists());
+    let report = store.collect_garbage(GcRequest::Delete).unwrap();
+    assert_eq!(report.views.len(), 2);
+    // The last name of the dead view's file was in its tree.
+    assert!(report.freed_bytes >= 4096, "{report:?}");
+    let stand: Vec<bool> = [&rooted, &dead, &half, &other, &used].iter().map(|path| path.exists()).collect();
+    assert_eq!(stand, [true, false, false, true, true]);
+    drop(building);
+    assert_eq!(store.collect_garbage(GcRequest::Delete).unwrap().views, [name(&used)]);
+}

@@ -79,6 +79,9 @@ pub enum SystemError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The user wanted no more.
+    #[error("it was interrupted")]
+    Cancelled,
     /// The boot entries cannot be made.
     #[error("the boot entries cannot be made")]
     BootEntries(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,6 +1,6 @@
 //! Fetching what derivations name: `mirror://` addresses through the archive's downloads, anything else directly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -78,22 +78,13 @@ impl DebianFetcher {
         let made = fs_err::create_dir_all(&self.downloads);
         forget_altered(&downloads);
         let fetched = self.archive.fetch(&downloads, &mut |p| progress.bytes(p.received_bytes, p.total_bytes));
-        let failure = |label: &str| match &fetched {
-            Err(archive::FetchError::Downloads { errors }) => {
-                errors.iter().find(|error| label_of(error) == label).map(ToString::to_string)
-            }
-            Err(error) => Some(error.to_string()),
-            Ok(()) => None,
-        };
+        let mut failures = Failures::of(fetched);
         for (index, download) in wanted {
             let request = &requests[*index];
             let result = match (&made, download.target.exists()) {
                 (Err(error), _) => Err(FetchError::transfer(&request.url, error.to_string())),
                 (Ok(()), true) => put(&download.target, request),
-                (Ok(()), false) => {
-                    let words = failure(&download.label).unwrap_or_else(|| "the download gave no file".into());
-                    Err(FetchError::transfer(&request.url, words))
-                }
+                (Ok(()), false) => Err(failures.take(download, &request.url)),
             };
             if result.is_ok() {
                 progress.complete(*index);
@@ -103,12 +94,38 @@ impl DebianFetcher {
     }
 }
 
-fn label_of(error: &DownloadError) -> &str {
-    match error {
-        DownloadError::Gone { label, .. }
-        | DownloadError::Failed { label, .. }
-        | DownloadError::Hash { label, .. }
-        | DownloadError::Write { label, .. } => label,
+/// Why files of one batch could not be had.
+struct Failures {
+    /// By label. Who asks first gets the error itself, with its hint; whoever asks for the same file gets its words.
+    single: BTreeMap<String, (String, Option<DownloadError>)>,
+    /// What went wrong with the batch as a whole.
+    whole: Option<archive::FetchError>,
+}
+
+impl Failures {
+    fn of(fetched: Result<(), archive::FetchError>) -> Self {
+        let mut failures = Self { single: BTreeMap::new(), whole: None };
+        match fetched {
+            Ok(()) => {}
+            Err(archive::FetchError::Downloads { errors }) => {
+                let by_label = |error: DownloadError| (error.label().to_owned(), (error.to_string(), Some(error)));
+                failures.single = errors.into_iter().map(by_label).collect();
+            }
+            Err(error) => failures.whole = Some(error),
+        }
+        failures
+    }
+
+    fn take(&mut self, download: &Download, url: &str) -> FetchError {
+        match (&self.whole, self.single.get_mut(&download.label)) {
+            (Some(archive::FetchError::Cancelled), _) => FetchError::Cancelled { url: url.to_owned() },
+            (Some(error), _) => FetchError::transfer(url, error.to_string()),
+            (None, Some((words, error))) => match error.take() {
+                Some(error) => FetchError::transfer(url, error),
+                None => FetchError::transfer(url, words.clone()),
+            },
+            (None, None) => FetchError::transfer(url, "the download gave no file"),
+        }
     }
 }
 
@@ -156,11 +173,7 @@ impl archive::Fetcher for Offline {
     ) -> Result<(), archive::FetchError> {
         let missing = downloads.iter().filter(|download| !download.target.exists());
         let errors: Vec<_> = missing
-            .map(|download| DownloadError::Failed {
-                label: download.label.clone(),
-                url: download.url.clone(),
-                reason: "--offline forbids fetching it".to_owned(),
-            })
+            .map(|download| DownloadError::Offline { label: download.label.clone(), url: download.url.clone() })
             .collect();
         if errors.is_empty() { Ok(()) } else { Err(archive::FetchError::Downloads { errors }) }
     }

@@ -195,7 +195,8 @@ fn solve<'a>(eval: &Eval<'a>, archive: &Archive, io: &StoreIo, argument: Value<'
     for root in eval.force_list(eval.select(argument, "roots")?)?.iter() {
         let name = text(eval, eval.select(root, "name")?)?;
         let version = text(eval, eval.select(root, "version")?)?;
-        roots.push(Root { relation: format!("{name} (= {version})"), wanted_by: "the configuration".to_owned() });
+        let wanted_by = text(eval, eval.select(root, "wantedBy")?)?;
+        roots.push(Root { relation: format!("{name} (= {version})"), wanted_by });
     }
     roots.sort();
     roots.dedup();

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use archive::{AptFetcher, Archive, HttpFetcher, Lock};
+use archive::{AptFetcher, Archive, FetchError, HttpFetcher, Interrupt, Lock, Mirrors};
 use build::{
     BinaryCache, BuildObserver, BuildPlan, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, Tools,
 };
@@ -128,15 +128,23 @@ impl Session {
         self.locations.cache.join("archive")
     }
 
-    /// How files of Debian's archive are fetched: by the host's apt, else over HTTP from a configured mirror.
+    /// How files of Debian's archive are fetched: over HTTP from the mirrors that the environment names, else by the host's
+    /// apt.
     pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
         if self.options.offline {
             return Ok(Arc::new(crate::fetch::Offline));
         }
-        let apt = AptFetcher::of_host().map_err(|error| SystemError::Archive(Box::new(error)))?;
+        let cancellation = self.options.cancellation.clone();
+        let interrupt = Interrupt::new(move || cancellation.is_cancelled());
+        let archive_error = |error: FetchError| SystemError::Archive(Box::new(error));
+        let named = Mirrors::from_environment(|name| std::env::var(name).ok());
+        let apt = AptFetcher::of_host().map_err(archive_error)?;
         Ok(match apt {
-            Some(apt) => Arc::new(apt),
-            None => Arc::new(HttpFetcher::from_environment(|name| std::env::var(name).ok())),
+            Some(apt) if named.is_empty() => Arc::new(apt.interruptible(interrupt)),
+            apt => {
+                let mirrors = named.or(apt.map(|apt| apt.mirrors().clone()).unwrap_or_default());
+                Arc::new(HttpFetcher::new(mirrors).interruptible(interrupt))
+            }
         })
     }
 
@@ -159,14 +167,19 @@ impl Session {
         let started = cache::start();
         let path = attribute_path(attribute);
         let store_dir = self.store.dir().clone();
-        let ((drv, out), io) = evaluate(self, subject, |eval, value| {
+        let evaluated = evaluate(self, subject, |eval, value| {
             let value = select_path(eval, value, &path)?;
             let field = |name: &str| -> Result<String, lang::Error> {
                 let string = eval.force_str(eval.select(value, name)?)?;
                 Ok(string.to_string_lossy().into_owned())
             };
             Ok((field("drvPath")?, field("outPath")?))
-        })?;
+        });
+        // What fails because fetching was ended is nobody's mistake.
+        if self.is_cancelled() {
+            return Err(SystemError::Cancelled);
+        }
+        let ((drv, out), io) = evaluated?;
         let base = |path: &str| {
             store_dir
                 .parse(path)

@@ -103,8 +103,9 @@ impl Machine {
                 },
                 systemd_boot: SystemdBoot::load(Architecture::X64, &self.path("boot.efi")).unwrap(),
             },
-            sizes: Sizes { disk_bytes: None, free_bytes: 16 << 20, esp_bytes: 40 << 20 },
+            sizes: Sizes { free_bytes: 16 << 20, esp_bytes: 40 << 20, ..Sizes::default() },
             output: self.path(output),
+            is_cancelled: Box::new(|| false),
         }
     }
 }

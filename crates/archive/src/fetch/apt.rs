@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{Download, DownloadError, FetchError, Fetcher, Mirrors, Progress, accept, part_path};
+use super::sources::variable;
+use super::{Download, DownloadError, FetchError, Fetcher, Interrupt, Mirrors, Progress, accept, part_path};
 use crate::mirror::MirrorName;
 
 const HELPER: &str = "/usr/lib/apt/apt-helper";
@@ -25,6 +26,7 @@ const FILES_PER_PROCESS: usize = 400;
 pub struct AptFetcher {
     helper: PathBuf,
     mirrors: Mirrors,
+    interrupt: Interrupt,
 }
 
 impl AptFetcher {
@@ -34,12 +36,25 @@ impl AptFetcher {
         if !helper.exists() {
             return Ok(None);
         }
-        Ok(Some(Self { helper, mirrors: Mirrors::load(Path::new("/etc/apt"))? }))
+        Ok(Some(Self { helper, mirrors: Mirrors::load(Path::new("/etc/apt"))?, interrupt: Interrupt::default() }))
     }
 
     /// A fetcher that uses apt's downloader with these mirrors.
     pub fn with_mirrors(mirrors: Mirrors) -> Self {
-        Self { helper: PathBuf::from(HELPER), mirrors }
+        Self { helper: PathBuf::from(HELPER), mirrors, interrupt: Interrupt::default() }
+    }
+
+    /// Where it fetches from.
+    #[must_use]
+    pub fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
+    }
+
+    /// The same, ended by an interrupt.
+    #[must_use]
+    pub fn interruptible(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
     }
 
     /// Whether the host's apt is configured to accept archives that expired (`Acquire::Check-Valid-Until "false"`), as hosts
@@ -106,15 +121,34 @@ impl AptFetcher {
                 std::thread::spawn(move || pipe.map_or(Ok(String::new()), std::io::read_to_string))
             })
             .collect();
-        for child in &mut children {
-            while child.try_wait().map_err(error)?.is_none() {
-                std::thread::sleep(Duration::from_millis(20));
-                report();
+        while children.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
+            if self.interrupt.happened() {
+                end(&mut children);
+                return Err(FetchError::Cancelled);
             }
+            std::thread::sleep(Duration::from_millis(20));
+            report();
+        }
+        for child in &mut children {
+            child.wait().map_err(error)?;
         }
         let texts =
             readers.into_iter().map(|reader| reader.join().unwrap_or_else(|_| Ok(String::new())).map_err(error));
         texts.collect()
+    }
+}
+
+/// Ends downloaders. Each first gets the chance to end its own helpers, which would go on writing.
+fn end(children: &mut [Child]) {
+    for child in children {
+        let id = child.id().to_string();
+        // One that is gone already needs no signal, and one that stays is waited for.
+        if let Err(error) = Command::new("kill").args(["-TERM", &id]).status() {
+            tracing::warn!(%error, "a downloader goes on to its end");
+        }
+        if let Err(error) = child.wait() {
+            tracing::warn!(%error, "a downloader cannot be waited for");
+        }
     }
 }
 
@@ -186,14 +220,6 @@ impl Fetcher for AptFetcher {
         }
         report();
         if errors.is_empty() { Ok(()) } else { Err(FetchError::Downloads { errors: errors.into_values().collect() }) }
-    }
-}
-
-/// The environment variable that names a mirror.
-pub(super) fn variable(mirror: MirrorName) -> &'static str {
-    match mirror {
-        MirrorName::Debian => "ESKER_MIRROR_DEBIAN",
-        MirrorName::DebianSecurity => "ESKER_MIRROR_DEBIAN_SECURITY",
     }
 }
 

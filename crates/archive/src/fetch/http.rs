@@ -8,29 +8,34 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use super::apt::variable;
-use super::{Download, DownloadError, FetchError, Fetcher, Mirrors, Progress, accept, part_path};
+use super::sources::variable;
+use super::{Download, DownloadError, FetchError, Fetcher, Interrupt, Mirrors, Progress, accept, part_path};
 
 /// Connections at a time.
 const THREADS: usize = 4;
+/// How long a mirror may send nothing before it is given up.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Fetches over HTTP from mirrors given by address.
 #[derive(Debug, Clone)]
 pub struct HttpFetcher {
     agent: ureq::Agent,
     mirrors: Mirrors,
+    interrupt: Interrupt,
 }
 
 /// What the threads of one batch share.
-struct Batch<'a> {
-    queue: Mutex<VecDeque<(usize, &'a Download)>>,
+struct Batch {
+    queue: Mutex<VecDeque<(usize, Download)>>,
     errors: Mutex<BTreeMap<usize, DownloadError>>,
     received_bytes: AtomicU64,
     files_done: AtomicUsize,
+    /// Set when nobody waits for the threads any more.
+    is_over: AtomicBool,
 }
 
 impl HttpFetcher {
@@ -41,23 +46,24 @@ impl HttpFetcher {
             .timeout_recv_response(Some(Duration::from_secs(60)))
             .http_status_as_error(false)
             .build();
-        Self { agent: config.new_agent(), mirrors }
+        Self { agent: config.new_agent(), mirrors, interrupt: Interrupt::default() }
     }
 
-    /// The mirrors named by `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY`; `variable` looks one up.
-    pub fn from_environment(variable_value: impl Fn(&str) -> Option<String>) -> Self {
-        use crate::mirror::MirrorName::{Debian, DebianSecurity};
-        let value = |mirror| variable_value(variable(mirror)).unwrap_or_default();
-        Self::new(Mirrors::new(&[&value(Debian)], &[&value(DebianSecurity)]))
+    /// The same, ended by an interrupt.
+    #[must_use]
+    pub fn interruptible(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
     }
 
     /// Works the queue until it is empty.
-    fn work(&self, batch: &Batch<'_>) {
+    fn work(&self, batch: &Batch) {
         loop {
             let next = lock(&batch.queue).pop_front();
             let Some((position, download)) = next else {
                 return;
             };
+            let download = &download;
             let mut result = Ok(());
             for base in self.mirrors.of(download.url.mirror) {
                 result = self.download(download, base, batch);
@@ -76,7 +82,7 @@ impl HttpFetcher {
         }
     }
 
-    fn download(&self, download: &Download, base: &str, batch: &Batch<'_>) -> Result<(), DownloadError> {
+    fn download(&self, download: &Download, base: &str, batch: &Batch) -> Result<(), DownloadError> {
         let part = part_path(&download.target);
         let failed =
             |reason: String| DownloadError::Failed { label: download.label.clone(), url: download.url.clone(), reason };
@@ -113,6 +119,9 @@ impl HttpFetcher {
             if length == 0 {
                 break;
             }
+            if batch.is_over.load(Ordering::Relaxed) {
+                return Err(failed("nobody waits for it any more".to_owned()));
+            }
             file.write_all(&buffer[..length]).map_err(write)?;
             batch.received_bytes.fetch_add(length as u64, Ordering::Relaxed);
         }
@@ -123,8 +132,8 @@ impl HttpFetcher {
 
 impl Fetcher for HttpFetcher {
     fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError> {
-        let wanted: VecDeque<(usize, &Download)> =
-            downloads.iter().enumerate().filter(|(_, download)| !download.target.exists()).collect();
+        let missing = downloads.iter().enumerate().filter(|(_, download)| !download.target.exists());
+        let wanted: VecDeque<(usize, Download)> = missing.map(|(i, download)| (i, download.clone())).collect();
         for (_, download) in &wanted {
             if self.mirrors.of(download.url.mirror).is_empty() {
                 return Err(FetchError::NoMirror {
@@ -136,29 +145,57 @@ impl Fetcher for HttpFetcher {
         let present = downloads.len() - wanted.len();
         let missing_bytes: u64 = wanted.iter().filter_map(|(_, download)| download.size).sum();
         let total_bytes: u64 = downloads.iter().filter_map(|download| download.size).sum();
-        let batch = Batch {
+        let batch = Arc::new(Batch {
             received_bytes: AtomicU64::new(total_bytes - missing_bytes),
             files_done: AtomicUsize::new(present),
             queue: Mutex::new(wanted),
             errors: Mutex::default(),
-        };
+            is_over: AtomicBool::new(false),
+        });
         let measure = || Progress {
             received_bytes: batch.received_bytes.load(Ordering::Relaxed),
             total_bytes,
             files_done: batch.files_done.load(Ordering::Relaxed),
             files_total: downloads.len(),
         };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| self.work(&batch))).collect();
-            while threads.iter().any(|thread| !thread.is_finished()) {
-                std::thread::sleep(Duration::from_millis(20));
-                progress(&measure());
+        // Not scoped: a thread that waits for a silent mirror cannot be ended, only be left behind.
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let (fetcher, batch) = (self.clone(), batch.clone());
+                std::thread::spawn(move || fetcher.work(&batch))
+            })
+            .collect();
+        let (mut last, mut since) = (measure(), Instant::now());
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(20));
+            let now = measure();
+            progress(&now);
+            if now != last {
+                (last, since) = (now, Instant::now());
             }
-        });
+            let is_silent = since.elapsed() > SILENCE;
+            if self.interrupt.happened() || is_silent {
+                batch.is_over.store(true, Ordering::Relaxed);
+                lock(&batch.queue).clear();
+                return Err(if is_silent { silent(downloads) } else { FetchError::Cancelled });
+            }
+        }
         progress(&measure());
-        let errors: Vec<DownloadError> = batch.errors.into_inner().unwrap_or_default().into_values().collect();
+        let errors: Vec<DownloadError> = std::mem::take(&mut *lock(&batch.errors)).into_values().collect();
         if errors.is_empty() { Ok(()) } else { Err(FetchError::Downloads { errors }) }
     }
+}
+
+/// What is to be said when nothing came for long.
+fn silent(downloads: &[Download]) -> FetchError {
+    let reason = format!("the mirror sent nothing for {} seconds", SILENCE.as_secs());
+    let missing = downloads.iter().filter(|download| !download.target.exists());
+    let failed = |download: &Download| DownloadError::Failed {
+        label: download.label.clone(),
+        url: download.url.clone(),
+        reason: reason.clone(),
+    };
+    FetchError::Downloads { errors: missing.map(failed).collect() }
 }
 
 /// A thread that panicked holding the lock left the queue or the errors whole, as both change in one step.

@@ -48,6 +48,28 @@ impl Mirrors {
         Self { debian: clean(debian), debian_security: clean(debian_security) }
     }
 
+    /// The mirrors named by `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY`; `value` looks a variable up.
+    pub fn from_environment(value: impl Fn(&str) -> Option<String>) -> Self {
+        let value = |mirror| value(variable(mirror)).unwrap_or_default();
+        Self::new(&[&value(MirrorName::Debian)], &[&value(MirrorName::DebianSecurity)])
+    }
+
+    /// Whether no mirror of any archive is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.debian.is_empty() && self.debian_security.is_empty()
+    }
+
+    /// These, and `others` for an archive of which none is known here.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        let choose = |own: Vec<String>, other| if own.is_empty() { other } else { own };
+        Self {
+            debian: choose(self.debian, others.debian),
+            debian_security: choose(self.debian_security, others.debian_security),
+        }
+    }
+
     /// The mirrors in the sources under `etc_apt` (`/etc/apt`). Empty when there are none. Errors when a file that is there
     /// cannot be read.
     pub fn load(etc_apt: &Path) -> Result<Self, SourcesError> {
@@ -69,6 +91,14 @@ impl Mirrors {
             MirrorName::Debian => &self.debian,
             MirrorName::DebianSecurity => &self.debian_security,
         }
+    }
+}
+
+/// The environment variable that names a mirror.
+pub(super) fn variable(mirror: MirrorName) -> &'static str {
+    match mirror {
+        MirrorName::Debian => "ESKER_MIRROR_DEBIAN",
+        MirrorName::DebianSecurity => "ESKER_MIRROR_DEBIAN_SECURITY",
     }
 }
 

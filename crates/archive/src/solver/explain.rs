@@ -31,6 +31,8 @@ pub enum RootProblem {
         root: Root,
         /// The versions there are, newest first.
         available: Vec<String>,
+        /// Other roots that want the same package.
+        others: Vec<Root>,
     },
     /// No package has the name, and several provide it.
     Virtual {
@@ -42,8 +44,17 @@ pub enum RootProblem {
 }
 
 impl RootProblem {
-    /// Finds out whether a root can be had.
-    pub(super) fn find(index: &Index, root: &Root, relation: &Relation<'_>) -> Result<Option<Self>, IndexError> {
+    /// Finds out whether a root can be had; `all` are the roots of the request.
+    pub(super) fn find(
+        index: &Index,
+        root: &Root,
+        relation: &Relation<'_>,
+        all: &[Root],
+    ) -> Result<Option<Self>, IndexError> {
+        let name = |root: &Root| root.relation.split(' ').next().map(str::to_owned);
+        let others: BTreeSet<&Root> =
+            all.iter().filter(|other| name(other) == name(root) && other.relation != root.relation).collect();
+        let others = others.into_iter().cloned().collect();
         let root = root.clone();
         let mut available = Vec::new();
         for id in index.versions(relation.name) {
@@ -61,7 +72,7 @@ impl RootProblem {
         }
         Ok(match (available.is_empty(), providers.len()) {
             (_, 1) => None,
-            (false, _) => Some(Self::Version { root, available }),
+            (false, _) => Some(Self::Version { root, available, others }),
             (true, 0) => Some(Self::Unknown { similar: similar_names(index, relation.name), root }),
             (true, _) => Some(Self::Virtual { root, providers }),
         })
@@ -81,13 +92,17 @@ impl fmt::Display for RootProblem {
                 write!(formatter, "there is no package `{}` (wanted by {})", root.relation, root.wanted_by)?;
                 if similar.is_empty() { Ok(()) } else { write!(formatter, "; did you mean {}?", quoted(similar, "or")) }
             }
-            Self::Version { root, available } => {
+            Self::Version { root, available, others } => {
                 let (relation, wanted_by) = (&root.relation, &root.wanted_by);
                 write!(
                     formatter,
                     "no version satisfies `{relation}` (wanted by {wanted_by}); there is {}",
                     quoted(available, "and")
-                )
+                )?;
+                for other in others {
+                    write!(formatter, ", and `{}` is wanted by {}", other.relation, other.wanted_by)?;
+                }
+                Ok(())
             }
             Self::Virtual { root, providers } => {
                 let (relation, wanted_by) = (&root.relation, &root.wanted_by);

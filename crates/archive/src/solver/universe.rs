@@ -66,7 +66,7 @@ impl<'a> Universe<'a> {
         let mut problems = Vec::new();
         for root in request.roots.iter().collect::<BTreeSet<_>>() {
             let relation = root_relation(root)?;
-            match RootProblem::find(index, root, &relation)? {
+            match RootProblem::find(index, root, &relation, &request.roots)? {
                 Some(problem) => problems.push(problem),
                 None => {
                     let group = universe.group(GroupKind::Root, &[relation])?;

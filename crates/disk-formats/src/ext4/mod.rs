@@ -3,7 +3,7 @@
 //! A [`Tree`] is planned into a [`Layout`]: every inode, directory block and extent has its place before anything is
 //! written. The layout then writes all metadata, and tells where the contents of files belong; copying them is the
 //! caller's, who knows where they come from. The result is clean, journalled, checksummed and can be grown by `resize2fs`.
-//! Not here: reading or changing an existing filesystem, extended attributes, hashed directories (the kernel reads and
+//! Not here: changing an existing filesystem or reading more of it than its [`VolumeHistory`], extended attributes, hashed directories (the kernel reads and
 //! extends linear ones), device nodes.
 //!
 //! Source: the kernel's `Documentation/filesystems/ext4/`; checked against `e2fsck`, `debugfs` and the kernel.
@@ -19,6 +19,7 @@
 mod allocation;
 mod directory;
 mod geometry;
+mod history;
 mod inode;
 mod journal;
 mod layout;
@@ -27,6 +28,7 @@ mod tree;
 
 use thiserror::Error;
 
+pub use history::VolumeHistory;
 pub use layout::{FilePlace, Layout};
 pub use tree::{Content, Metadata, NodeId, Tree};
 

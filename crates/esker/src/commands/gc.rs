@@ -71,7 +71,7 @@ impl Gc {
             false => format!("{} paths deleted, {} freed", report.dead.len(), size(report.freed_bytes)),
         };
         let dead: Vec<_> = report.dead.iter().map(|dead| store.logical(&dead.path)).collect();
-        context.print(json!({ "dead": dead, "freedBytes": report.freed_bytes }), &text);
+        context.print(json!({ "dead": dead, "views": report.views, "freedBytes": report.freed_bytes }), &text);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
 use crate::context::Context;
-use crate::disk;
+use crate::disk::{DiskImage, Generations, Written};
 use crate::table::size;
 
 /// Build a configuration and write it to a bootable disk image
 ///
+/// The image is the same bit for bit wherever it is made. An image of that name is replaced when the new one is complete.
 #[derive(Debug, Args)]
 pub(crate) struct Image {
     #[command(flatten)]
@@ -23,6 +24,10 @@ pub(crate) struct Image {
     /// The image's size, such as 8G; by default what the system needs and room for more
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
+    /// Keep the generations that the image has, and add this one as the new default of its boot menu. No machine may have
+    /// used the image yet: there it is `esker switch` that adds one
+    #[arg(long)]
+    add: bool,
     /// Say how the disk would be laid out, and stop
     #[arg(long)]
     dry_run: bool,
@@ -48,14 +53,37 @@ impl Image {
         let session = context.session()?;
         let built = session.build_system(&self.configuration.find()?, &self.configuration.system())?;
         context.messages(&built.messages);
-        let toplevel = session.store().logical(&built.toplevel);
+        let image = DiskImage {
+            session: &session,
+            toplevel: &built.toplevel,
+            output: &self.output,
+            size: self.size,
+            generations: if self.add { Generations::Added } else { Generations::Alone },
+        };
         if self.dry_run {
-            context.print_text(&disk::describe(&session, &built.toplevel, self.size)?);
+            context.print_text(&image.describe()?);
             return Ok(ExitCode::SUCCESS);
         }
-        let report = disk::write(&session, &built.toplevel, &self.output, self.size)?;
-        let text = format!("{} ({} of files)", self.output.display(), size(report.contents_bytes));
-        context.print(json!({ "image": self.output, "toplevel": toplevel, "bytes": report.disk_bytes }), &text);
+        let toplevel = session.store().logical(&built.toplevel);
+        let place = self.output.display();
+        let (generation, bytes, text) = match image.write()? {
+            Written::Known { generation } => {
+                (generation, None, format!("{place} has this system as generation {generation} already"))
+            }
+            Written::New { generation, report } => {
+                for number in &report.without_entry {
+                    context.say(&format!(
+                        "warning: generation {number} has no entry in the boot menu \
+                         (`boot.loader.systemd-boot.configurationLimit`)"
+                    ));
+                }
+                let files = size(report.contents_bytes);
+                let text = format!("{place}: generation {generation} ({files} of files)");
+                (generation, Some(report.disk_bytes), text)
+            }
+        };
+        let json = json!({ "image": self.output, "toplevel": toplevel, "generation": generation, "bytes": bytes });
+        context.print(json, &text);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -83,7 +83,7 @@ fn a_wrong_part_is_found_out_and_removed() {
 fn says_what_the_mirror_does_not_have() {
     let (base, _) = serve();
     let directory = tempfile::tempdir().unwrap();
-    let fetcher = HttpFetcher::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone()));
+    let fetcher = HttpFetcher::new(Mirrors::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone())));
     let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("hint: the archive has moved on"), "{error}");
 }

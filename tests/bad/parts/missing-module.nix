@@ -1,0 +1,4 @@
+{
+  imports = [ ./bootable.nix ];
+  boot.initrd.kernelModules = [ "no_such_module" ];
+}

@@ -1,0 +1,63 @@
+//! A second generation is put into an image: both are in its boot menu, the earlier one boots from there, and once a machine
+//! has used the image it is not written anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
+
+use std::time::Duration;
+
+use qemu::Disk;
+use stories::menu::{choose, highlighted};
+use stories::{Checks, Lab, Ports};
+
+const BOOT: Duration = Duration::from_secs(300);
+const MOMENT: Duration = Duration::from_secs(90);
+
+#[test]
+fn the_earlier_generation_of_an_image_boots_from_its_menu() {
+    let lab = Lab::open("second-generation");
+    let first = lab.image("first");
+    let mut checks = Checks::new();
+    let second = lab.file("systems/second.nix");
+    let add = ["image", second.to_str().unwrap(), "--output", first.image.to_str().unwrap(), "--add"];
+    let report = lab.json(&add);
+    checks.fact("the second system is generation 2", report["generation"] == 2, &report);
+    let again = lab.json(&add);
+    let same = again["generation"] == 2 && again["bytes"].is_null();
+    checks.fact("the same system is not added twice", same, &again);
+
+    let mut vm = lab.boot(vec![Disk::raw(&first.image)], Ports::free());
+    vm.console.wait_for("Boot in ", BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    let selected = highlighted(&vm);
+    checks.fact("the menu highlights the second", selected == "Esker server, generation 2", selected);
+    choose(&mut vm, "Esker server, generation 1", &mut checks);
+    vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    let state = vm.agent.wait_until_succeeds("test \"$(systemctl is-system-running)\" = running", BOOT);
+    checks.fact("the system is running", state.is_ok(), format!("{state:?}"));
+    let agent = &mut vm.agent;
+    checks.prints(agent, "the first generation was booted", "readlink -f /run/booted-system", &first.toplevel);
+    checks.fails(agent, "what only the second has is not there", "tree --version");
+    checks.prints(agent, "the second is the default", "readlink /nix/var/nix/profiles/system", "system-2-link");
+    let generations = "esker --json generations | tr , '\\n' | grep -c generation";
+    checks.prints(agent, "the machine knows both", generations, "2");
+    let second = report["toplevel"].as_str().expect("a toplevel");
+    let links = "readlink /nix/var/nix/profiles/system-1-link /nix/var/nix/profiles/system-2-link";
+    checks.prints(agent, "each by its number", links, &format!("{}\n{second}", first.toplevel));
+    checks.prints(agent, "what both have is there once", "ls -d /nix/store/*-linux-image-* | wc -l", "1");
+    checks.succeeds(agent, "the collector leaves both", &format!("esker gc && test -e {second}/init"));
+    checks.succeeds(agent, "it turns off", "systemctl --no-block poweroff");
+    let off = vm.wait_for_power_off(MOMENT);
+    checks.fact("it is off", off.is_ok(), format!("{off:?}"));
+    drop(vm);
+
+    let third = lab.file("systems/first.nix");
+    let mut command = lab.esker();
+    command.args(["image", third.to_str().unwrap(), "--add", "--output"]).arg(&first.image);
+    let before = fs_err::metadata(&first.image).unwrap().modified().unwrap();
+    let output = command.output().expect("esker runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let refused = output.status.code() == Some(1) && said.contains("a machine has used");
+    checks.fact("what the machine wrote is not lost by adding another", refused, &said);
+    checks.fact("and it is said how to add it", said.contains("hint: run `esker switch` in that machine"), &said);
+    let untouched = fs_err::metadata(&first.image).unwrap().modified().unwrap() == before;
+    checks.fact("the image is as it was", untouched, "");
+    checks.done();
+}
