@@ -139,7 +139,7 @@ fn an_image_that_fills_up_meanwhile_keeps_its_entries_whole_and_says_what_frees_
     let planned = plan(&second).unwrap();
     // The room that was planned with goes to somebody else.
     let filler = directory.path().join("filler");
-    std::fs::write(&filler, vec![1; 31_000_000]).unwrap();
+    std::fs::write(&filler, vec![1; 33_000_000]).unwrap();
     run("mcopy", &["-i", text(&path), text(&filler), "::filler"]);
     let applied = with_fat_esp(&mut open(), |esp| -> Result<(), UpdateError> { Ok(apply(&planned, esp)?) });
     let UpdateError::Apply(error) = applied.unwrap_err() else { panic!("another error") };

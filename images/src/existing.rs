@@ -91,7 +91,8 @@ impl Reader<'_> {
 
     /// The generations of the profile in the store partition.
     fn generations(&self, volume: Window<File>) -> Result<Vec<ImageGeneration>, ImageError> {
-        let unreadable = |error: ext4_view::Ext4Error| self.foreign("its store partition is unreadable", Some(error.into()));
+        let unreadable =
+            |error: ext4_view::Ext4Error| self.foreign("its store partition is unreadable", Some(error.into()));
         let filesystem = Ext4::load(Box::new(Volume(volume))).map_err(unreadable)?;
         let mut generations = Vec::new();
         for entry in filesystem.read_dir(PROFILES).map_err(unreadable)? {

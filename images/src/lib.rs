@@ -245,7 +245,9 @@ impl ImageError {
             Self::GenerationGone { .. } => Some(
                 "build that generation's configuration again, or leave --add away to write an image of the new one alone",
             ),
-            Self::Changed { .. } => Some("run the command again; the store may have been repaired or collected meanwhile"),
+            Self::Changed { .. } => {
+                Some("run the command again; the store may have been repaired or collected meanwhile")
+            }
             Self::Write { source, .. } => source.hint(),
             Self::BootPlan(error) => error.hint(),
             Self::Boot(error) => error.hint(),

@@ -28,11 +28,7 @@ const MOST_COPIERS: usize = 4;
 /// Writes the request's image and gives it its name.
 ///
 /// Errors when something cannot be read, the disk is full or the user wants no more; nothing is left behind then.
-pub fn write_image(
-    plan: &ImagePlan,
-    wanted: &Wanted,
-    request: &ImageRequest<'_>,
-) -> Result<ImageReport, ImageError> {
+pub fn write_image(plan: &ImagePlan, wanted: &Wanted, request: &ImageRequest<'_>) -> Result<ImageReport, ImageError> {
     let output = Output::create(&request.output)?;
     output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
     plan.disk.write_to(&mut output.file())?;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use images::contents::Contents;
 use images::existing::ExistingImage;
 use images::{ImageError, ImageRequest, build_image};
-use nix_formats::{Derivation, StorePath};
 use machine::{Machine, extract, partition, run, text};
+use nix_formats::{Derivation, StorePath};
 
 #[test]
 fn every_tool_accepts_the_image() {
@@ -201,7 +201,19 @@ fn what_a_machine_used_and_what_is_no_image_of_ours_is_refused_with_a_hint() {
     // A filesystem without a profile, in the right place.
     fs::copy(machine.path("disk.img"), machine.path("bare.img")).unwrap();
     let nix = partition(&machine.path("bare.img"), 1);
-    run("mkfs.ext4", &["-q", "-F", "-U", "clear", "-E", &format!("offset={}", nix.split('=').nth(1).unwrap()), text(&machine.path("bare.img")), "64m"]);
+    run(
+        "mkfs.ext4",
+        &[
+            "-q",
+            "-F",
+            "-U",
+            "clear",
+            "-E",
+            &format!("offset={}", nix.split('=').nth(1).unwrap()),
+            text(&machine.path("bare.img")),
+            "64m",
+        ],
+    );
     let (error, _) = read("bare.img");
     assert!(error.contains("is no disk image that Esker made"), "{error}");
 
@@ -232,8 +244,7 @@ fn a_closure_with_derivations_has_their_outputs_in_its_database() {
     let machine = Machine::new();
     let output = StorePath::from_base_name("7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-tool").unwrap();
     let dir = machine.store.dir();
-    let aterm =
-        format!(r#"Derive([("out","{}","","")],[],[],"x86_64-linux","/bin/sh",[],[])"#, dir.display(&output));
+    let aterm = format!(r#"Derive([("out","{}","","")],[],[],"x86_64-linux","/bin/sh",[],[])"#, dir.display(&output));
     let derivation = Derivation::parse("tool", aterm.as_bytes(), dir).unwrap();
     let mut batch = machine.store.batch().unwrap();
     let drv = batch.add_derivation(&derivation).unwrap();
@@ -244,7 +255,13 @@ fn a_closure_with_derivations_has_their_outputs_in_its_database() {
     build_image(&request).unwrap();
     let (nix, db) = (partition(&machine.path("disk.img"), 1), machine.path("db.sqlite"));
     run("debugfs", &["-R", &format!("dump /var/nix/db/db.sqlite {}", text(&db)), &nix]);
-    let outputs = run("sqlite3", &[text(&db), "select ValidPaths.path, id, DerivationOutputs.path from DerivationOutputs join ValidPaths on drv = ValidPaths.id"]);
+    let outputs = run(
+        "sqlite3",
+        &[
+            text(&db),
+            "select ValidPaths.path, DerivationOutputs.id, DerivationOutputs.path from DerivationOutputs join ValidPaths on drv = ValidPaths.id",
+        ],
+    );
     assert_eq!(outputs, format!("{}|out|{}\n", dir.display(&drv), dir.display(&output)));
 }
 

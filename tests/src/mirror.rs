@@ -178,7 +178,8 @@ fn answer(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
         _ => {}
     }
     let Some(rest) = body.get(from..).filter(|rest| range.is_none() || !rest.is_empty()) else {
-        return stream.write_all(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return stream
+            .write_all(b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     };
     let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len())?;

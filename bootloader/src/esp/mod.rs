@@ -58,9 +58,9 @@ impl EspError {
                 "the EFI system partition is full, and every entry that was on it still boots: keep fewer generations in \
                  the menu (`boot.loader.systemd-boot.configurationLimit`, `esker gc --keep N`), or remove what else is on it",
             ),
-            io::ErrorKind::ReadOnlyFilesystem => {
-                Some("the EFI system partition is mounted read-only: check it with `fsck.vfat` and mount it for writing")
-            }
+            io::ErrorKind::ReadOnlyFilesystem => Some(
+                "the EFI system partition is mounted read-only: check it with `fsck.vfat` and mount it for writing",
+            ),
             _ => None,
         }
     }

@@ -8,10 +8,10 @@ use nix_formats::signature::Signature;
 use nix_formats::{Hash, StoreDir, StorePath};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, params};
 
-use crate::{Durability, StoreError};
 use crate::layout::Layout;
 use crate::path_info::{NarDigest, PathInfo};
 use crate::schema;
+use crate::{Durability, StoreError};
 
 /// As long as another process may keep the database before we give up. Its transactions take milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3600);

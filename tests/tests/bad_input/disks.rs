@@ -134,7 +134,8 @@ fn an_image_never_overwrites_a_mounted_device() {
     append(&mut inside, &command);
     let output = inside.output().expect("unshare runs (util-linux)");
     let device = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let words = [&*format!("`{device}` is a device in use (mounted on {})", point.display()), "give the name of a file"];
+    let words =
+        [&*format!("`{device}` is a device in use (mounted on {})", point.display()), "give the name of a file"];
     fails_naming(&mut facts, &output, &words);
     let checked = Command::new("e2fsck").args(["-f", "-n"]).arg(&backing).output().expect("e2fsck runs (e2fsprogs)");
     let whole = checked.status.success() && fs_err::read(&backing).expect("the filesystem").len() == before;

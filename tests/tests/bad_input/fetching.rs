@@ -74,7 +74,10 @@ fn a_package_with_a_wrong_hash_is_named_and_thrown_away() {
     let mut command = throwaway.build();
     mirror.name_to(command.env("ESKER_CACHE", &cache));
     let output = command.output().expect("esker runs");
-    let words = [&*format!("`mirror://debian/{path}` has the wrong SHA-256: expected"), "hint: what the mirror gave was thrown away"];
+    let words = [
+        &*format!("`mirror://debian/{path}` has the wrong SHA-256: expected"),
+        "hint: what the mirror gave was thrown away",
+    ];
     fails_naming(&mut facts, &output, &words);
     let left = parts(&cache);
     facts.fact("nothing of it stays", left.is_empty(), format!("{left:?}"));
@@ -125,7 +128,10 @@ fn an_interrupted_download_is_named_and_the_next_run_goes_on_from_there() {
         command.output().expect("esker runs")
     };
     let output = run(&[]);
-    let words = [&*format!("cannot fetch `mirror://debian/{path}`"), "hint: run the same command again: what came so far is kept"];
+    let words = [
+        &*format!("cannot fetch `mirror://debian/{path}`"),
+        "hint: run the same command again: what came so far is kept",
+    ];
     fails_naming(&mut facts, &output, &words);
     let left = parts(&cache);
     facts.fact("what came is kept", left.iter().map(|(_, bytes)| *bytes).eq([CUT as u64]), format!("{left:?}"));
@@ -169,7 +175,11 @@ fn an_unsigned_or_altered_release_is_refused_and_the_lock_stays() {
             fails_naming(&mut facts, &output, &words);
             let now = fs_err::read(&lock).ok();
             let same = now == (command == "update").then(|| old.clone());
-            facts.fact(&format!("`esker {command}` leaves the lock alone"), same, format!("{} bytes", now.map_or(0, |l| l.len())));
+            facts.fact(
+                &format!("`esker {command}` leaves the lock alone"),
+                same,
+                format!("{} bytes", now.map_or(0, |l| l.len())),
+            );
         }
     }
     facts.done();

@@ -154,7 +154,8 @@ impl Throwaway {
         let known = String::from_utf8(output.expect("sqlite3 runs").stdout).expect("paths are text");
         let known: BTreeSet<&str> = known.lines().filter_map(|path| path.strip_prefix("/nix/store/")).collect();
         let entries = fs_err::read_dir(self.store().join("nix/store")).expect("the store");
-        let mut remains: Vec<String> = entries.map(|e| e.expect("an entry").file_name().into_string().unwrap()).collect();
+        let mut remains: Vec<String> =
+            entries.map(|e| e.expect("an entry").file_name().into_string().unwrap()).collect();
         remains.retain(|name| name != ".links" && !known.contains(name.as_str()));
         facts.fact(&format!("{when}: nothing half done is in it"), remains.is_empty(), format!("{remains:?}"));
     }

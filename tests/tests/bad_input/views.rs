@@ -29,7 +29,8 @@ fn deb(folder: &Path, name: &str, version: &str, file: &str) {
 
 /// A configuration whose system is nothing but a view of such packages.
 fn system_of(lab: &Lab, folder: &Path, packages: &[(&str, &str)], graph: &str) {
-    let listed: String = packages.iter().map(|(name, version)| format!("(package \"{name}\" \"{version}\") ")).collect();
+    let listed: String =
+        packages.iter().map(|(name, version)| format!("(package \"{name}\" \"{version}\") ")).collect();
     let bootable = lab.file("bad/parts/bootable.nix").display().to_string();
     let text = format!(
         r#"{{ lib, ... }}:
@@ -78,9 +79,19 @@ fn two_versions_of_a_package_are_named_with_who_needs_it() {
     let folder = throwaway.folder.path();
     deb(folder, "tool", "1.0", "usr/bin/tool");
     deb(folder, "tool", "2.0", "usr/bin/tool");
-    system_of(&throwaway.lab, folder, &[("tool", "1.0"), ("tool", "2.0")], r#"{ shop = [ "tool" ]; office = [ "tool" "libc6" ]; }"#);
+    system_of(
+        &throwaway.lab,
+        folder,
+        &[("tool", "1.0"), ("tool", "2.0")],
+        r#"{ shop = [ "tool" ]; office = [ "tool" "libc6" ]; }"#,
+    );
     let output = build(&throwaway.lab, folder).env("ESKER_STORE", throwaway.store()).output().expect("esker runs");
-    let words = ["the view would hold two versions of `tool`: 1.0", "2.0", "office, shop", "hint: run one of them in a view of its own"];
+    let words = [
+        "the view would hold two versions of `tool`: 1.0",
+        "2.0",
+        "office, shop",
+        "hint: run one of them in a view of its own",
+    ];
     fails_naming(&mut facts, &output, &words);
     facts.done();
 }

@@ -65,7 +65,9 @@ fn reports_every_failure_and_keeps_what_succeeded() {
         format!(
             "2 files could not be fetched:\n  WRONG: `mirror://debian/wrong` has the wrong SHA-256: expected {expected}, got {found}\n  \
              GONE: no mirror has `mirror://debian/gone` (any more)\n\
-             hint: the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files"
+             hint: the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files\n\
+             hint: what the mirror gave was thrown away; run the same command again, or name another mirror in \
+             ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY"
         )
     );
     assert!(downloads[0].target.exists() && !downloads[1].target.exists());
@@ -81,4 +83,24 @@ fn an_archive_without_mirror_is_an_error() {
         error.to_string(),
         "no mirror of the archive `debian-security` is known; set ESKER_MIRROR_DEBIAN_SECURITY to its address"
     );
+}
+
+#[test]
+fn an_interrupt_ends_what_waits_for_a_silent_mirror() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/debian", listener.local_addr().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let began = std::time::Instant::now();
+    let interrupt = Interrupt::new(move || began.elapsed() > Duration::from_millis(300));
+    let fetcher = AptFetcher::with_mirrors(Mirrors::new(&[&base], &[])).interruptible(interrupt);
+    let download = Download {
+        label: "x".to_owned(),
+        url: crate::mirror::MirrorUrl::parse("mirror://debian/x").unwrap(),
+        sha256: None,
+        size: None,
+        target: directory.path().join("x"),
+    };
+    let error = fetcher.fetch(&[download], &mut |_| {}).unwrap_err();
+    assert!(matches!(error, FetchError::Cancelled), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30));
 }

@@ -83,7 +83,29 @@ fn a_wrong_part_is_found_out_and_removed() {
 fn says_what_the_mirror_does_not_have() {
     let (base, _) = serve();
     let directory = tempfile::tempdir().unwrap();
-    let fetcher = HttpFetcher::new(Mirrors::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone())));
+    let fetcher =
+        HttpFetcher::new(Mirrors::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone())));
     let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("hint: the archive has moved on"), "{error}");
+}
+
+/// A server that accepts connections and says nothing.
+fn silent() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (format!("http://{}/debian", listener.local_addr().unwrap()), listener)
+}
+
+#[test]
+fn an_interrupt_ends_what_waits_for_a_silent_mirror() {
+    let (base, _listener) = silent();
+    let directory = tempfile::tempdir().unwrap();
+    let download = download(directory.path(), "file");
+    let began = Instant::now();
+    let interrupt = Interrupt::new(move || began.elapsed() > Duration::from_millis(300));
+    let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[])).interruptible(interrupt);
+    let error = fetcher.fetch(std::slice::from_ref(&download), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, FetchError::Cancelled), "{error}");
+    assert!(!download.target.exists());
+    // The connection's own deadline is a minute.
+    assert!(began.elapsed() < Duration::from_secs(30));
 }
