@@ -14,21 +14,51 @@ pub(crate) struct Lexer<'t> {
     pub(crate) base: Pos,
 }
 
+/// What a byte may be part of, as bits: of a word there are many, and each of its bytes is looked up once.
+const PATH: u8 = 1;
+const IDENT: u8 = 2;
+const URI: u8 = 4;
+const SCHEME: u8 = 8;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] =
+            if byte.is_ascii_alphanumeric() { PATH | IDENT | URI | SCHEME } else { other_class(byte) };
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+const fn other_class(byte: u8) -> u8 {
+    match byte {
+        b'.' | b'+' => PATH | URI | SCHEME,
+        b'-' => PATH | IDENT | URI | SCHEME,
+        b'_' => PATH | IDENT | URI,
+        b'\'' => IDENT | URI,
+        b'%' | b'/' | b'?' | b':' | b'@' | b'&' | b'=' | b'$' | b',' | b'!' | b'~' | b'*' => URI,
+        _ => 0,
+    }
+}
+
+#[inline]
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES[byte as usize] & class != 0
+}
+
 /// Bytes that may stand in a path, apart from `/`.
+#[inline]
 pub(crate) fn is_path_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+')
+    is(b, PATH)
 }
 
 fn is_ident_start(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_'
-}
-
-fn is_ident_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\'' | b'-')
-}
-
-fn is_uri_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"%/?:@&=+$,-_.!~*'".contains(&b)
 }
 
 impl<'t> Lexer<'t> {
@@ -45,11 +75,10 @@ impl<'t> Lexer<'t> {
         Span::new(self.pos(start), self.pos(end))
     }
 
-    fn run(&self, mut offset: usize, accept: fn(u8) -> bool) -> usize {
-        while offset < self.text.len() && accept(self.text[offset]) {
-            offset += 1;
-        }
-        offset
+    #[inline]
+    fn run(&self, offset: usize, accept: impl Fn(u8) -> bool) -> usize {
+        let rest = self.text.get(offset..).unwrap_or_default();
+        offset + rest.iter().position(|b| !accept(*b)).unwrap_or(rest.len())
     }
 
     /// The first offset that belongs to no white space and no comment.
@@ -83,12 +112,12 @@ impl<'t> Lexer<'t> {
             return Ok((Token::Eof, offset));
         }
         let first = self.at(offset);
+        if is_ident_start(first) {
+            return Ok(self.word(offset, symbols));
+        }
         let may_be_path = is_path_byte(first) || first == b'/';
         if may_be_path && self.path_starts(offset) {
             return Ok((Token::Path, offset));
-        }
-        if is_ident_start(first) {
-            return Ok(self.word(offset, symbols));
         }
         if first.is_ascii_digit() || (first == b'.' && self.at(offset + 1).is_ascii_digit()) {
             return self.number(offset);
@@ -97,12 +126,17 @@ impl<'t> Lexer<'t> {
     }
 
     fn word(&self, offset: usize, symbols: &Symbols<'_>) -> (Token, usize) {
-        let end = self.run(offset, is_ident_byte);
-        if self.text[offset].is_ascii_alphabetic() {
-            let scheme = self.run(offset, |b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-            if self.at(scheme) == b':' && is_uri_byte(self.at(scheme + 1)) && scheme + 1 < self.text.len() {
-                return (Token::Uri, self.run(scheme + 1, is_uri_byte));
+        let end = self.run(offset, |b| is(b, IDENT));
+        // What follows tells whether the identifier is the beginning of a path or an URI.
+        match self.at(end) {
+            b'/' | b'.' | b'+' if self.path_starts(offset) => return (Token::Path, offset),
+            b':' | b'.' | b'+' if self.text[offset].is_ascii_alphabetic() => {
+                let scheme = self.run(offset, |b| is(b, SCHEME));
+                if self.at(scheme) == b':' && is(self.at(scheme + 1), URI) {
+                    return (Token::Uri, self.run(scheme + 1, |b| is(b, URI)));
+                }
             }
+            _ => {}
         }
         let token = match &self.text[offset..end] {
             b"if" => Token::If,
@@ -131,7 +165,8 @@ impl<'t> Lexer<'t> {
                 w => w[0] != b'0',
             };
         if !is_float {
-            let text = String::from_utf8_lossy(whole).into_owned();
+            // Digits are UTF-8.
+            let text = std::str::from_utf8(whole).unwrap_or_default();
             return match text.parse() {
                 Ok(n) => Ok((Token::Int(n), digits)),
                 Err(_) => Err(SyntaxError::new(format!("invalid integer '{text}'"), self.span(offset, digits))),

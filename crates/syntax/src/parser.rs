@@ -1,5 +1,7 @@
 //! Tokens to tree: recursive descent, with binding powers for the operators.
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 use diagnostics::{Pos, Span};
 
@@ -41,6 +43,7 @@ pub fn parse<'s>(
         end: 0,
         prev_end: 0,
         depth: 0,
+        ahead: Cell::new(None),
     };
     parser.advance()?;
     let expr = parser.expr()?;
@@ -59,11 +62,22 @@ struct Parser<'p, 't, 's, 'y> {
     end: usize,
     prev_end: usize,
     depth: u32,
+    /// The token behind the offset that was last peeked at.
+    ahead: Cell<Ahead>,
 }
+
+/// A token read already: the offset looked at, where the token starts, the token, the offset behind it.
+type Ahead = Option<(usize, usize, Token, usize)>;
 
 impl<'s> Parser<'_, '_, 's, '_> {
     fn advance(&mut self) -> Res<()> {
         self.prev_end = self.end;
+        if let Some((offset, start, token, end)) = self.ahead.get() {
+            if offset == self.end {
+                (self.start, self.token, self.end) = (start, token, end);
+                return Ok(());
+            }
+        }
         self.start = self.lexer.skip_blank(self.end);
         (self.token, self.end) = self.lexer.token(self.start, self.symbols)?;
         Ok(())
@@ -98,7 +112,10 @@ impl<'s> Parser<'_, '_, 's, '_> {
 
     /// The token behind the current one, and the offset behind that.
     fn peek(&self, offset: usize) -> Res<(Token, usize)> {
-        self.lexer.token(self.lexer.skip_blank(offset), self.symbols)
+        let start = self.lexer.skip_blank(offset);
+        let (token, end) = self.lexer.token(start, self.symbols)?;
+        self.ahead.set(Some((offset, start, token, end)));
+        Ok((token, end))
     }
 
     fn make(&self, start: usize, kind: Kind<'s>) -> Expr<'s> {
