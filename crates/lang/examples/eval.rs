@@ -34,7 +34,7 @@ fn main() -> std::process::ExitCode {
             .collect(),
         ..Settings::default()
     };
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: false }), settings);
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::default()), settings);
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let result = eval.on_large_stack(|| evaluate(&eval, &args, &here));
     match result {

@@ -25,14 +25,26 @@ use crate::value::Value;
 #[derive(Default)]
 pub(crate) struct Derivations {
     table: HashMap<StorePath, Entry>,
-    order: Vec<StorePath>,
     /// References of texts made by `toFile`, for closures.
     pub(crate) texts: HashMap<StorePath, Vec<StorePath>>,
 }
 
+/// What is still needed of a derivation after it was made; the whole of it would be most of an evaluation's memory.
 struct Entry {
-    derivation: Derivation,
     hash: DerivationHash,
+    /// With the paths that are known.
+    outputs: Box<[(Box<str>, Option<StorePath>)]>,
+    references: Box<[StorePath]>,
+}
+
+impl Entry {
+    fn new(derivation: &Derivation, hash: DerivationHash) -> Self {
+        Entry {
+            hash,
+            outputs: derivation.outputs.iter().map(|(name, o)| (name.as_str().into(), o.path().cloned())).collect(),
+            references: derivation.references().into_iter().collect(),
+        }
+    }
 }
 
 /// What the attributes say, before it becomes a derivation.
@@ -57,16 +69,6 @@ fn failed(message: impl Into<String>) -> Error {
 }
 
 impl<'a> Eval<'a> {
-    /// A derivation that this evaluation made.
-    pub fn derivation(&self, path: &StorePath) -> Option<std::cell::Ref<'_, Derivation>> {
-        std::cell::Ref::filter_map(self.derivations.borrow(), |d| d.table.get(path).map(|e| &e.derivation)).ok()
-    }
-
-    /// The paths of all derivations made so far, inputs before those that need them.
-    pub fn derivation_paths(&self) -> Vec<StorePath> {
-        self.derivations.borrow().order.clone()
-    }
-
     /// The store directory.
     pub fn store_dir(&self) -> StoreDir {
         self.store_dir.clone()
@@ -149,9 +151,7 @@ impl<'a> Eval<'a> {
         }
         let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
         self.io().add_derivation(&path, &derivation).map_err(|e| self.io_error(&e))?;
-        let mut table = self.derivations.borrow_mut();
-        table.order.push(path.clone());
-        table.table.insert(path, Entry { derivation, hash });
+        self.derivations.borrow_mut().table.insert(path, Entry::new(&derivation, hash));
         Ok(result)
     }
 
@@ -162,7 +162,7 @@ impl<'a> Eval<'a> {
         }
         let derivation = self.io().read_derivation(path).map_err(|e| self.io_error(&e))?;
         let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
-        self.derivations.borrow_mut().table.insert(path.clone(), Entry { derivation, hash });
+        self.derivations.borrow_mut().table.insert(path.clone(), Entry::new(&derivation, hash));
         Ok(hash)
     }
 
@@ -373,15 +373,17 @@ impl<'a> Eval<'a> {
     /// The path of an output as strings have it: the path itself where it is known, else a placeholder.
     pub(crate) fn output_text(&self, drv: &StorePath, output: &str) -> Res<String> {
         let table = self.derivations.borrow();
-        let known = table.table.get(drv).map(|entry| entry.derivation.outputs.get(output).cloned());
+        let path_of =
+            |e: &Entry| e.outputs.iter().find(|(name, _)| **name == *output).and_then(|(_, path)| path.clone());
+        let known = table.table.get(drv).map(path_of);
         drop(table);
         let found = match known {
             Some(found) => found,
             // A derivation that nobody knows has placeholders alone.
-            None => self.io.read_derivation(drv).ok().and_then(|d| d.outputs.get(output).cloned()),
+            None => self.io.read_derivation(drv).ok().and_then(|d| d.outputs.get(output)?.path().cloned()),
         };
-        Ok(match found.as_ref().and_then(DerivationOutput::path) {
-            Some(path) => self.store_dir.display(path),
+        Ok(match found {
+            Some(path) => self.store_dir.display(&path),
             None => placeholder::unknown_output(drv, output),
         })
     }
@@ -428,8 +430,8 @@ impl<'a> Eval<'a> {
             self.input_hash(&path)?;
             let table = self.derivations.borrow();
             let Some(entry) = table.table.get(&path) else { continue };
-            let outputs = entry.derivation.outputs.keys().cloned().collect();
-            todo.extend(entry.derivation.references());
+            let outputs = entry.outputs.iter().map(|(name, _)| String::from(&**name)).collect();
+            todo.extend(entry.references.iter().cloned());
             derivation.input_drvs.insert(path, outputs);
         }
         Ok(())

@@ -30,8 +30,7 @@ fn cases() -> Vec<PathBuf> {
 /// What the program would print: value, or diagnostics with the case's directory left out.
 fn evaluate(path: &Path) -> Result<String, String> {
     let bump = Bump::new();
-    let eval =
-        Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), Settings { pure: false, ..Settings::default() });
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), Settings { pure: false, ..Settings::default() });
     let text = std::fs::read_to_string(path).unwrap();
     let dir = path.parent().unwrap().to_str().unwrap();
     let result = eval.on_large_stack(|| {

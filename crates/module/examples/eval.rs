@@ -14,7 +14,7 @@ mod support;
 fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let bump = Bump::new();
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), Settings { pure: false, ..Settings::default() });
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), Settings { pure: false, ..Settings::default() });
     module::install(&eval);
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let result = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
 /// The text a case gives and the ending of the file it is compared with.
 fn outcome(path: &Path) -> (String, &'static str) {
     let bump = Bump::new();
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), Settings { pure: false, ..Settings::default() });
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), Settings { pure: false, ..Settings::default() });
     let modules = module::install(&eval);
     let style = diagnostics::Style::default();
     let file = path.to_str().unwrap();

@@ -33,7 +33,7 @@ lib.evalModules {
 fn with_configuration(test: impl for<'a> Fn(&Eval<'a>, module::ModuleSystem<'a>, Value<'a>)) {
     let lib = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lib");
     let bump = Bump::new();
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), Settings { pure: false, ..Settings::default() });
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), Settings { pure: false, ..Settings::default() });
     let modules = module::install(&eval);
     let configuration = eval.eval_string(CONFIGURATION, "configuration.nix", lib).unwrap();
     test(&eval, modules, configuration);

@@ -45,7 +45,7 @@ fn every_example_in_lib_is_true() {
     let mut files = Vec::new();
     nix_files(&lib, &mut files);
     let bump = Bump::new();
-    let eval = Eval::new(&bump, Rc::new(support::LocalIo { quiet: true }), Settings { pure: false, ..Settings::default() });
+    let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), Settings { pure: false, ..Settings::default() });
     module::install(&eval);
     let mut failed = Vec::new();
     let mut count = 0;

@@ -33,21 +33,17 @@ pub(crate) struct StoreIo {
 #[derive(Default)]
 struct Pending {
     trees: BTreeMap<StorePath, Tree>,
-    texts: BTreeMap<StorePath, (Vec<u8>, BTreeSet<StorePath>)>,
-    derivations: BTreeMap<StorePath, Derivation>,
+    /// Texts, .drv files among them, each with its references.
+    texts: BTreeMap<StorePath, (Vec<u8>, Vec<StorePath>)>,
 }
 
 impl Pending {
-    /// The texts and derivations, each after those that it refers to.
+    /// The texts, each after those that it refers to.
     fn in_order(&self) -> Vec<&StorePath> {
-        let references = |path: &StorePath| match (self.texts.get(path), self.derivations.get(path)) {
-            (Some((_, references)), _) => references.clone(),
-            (None, Some(derivation)) => derivation.references(),
-            (None, None) => BTreeSet::new(),
-        };
+        let references = |path: &StorePath| self.texts.get(path).map_or(&[][..], |(_, references)| references);
         let mut order = Vec::new();
         let mut seen = BTreeSet::new();
-        for start in self.texts.keys().chain(self.derivations.keys()) {
+        for start in self.texts.keys() {
             // Each path is on the stack twice: to go into what it refers to, and then to come out.
             let mut stack = vec![(start, false)];
             while let Some((path, left)) = stack.pop() {
@@ -64,8 +60,7 @@ impl Pending {
 
     /// The same path, as it is kept here.
     fn own(&self, path: &StorePath) -> Option<&StorePath> {
-        let text = self.texts.get_key_value(path).map(|(path, _)| path);
-        text.or_else(|| self.derivations.get_key_value(path).map(|(path, _)| path))
+        self.texts.get_key_value(path).map(|(path, _)| path)
     }
 }
 
@@ -112,7 +107,7 @@ impl StoreIo {
     /// Errors when the store cannot be written, or a source changed since it was hashed.
     pub(crate) fn commit(&self) -> Result<(), store::StoreError> {
         let pending = self.pending.take();
-        let wanted = pending.trees.keys().chain(pending.texts.keys()).chain(pending.derivations.keys());
+        let wanted = pending.trees.keys().chain(pending.texts.keys());
         let present = self.store.valid_among(wanted)?;
         let mut batch = self.store.batch()?;
         for (path, tree) in &pending.trees {
@@ -125,9 +120,7 @@ impl StoreIo {
                 continue;
             }
             if let Some((text, references)) = pending.texts.get(path) {
-                batch.add_text(path.name(), text, references.clone())?;
-            } else if let Some(derivation) = pending.derivations.get(path) {
-                batch.add_derivation(derivation)?;
+                batch.add_text(path.name(), text, references.iter().cloned().collect())?;
             }
         }
         batch.commit()
@@ -330,19 +323,20 @@ impl EvalIo for StoreIo {
     }
 
     fn add_text(&self, path: &StorePath, text: &[u8], references: &[StorePath]) -> Result<(), IoError> {
-        let references = references.iter().cloned().collect();
-        self.pending.borrow_mut().texts.insert(path.clone(), (text.to_vec(), references));
+        self.pending.borrow_mut().texts.insert(path.clone(), (text.to_vec(), references.to_vec()));
         Ok(())
     }
 
     fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
-        self.pending.borrow_mut().derivations.insert(path.clone(), derivation.clone());
-        Ok(())
+        // As the file it will be: that takes a tenth of the derivation's memory.
+        let references: Vec<StorePath> = derivation.references().into_iter().collect();
+        self.add_text(path, &derivation.to_aterm(self.store.dir()), &references)
     }
 
     fn read_derivation(&self, path: &StorePath) -> Result<Derivation, IoError> {
-        if let Some(derivation) = self.pending.borrow().derivations.get(path) {
-            return Ok(derivation.clone());
+        if let Some((text, _)) = self.pending.borrow().texts.get(path) {
+            return Derivation::parse(path.derivation_name(), text, self.store.dir())
+                .map_err(|e| failed(format!("cannot read the derivation '{path}'"), e));
         }
         self.store.read_derivation(path).map_err(|e| failed(format!("cannot read the derivation '{path}'"), e))
     }

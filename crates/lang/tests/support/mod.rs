@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "traces go to the terminal")]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 
@@ -12,9 +13,19 @@ use nix_formats::{
 };
 
 /// Reads the real filesystem, writes nothing.
+#[derive(Default)]
 pub(crate) struct LocalIo {
     /// Traces go nowhere.
-    pub(crate) quiet: bool,
+    quiet: bool,
+    /// What would have been written, inputs before those that need them.
+    pub(crate) derivations: RefCell<Vec<(StorePath, Derivation)>>,
+}
+
+impl LocalIo {
+    /// One whose traces go nowhere.
+    pub(crate) fn quiet() -> Self {
+        LocalIo { quiet: true, ..LocalIo::default() }
+    }
 }
 
 fn failed(path: &str, error: std::io::Error) -> IoError {
@@ -47,7 +58,7 @@ fn walk(writer: &mut NarWriter<Hasher>, path: &str, name: &[u8], filter: &mut Fi
         writer.symlink(name, target.as_os_str().as_encoded_bytes()).map_err(io)?;
     } else if meta.is_dir() {
         writer.enter_directory(name).map_err(io)?;
-        for (entry, kind) in (LocalIo { quiet: true }).read_dir(path)? {
+        for (entry, kind) in LocalIo::quiet().read_dir(path)? {
             let below = format!("{path}/{}", String::from_utf8_lossy(&entry));
             let take = match filter {
                 Some(f) => f(&below, kind).map_err(|e| CopyError::Filter(Box::new(e)))?,
@@ -117,7 +128,8 @@ impl EvalIo for LocalIo {
         Ok(())
     }
 
-    fn add_derivation(&self, _: &StorePath, _: &Derivation) -> Result<(), IoError> {
+    fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
+        self.derivations.borrow_mut().push((path.clone(), derivation.clone()));
         Ok(())
     }
 

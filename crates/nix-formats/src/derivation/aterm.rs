@@ -56,7 +56,8 @@ pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
 }
 
 pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, inputs: &PrintedInputs) -> Vec<u8> {
-    let mut out = b"Derive(".to_vec();
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(b"Derive(");
     print_list(&mut out, &drv.outputs, |out, (name, output)| {
         let [path, algo, hash] = output_fields(output, dir, paths);
         print_tuple(out, &[name, &path, &algo, &hash]);
@@ -135,7 +136,8 @@ fn print_tuple(out: &mut Vec<u8>, fields: &[&str]) {
 
 fn print_string(out: &mut Vec<u8>, mut text: &[u8]) {
     out.push(b'"');
-    while let Some(i) = text.find_byteset(b"\"\\\n\r\t") {
+    // Most texts are short, and few need an escape.
+    while let Some(i) = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')) {
         out.extend_from_slice(&text[..i]);
         out.extend_from_slice(match text[i] {
             b'\n' => b"\\n",
