@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use diagnostics::{Pos, Span};
 
+use crate::builtins::int;
 use crate::code::{CallCode, FormalsCode, LambdaCode, Lazy};
 use crate::error::{Error, ErrorKind, Failed, Res, Run, did_you_mean};
 use crate::eval::Eval;
@@ -59,7 +60,7 @@ impl<'a> Eval<'a> {
             return Ok(value);
         }
         slot.state.set(Value::Running);
-        match self.deeper(|| self.run_state(state)) {
+        match self.deeper(|| self.run_state(slot, state)) {
             Ok(value) => {
                 slot.state.set(value);
                 Ok(value)
@@ -72,7 +73,7 @@ impl<'a> Eval<'a> {
     }
 
     #[inline(never)]
-    fn run_state(&self, state: Value<'a>) -> Run<Value<'a>> {
+    fn run_state(&self, slot: &'a Slot<'a>, state: Value<'a>) -> Run<Value<'a>> {
         let value = match state {
             Value::Code0(code) => return self.run_thunk(code, &[]),
             Value::Code1(s) => return self.run_thunk(s.code, &s.captures),
@@ -84,8 +85,8 @@ impl<'a> Eval<'a> {
             Value::CodeN((code, captures)) => return self.run_thunk(code, captures),
             Value::Apply((f, x)) => return self.called(*f, &[*x]),
             Value::Apply2((f, x, y)) => return self.called(*f, &[*x, *y]),
-            Value::Map((f, item)) => return self.called(**f, &[item.value()]),
-            Value::Generate((f, index)) => return self.called(**f, &[Value::Int(*index)]),
+            Value::Map((f, items, place)) => return self.called(*f, &[items[place.index(slot)].value()]),
+            Value::Generate((f, place)) => return self.called(*f, &[int(place.index(slot))]),
             Value::LazyNative(code) => self.kept(code(self))?,
             Value::Inherit((from, name, pos)) => return self.run_inherit(*from, *name, *pos),
             Value::Running | Value::Unset => return Err(self.infinite_recursion()),

@@ -181,7 +181,7 @@ impl<'a> Eval<'a> {
     pub fn eval_string(&self, text: &str, name: &str, base_dir: &str) -> Res<Value<'a>> {
         let globals = self.globals.borrow().clone();
         self.on_large_stack(|| {
-            let code = self.parse_with(text.as_bytes(), name, false, base_dir, &globals)?;
+            let code = self.parse_with(text.as_bytes().into(), name, false, base_dir, &globals)?;
             self.force(self.thunk_value(code))
         })
     }
@@ -207,15 +207,15 @@ impl<'a> Eval<'a> {
     }
 
     pub(crate) fn parse_file(&self, path: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
-        let text = self.io.read_file(path).map_err(|e| self.io_error(&e))?;
+        let text: Rc<[u8]> = self.io.read_file(path).map_err(|e| self.io_error(&e))?.into();
         let base_dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });
-        self.parse_with(&text, path, true, base_dir, globals)
+        self.parse_with(text, path, true, base_dir, globals)
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a text is, in one place")]
     fn parse_with(
         &self,
-        text: &[u8],
+        text: Rc<[u8]>,
         name: &str,
         is_file: bool,
         base_dir: &str,
@@ -224,10 +224,10 @@ impl<'a> Eval<'a> {
         let base = self
             .sources
             .borrow_mut()
-            .add(name.to_owned(), text.into(), is_file)
+            .add(name.to_owned(), text.clone(), is_file)
             .ok_or_else(|| Error::eval(format!("'{name}' is too large")))?;
         let tree_bump = Bump::new();
-        let tree = syntax::parse(text, base, &self.symbols, &tree_bump, self.settings.features)
+        let tree = syntax::parse(&text, base, &self.symbols, &tree_bump, self.settings.features)
             .map_err(|error| self.syntax_error(error))?;
         compile(self, &tree, globals, base_dir)
     }

@@ -103,12 +103,12 @@ pub enum Value<'a> {
     /// `f x y`
     #[doc(hidden)]
     Apply2(&'a (Value<'a>, Value<'a>, Value<'a>)),
-    /// `f` of an element of a list
+    /// `f` of the element of another list that has this slot's place
     #[doc(hidden)]
-    Map(&'a (&'a Value<'a>, &'a Slot<'a>)),
-    /// `f n`
+    Map(&'a (Value<'a>, &'a [Slot<'a>], Place)),
+    /// `f` of this slot's place in its list
     #[doc(hidden)]
-    Generate(&'a (&'a Value<'a>, i64)),
+    Generate(&'a (Value<'a>, Place)),
     /// Attribute of a set: `inherit (from) name`
     #[doc(hidden)]
     Inherit(&'a (Value<'a>, syntax::Sym, diagnostics::Pos)),
@@ -127,6 +127,25 @@ pub enum Value<'a> {
 pub struct Suspended<'a, const N: usize> {
     pub(crate) code: &'a ThunkCode<'a>,
     pub(crate) captures: [Value<'a>; N],
+}
+
+/// Where a list's first slot lies: a slot's own address then says which element it is, so that a list of calls needs no
+/// memory beyond its slots.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Place(Cell<usize>);
+
+impl Place {
+    /// Of a list that has just been made.
+    pub(crate) fn set(&self, items: &[Slot<'_>]) {
+        self.0.set(items.as_ptr().addr());
+    }
+
+    /// Which element of its list a slot is.
+    #[inline]
+    pub(crate) fn index(&self, slot: &Slot<'_>) -> usize {
+        (std::ptr::from_ref(slot).addr() - self.0.get()) / size_of::<Slot<'_>>()
+    }
 }
 
 /// A list's elements.

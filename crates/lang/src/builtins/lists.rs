@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use crate::builtins::Table;
 use crate::error::{Error, Res};
 use crate::eval::Eval;
-use crate::value::{List, Slot, Value};
+use crate::value::{List, Place, Slot, Value};
 
 pub(super) const TABLE: Table = &[
     ("all", 2, |e, a| any_all(e, a, false)),
@@ -54,7 +54,7 @@ pub(super) const TABLE: Table = &[
     }),
 ];
 
-pub(super) fn int<'a>(n: usize) -> Value<'a> {
+pub(crate) fn int<'a>(n: usize) -> Value<'a> {
     // No length exceeds the address space.
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
 }
@@ -124,9 +124,10 @@ fn gen_list<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     if count == 0 {
         return Ok(eval.empty_list());
     }
-    let f = &*eval.bump().alloc(f);
-    let calls = &*eval.bump().alloc_slice_fill_iter((0..count).map(|i| (f, i64::from(i))));
-    Ok(eval.slots(eval.bump().alloc_slice_fill_iter(calls.iter().map(|c| Slot::new(Value::Generate(c))))))
+    let calls = &*eval.bump().alloc((f, Place::default()));
+    let items = &*eval.bump().alloc_slice_fill_with(count as usize, |_| Slot::new(Value::Generate(calls)));
+    calls.1.set(items);
+    Ok(eval.slots(items))
 }
 
 fn map<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
@@ -134,9 +135,10 @@ fn map<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     if list.is_empty() {
         return Ok(Value::List(list));
     }
-    let f = &*eval.bump().alloc(eval.force_function(args[0])?);
-    let calls = &*eval.bump().alloc_slice_fill_iter(list.items.iter().map(|item| (f, item)));
-    Ok(eval.slots(eval.bump().alloc_slice_fill_iter(calls.iter().map(|c| Slot::new(Value::Map(c))))))
+    let calls = &*eval.bump().alloc((eval.force_function(args[0])?, list.items, Place::default()));
+    let items = &*eval.bump().alloc_slice_fill_with(list.len(), |_| Slot::new(Value::Map(calls)));
+    calls.2.set(items);
+    Ok(eval.slots(items))
 }
 
 fn partition<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {

@@ -15,6 +15,8 @@ mod strings;
 mod types;
 mod versions;
 
+pub(crate) use lists::int;
+
 use crate::error::Res;
 use crate::eval::Eval;
 use crate::value::Value;

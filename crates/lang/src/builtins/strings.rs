@@ -1,7 +1,7 @@
 //! Strings.
 
 use crate::builtins::Table;
-use crate::builtins::lists::int;
+use crate::builtins::int;
 use crate::coerce::Coerce;
 use crate::context::Context;
 use crate::error::{Error, Res};

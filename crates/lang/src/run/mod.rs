@@ -14,7 +14,7 @@ use std::cell::Cell;
 use diagnostics::{Pos, Span};
 use syntax::ast::Op;
 
-use crate::code::{AssertCode, Code, Source, ThunkCode};
+use crate::code::{AssertCode, Code, IfCode, Source, ThunkCode};
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Failed, Run};
 use crate::eval::Eval;
@@ -74,22 +74,48 @@ fn on_heap<'a, T>(count: usize, body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -> T
 impl<'a> Eval<'a> {
     /// Evaluates code to weak head normal form.
     ///
-    /// What comes last in a body is run by this loop, or by a function it ends in, rather than by recursion; and it
-    /// keeps nothing on the stack itself.
+    /// Every arm ends in one call with what came in, so this is a jump table that keeps nothing on the stack.
     pub(crate) fn run(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        match code {
+            Code::Const(value) => self.forced(*value),
+            Code::Local(slot) => self.run_local(slot, frame),
+            Code::Captured(index) => self.forced(frame.captures[index]),
+            Code::Binary(b) => self.run_binary(b, frame),
+            Code::Call(c) => self.run_call(c, frame),
+            Code::Select(s) => self.run_select(s, frame),
+            Code::Lambda(l) => self.run_lambda(l, frame),
+            Code::Attrs(a) => self.run_attrs(a, frame),
+            Code::RecAttrs(r) => self.run_rec(r, frame),
+            Code::List(items) => self.run_list(items, frame),
+            Code::Str(t) => self.run_string(t, frame),
+            Code::Path(t) => self.run_path(t, frame),
+            Code::WithVar(v) => self.run_with_var(v, frame),
+            Code::HasAttr(h) => self.run_has_attr(h, frame),
+            Code::If(c) => self.run_if(c, frame),
+            Code::Let(_) | Code::With(_) | Code::Assert(_) => self.run_body(code, frame),
+            Code::Not(_) | Code::Negate(_) => self.run_unary(code, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn run_if(&self, code: &'a IfCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let mut code = code;
+        loop {
+            let holds = self.operand(code.condition, frame)?;
+            let branch = if self.condition(holds, code.pos)? { code.then } else { code.other };
+            match branch {
+                Code::If(next) => code = next,
+                other => return self.run(other, frame),
+            }
+        }
+    }
+
+    /// What prepares the activation for a body, and the body.
+    #[inline(never)]
+    fn run_body(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         let mut code = code;
         loop {
             code = match code {
-                Code::Const(value) => return self.forced(*value),
-                Code::Local(slot) => return self.run_local(slot, frame),
-                Code::Captured(index) => return self.forced(frame.captures[index]),
-                Code::Binary(b) => return self.run_binary(b, frame),
-                Code::Call(c) => return self.run_call(c, frame),
-                Code::Select(s) => return self.run_select(s, frame),
-                Code::If(c) => {
-                    let holds = self.operand(c.condition, frame)?;
-                    if self.condition(holds, c.pos)? { c.then } else { c.other }
-                }
                 Code::Let(l) => {
                     self.bind_let(l, frame);
                     l.body
@@ -102,23 +128,23 @@ impl<'a> Eval<'a> {
                     self.run_assertion(a, frame)?;
                     a.body
                 }
-                Code::Lambda(l) => return Ok(self.closure(l, frame)),
-                Code::Attrs(a) => return self.run_attrs(a, frame),
-                Code::RecAttrs(r) => return self.run_rec(r, frame),
-                Code::List(items) => return Ok(self.run_list(items, frame)),
-                Code::Str(t) => return self.run_string(t, frame),
-                Code::Path(t) => return self.run_path(t, frame),
-                Code::WithVar(v) => return self.run_with_var(v, frame),
-                Code::HasAttr(h) => return self.run_has_attr(h, frame),
-                Code::Not((code, pos)) => {
-                    let value = self.operand(*code, frame)?;
-                    return Ok(Value::bool(!self.condition(value, *pos)?));
-                }
-                Code::Negate((code, pos)) => {
-                    let value = self.operand(*code, frame)?;
-                    return self.kept(self.arithmetic(Op::Sub, Value::Int(0), value).map_err(|e| e.at(*pos)));
-                }
+                other => return self.run(other, frame),
             };
+        }
+    }
+
+    #[inline(never)]
+    fn run_unary(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        match code {
+            Code::Not((code, pos)) => {
+                let value = self.operand(*code, frame)?;
+                Ok(Value::bool(!self.condition(value, *pos)?))
+            }
+            Code::Negate((code, pos)) => {
+                let value = self.operand(*code, frame)?;
+                self.kept(self.arithmetic(Op::Sub, Value::Int(0), value).map_err(|e| e.at(*pos)))
+            }
+            other => self.run(other, frame),
         }
     }
 
@@ -135,7 +161,7 @@ impl<'a> Eval<'a> {
     }
 
     /// A local, which keeps its value from now on.
-    #[inline]
+    #[inline(never)]
     fn run_local(&self, slot: usize, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         let value = frame.local(slot);
         if value.is_value() {

@@ -4,6 +4,7 @@ use syntax::Sym;
 use syntax::ast::Op;
 
 use crate::code::{Arithmetic, Code, LambdaCode, Lazy, Operand, Source, ThunkCode};
+use crate::error::Run;
 use crate::eval::Eval;
 use crate::run::Frame;
 use crate::value::{Closure, List, Slot, Suspended, Value};
@@ -18,9 +19,9 @@ impl<'a> Eval<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn closure(&self, code: &'a LambdaCode<'a>, frame: &Frame<'_, 'a>) -> Value<'a> {
+    pub(super) fn run_lambda(&self, code: &'a LambdaCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         let captures = self.capture(code.captures, frame);
-        Value::Lambda(self.bump().alloc(Closure { code, captures }))
+        Ok(Value::Lambda(self.bump().alloc(Closure { code, captures })))
     }
 
     #[inline(never)]
@@ -87,9 +88,9 @@ impl<'a> Eval<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn run_list(&self, items: &'a [Lazy<'a>], frame: &Frame<'_, 'a>) -> Value<'a> {
+    pub(super) fn run_list(&self, items: &'a &'a [Lazy<'a>], frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         let items = self.bump().alloc_slice_fill_iter(items.iter().map(|l| self.slot(*l, frame)));
-        Value::List(self.bump().alloc(List { items }))
+        Ok(Value::List(self.bump().alloc(List { items })))
     }
 
     #[inline]

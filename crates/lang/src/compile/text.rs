@@ -1,0 +1,66 @@
+//! Strings, paths and search paths.
+
+use diagnostics::Span;
+use syntax::ast::Part;
+
+use crate::code::{CallCode, Code, Lazy, Piece, Template};
+use crate::compile::Compiler;
+use crate::error::Res;
+
+impl<'a> Compiler<'_, 'a> {
+    pub(super) fn string(&mut self, parts: &[Part<'_>]) -> Res<Code<'a>> {
+        match parts {
+            [] => Ok(self.constant(self.text(b""))),
+            [Part::Text(text)] => Ok(self.constant(self.text(text))),
+            _ => {
+                let parts = self.pieces(parts)?;
+                Ok(Code::Str(self.bump.alloc(Template { parts })))
+            }
+        }
+    }
+
+    pub(super) fn pieces(&mut self, parts: &[Part<'_>]) -> Res<&'a [Piece<'a>]> {
+        let mut pieces = Vec::with_capacity(parts.len());
+        for part in parts {
+            pieces.push(match part {
+                Part::Text(text) => Piece::Text(self.bump.alloc_slice_copy(text)),
+                Part::Expr(e) => Piece::Code(self.code(e)?, e.span.start),
+            });
+        }
+        Ok(self.slice(pieces))
+    }
+
+    pub(super) fn path(&mut self, parts: &[Part<'_>], span: Span) -> Res<Code<'a>> {
+        let (first, rest) = match parts.split_first() {
+            Some((Part::Text(first), rest)) => (*first, rest),
+            _ => (b"".as_slice(), parts),
+        };
+        let absolute = self.eval.literal_path(first, self.base_dir, span)?;
+        if rest.is_empty() {
+            return Ok(self.constant(self.eval.path_value(&absolute)));
+        }
+        // The normal form drops a slash at the end, which separates here.
+        let mut head = absolute;
+        if first.ends_with(b"/") && !head.ends_with(b"/") {
+            head.push(b'/');
+        }
+        let mut pieces = vec![Piece::Text(self.bump.alloc_slice_copy(&head))];
+        pieces.extend_from_slice(self.pieces(rest)?);
+        let parts = self.slice(pieces);
+        Ok(Code::Path(self.bump.alloc(Template { parts })))
+    }
+
+    /// `<a/b>` is `__findFile __nixPath "a/b"`, by whatever these names mean here.
+    pub(super) fn search(&mut self, name: &[u8], span: Span) -> Res<Code<'a>> {
+        let function = self.var(self.eval.names.find_file, span);
+        let path = match self.var(self.eval.names.nix_path, span) {
+            Code::Local(i) => Lazy::Local(i),
+            Code::Captured(i) => Lazy::Captured(i),
+            Code::Const(v) => Lazy::Const(v),
+            other => Lazy::Now(self.bump.alloc(other)),
+        };
+        let text = self.bump.alloc(self.text(name));
+        let args = self.slice(vec![path, Lazy::Const(text)]);
+        Ok(Code::Call(self.bump.alloc(CallCode { function, args, pos: span.start })))
+    }
+}
