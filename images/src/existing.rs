@@ -51,6 +51,9 @@ impl ExistingImage {
         }
         let mut volume = window(file, store).map_err(failed("seek in"))?;
         match VolumeHistory::read(&mut volume).map_err(failed("read"))? {
+            Some(history) if history.label != STORE_LABEL.as_bytes() => {
+                return Err(reader.foreign("its store partition has another filesystem", None));
+            }
             None => return Err(reader.foreign("its store partition has no ext4 filesystem", None)),
             Some(history) if !history.is_untouched() => return Err(ImageError::Used { path: path.to_owned() }),
             Some(_) => {}
