@@ -5,6 +5,10 @@
 # boots it in QEMU. Log in on the console as `admin`, password `esker`.
 { config, lib, pkgs, ... }:
 
+let
+  # What virtual machines and most boards call their first serial port.
+  serial = if pkgs.stdenv.hostPlatform.isAarch64 then "ttyAMA0" else "ttyS0";
+in
 {
   networking = {
     hostName = "server";
@@ -19,7 +23,7 @@
 
   boot = {
     kernelPackages = pkgs.linuxPackages_cloud;
-    kernelParams = [ "console=tty0" "console=ttyS0" "quiet" ];
+    kernelParams = [ "console=tty0" "console=${serial}" "quiet" ];
     kernel.sysctl = {
       "kernel.kptr_restrict" = 2;
       "net.ipv4.conf.all.rp_filter" = 1;

@@ -22,6 +22,14 @@ impl Architecture {
         }
     }
 
+    /// Nix's name for systems of it.
+    pub fn system(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-linux",
+            Self::Aarch64 => "aarch64-linux",
+        }
+    }
+
     /// Of a system such as `x86_64-linux`; `None` where Esker knows no board for it.
     pub fn of_system(system: &str) -> Option<Self> {
         match system {

@@ -13,6 +13,7 @@ pub struct Lab {
     esker: PathBuf,
     root: PathBuf,
     artifacts: PathBuf,
+    architecture: Architecture,
 }
 
 /// An image with what is in it.
@@ -47,15 +48,25 @@ impl Ports {
 }
 
 impl Lab {
-    /// Opens the laboratory for a story of this name.
+    /// Opens the laboratory for a story of this name, about machines of x86_64.
     pub fn open(story: &str) -> Self {
+        Self::open_for(story, Architecture::X86_64)
+    }
+
+    /// Opens the laboratory for a story of this name about machines of an architecture.
+    pub fn open_for(story: &str, architecture: Architecture) -> Self {
         let esker = std::env::var_os("ESKER").map(PathBuf::from);
         let esker = esker.expect("ESKER must name the esker program (`just test` sets it)");
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
         let root = repository.join("target/stories");
         let artifacts = root.join("artifacts").join(story);
         fs_err::create_dir_all(&artifacts).expect("the folder of artifacts");
-        Self { esker, root, artifacts }
+        Self { esker, root, artifacts, architecture }
+    }
+
+    /// What the machines of this story are.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// A file of the repository's tests, such as `systems/first.nix`.
@@ -117,6 +128,8 @@ impl Lab {
         let report = self.json(&[
             "image",
             configuration.to_str().expect("a path in UTF-8"),
+            "--system",
+            self.architecture.system(),
             "--output",
             image.to_str().expect("a path in UTF-8"),
         ]);
@@ -127,7 +140,8 @@ impl Lab {
     /// QEMU and its firmware, from the pinned set.
     fn emulator(&self) -> (Emulator, PathBuf, PathBuf) {
         let configuration = self.file("systems/first.nix");
-        let plan = self.json(&["vm", configuration.to_str().expect("a path in UTF-8"), "--plan"]);
+        let configuration = configuration.to_str().expect("a path in UTF-8");
+        let plan = self.json(&["vm", configuration, "--system", self.architecture.system(), "--plan"]);
         let text = |value: &Value| PathBuf::from(value.as_str().unwrap_or_else(|| panic!("no path in {plan}")));
         let emulator =
             Emulator::View { usr: text(&plan["emulator"]["usr"]), program: text(&plan["emulator"]["program"]) };
@@ -143,7 +157,7 @@ impl Lab {
             fs_err::copy(template, &firmware_variables).expect("a copy of the firmware's variables");
         }
         let machine = Machine {
-            architecture: Architecture::X86_64,
+            architecture: self.architecture,
             accelerator: Accelerator::Tcg,
             memory_mib: 1536,
             cpus: 2,

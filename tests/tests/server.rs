@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use qemu::{Agent, Disk, Running};
+use qemu::{Agent, Architecture, Disk, Running};
 use stories::{Checks, Lab, Ports};
 
 const BOOT: Duration = Duration::from_secs(300);
@@ -20,7 +20,15 @@ const MOMENT: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_server_is_what_its_declaration_says() {
-    let lab = Lab::open("server");
+    server(&Lab::open("server"));
+}
+
+#[test]
+fn the_server_for_aarch64_is_the_same() {
+    server(&Lab::open_for("server-aarch64", Architecture::Aarch64));
+}
+
+fn server(lab: &Lab) {
     let built = lab.image("first");
     let ports = Ports::free();
     let mut vm = lab.boot(vec![Disk::raw(&built.image)], ports);
@@ -28,13 +36,13 @@ fn the_server_is_what_its_declaration_says() {
 
     vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
     whole(&mut vm.agent, &mut checks);
-    declared(&mut vm.agent, &mut checks);
+    declared(lab, &mut vm.agent, &mut checks);
     rights(&mut vm.agent, &mut checks);
     programs(&mut vm.agent, &mut checks);
-    foreign_binary(&lab, &mut vm.agent, &mut checks);
-    network(&lab, ports, &mut vm.agent, &mut checks);
+    foreign_binary(lab, &mut vm.agent, &mut checks);
+    network(lab, ports, &mut vm.agent, &mut checks);
     console_login(&mut vm, &mut checks);
-    state_survives_a_reboot(&lab, vm, &built, ports, &mut checks);
+    state_survives_a_reboot(lab, vm, &built, ports, &mut checks);
     checks.done();
 }
 
@@ -71,14 +79,19 @@ fn whole(agent: &mut Agent, checks: &mut Checks) {
 }
 
 /// What the configuration sets.
-fn declared(agent: &mut Agent, checks: &mut Checks) {
+fn declared(lab: &Lab, agent: &mut Agent, checks: &mut Checks) {
     checks.prints(agent, "host name", "hostname", "server");
     checks.mentions(agent, "hosts", "getent hosts host.internal", "10.0.2.2");
     checks.prints(agent, "time zone", "readlink /etc/localtime", "/usr/share/zoneinfo/Europe/Amsterdam");
     checks.mentions(agent, "locales", "locale -a", "nl_NL");
     checks.prints(agent, "a locale works", "LC_ALL=nl_NL.UTF-8 date -d 2026-01-02 +%A", "vrijdag");
     checks.prints(agent, "sysctl", "sysctl -n kernel.kptr_restrict", "2");
-    checks.mentions(agent, "kernel parameters", "cat /proc/cmdline", "console=ttyS0");
+    let (serial, machine) = match lab.architecture() {
+        Architecture::X86_64 => ("console=ttyS0", "x86_64"),
+        Architecture::Aarch64 => ("console=ttyAMA0", "aarch64"),
+    };
+    checks.mentions(agent, "kernel parameters", "cat /proc/cmdline", serial);
+    checks.prints(agent, "architecture", "uname -m", machine);
     checks.prints(agent, "uid", "id -u second", "1042");
     checks.mentions(agent, "groups", "id admin", "(sudo)");
     checks.prints(agent, "shell", "getent passwd second | cut -d: -f7", "/bin/sh");
@@ -135,8 +148,12 @@ fn foreign_binary(lab: &Lab, agent: &mut Agent, checks: &mut Checks) {
     let source = lab.artifacts().join("foreign.c");
     let binary = lab.artifacts().join("foreign");
     fs_err::write(&source, "#include <stdio.h>\nint main(void) { puts(\"foreign\"); return 0; }\n").expect("a source");
-    let status = Command::new("cc").arg(&source).arg("-o").arg(&binary).status().expect("cc runs");
-    assert!(status.success(), "cc failed");
+    let compiler = match lab.architecture() {
+        Architecture::X86_64 => "x86_64-linux-gnu-gcc",
+        Architecture::Aarch64 => "aarch64-linux-gnu-gcc",
+    };
+    let status = Command::new(compiler).arg(&source).arg("-o").arg(&binary).status().expect("the compiler runs");
+    assert!(status.success(), "{compiler} failed");
     let sent = agent.write_file("/tmp/foreign", 0o755, &fs_err::read(&binary).expect("the binary"));
     checks.fact("a file is copied into the guest", sent.is_ok(), format!("{sent:?}"));
     checks.prints(agent, "a foreign binary runs", "/tmp/foreign", "foreign");
