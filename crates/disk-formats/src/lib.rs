@@ -11,4 +11,5 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod guid;
+pub mod qcow2;
 pub mod window;
