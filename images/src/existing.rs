@@ -39,7 +39,12 @@ impl ExistingImage {
     pub fn read(path: &Path, dir: &StoreDir) -> Result<Self, ImageError> {
         let reader = Reader { path, dir };
         let failed = |action| move |source| ImageError::Io { action, path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(failed("open"))?;
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(reader.foreign("there is no such file", None));
+            }
+            result => result.map_err(failed("open"))?,
+        };
         let disk_bytes = file.metadata().map_err(failed("examine"))?.len();
         let disk = DiskLayout::read_from(&mut file)
             .map_err(|error| reader.foreign("it has no partition table", Some(error.into())))?;

@@ -1,11 +1,13 @@
 //! Whole images, looked into with `sgdisk` (gdisk), `fsck.vfat` (dosfstools), mtools, `e2fsck` and `debugfs` (e2fsprogs)
-//! and `sqlite3`.
+//! `sqlite3`, and `nix-store` of Debian's `nix-bin` (on PATH, or in the folder that ESKER_NIX_REFERENCE names).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod machine;
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use images::contents::Contents;
@@ -128,6 +130,24 @@ fn added<'m>(machine: &'m Machine, toplevel: &StorePath, output: &str) -> ImageR
     request
 }
 
+/// Takes everything out of a store partition and lets a real Nix compare it with the database.
+fn verifies(machine: &Machine, nix: &str) {
+    let root = machine.path("taken-out");
+    fs::create_dir_all(root.join("nix")).unwrap();
+    for folder in ["store", "var"] {
+        run("debugfs", &["-R", &format!("rdump /{folder} {}", text(&root.join("nix"))), nix]);
+    }
+    let program = match std::env::var_os("ESKER_NIX_REFERENCE") {
+        Some(folder) => PathBuf::from(folder).join("nix-store"),
+        None => PathBuf::from("nix-store"),
+    };
+    let mut command = Command::new(program);
+    command.arg("--store").arg(&root).args(["--verify", "--check-contents"]).env("NIX_REMOTE", "");
+    let output = command.output().expect("nix-store runs (nix-bin)");
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !words.contains("error"), "{words}");
+}
+
 #[test]
 fn a_second_generation_in_the_same_image_is_as_if_both_had_been_put_there_at_once() {
     let machine = Machine::new();
@@ -154,6 +174,7 @@ fn a_second_generation_in_the_same_image_is_as_if_both_had_been_put_there_at_onc
     assert_eq!(entries.matches("esker-").count(), 3, "{entries}");
     assert!(run("mtype", &["-i", text(&esp), "::loader/loader.conf"]).starts_with("default esker-3.conf\n"));
     assert_eq!(run("mdir", &["-b", "-i", text(&esp), "::EFI/esker"]).matches("-kernel.efi").count(), 1);
+    verifies(&machine, &nix);
     let current = run("debugfs", &["-R", "stat /var/nix/profiles/system", &nix]);
     assert!(current.contains("Fast link dest: \"system-3-link\""), "{current}");
 }
@@ -189,8 +210,9 @@ fn what_a_machine_used_and_what_is_no_image_of_ours_is_refused_with_a_hint() {
         let error = ExistingImage::read(&machine.path(name), machine.store.dir()).unwrap_err();
         (error.to_string(), error.hint().unwrap_or_default())
     };
-    let absent = ExistingImage::read(&machine.path("absent"), machine.store.dir()).unwrap_err();
-    assert!(matches!(absent, ImageError::Io { action: "open", .. }), "{absent}");
+    let (error, hint) = read("absent");
+    assert!(error.ends_with("that Esker made: there is no such file"), "{error}");
+    assert!(hint.starts_with("leave --add away"), "{hint}");
     fs::write(machine.path("text"), "no disk").unwrap();
     let (error, hint) = read("text");
     assert!(error.ends_with("is no disk image that Esker made: it has no partition table"), "{error}");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use qemu::Disk;
+use qemu::{Agent, Disk};
 use stories::menu::{choose, highlighted};
 use stories::{Checks, Lab, Ports};
 
@@ -43,6 +43,7 @@ fn the_earlier_generation_of_an_image_boots_from_its_menu() {
     checks.prints(agent, "each by its number", links, &format!("{}\n{second}", first.toplevel));
     checks.prints(agent, "what both have is there once", "ls -d /nix/store/*-linux-image-* | wc -l", "1");
     checks.succeeds(agent, "the collector leaves both", &format!("esker gc && test -e {second}/init"));
+    full_boot_partition(agent, &first.toplevel, &mut checks);
     checks.succeeds(agent, "it turns off", "systemctl --no-block poweroff");
     let off = vm.wait_for_power_off(MOMENT);
     checks.fact("it is off", off.is_ok(), format!("{off:?}"));
@@ -60,4 +61,22 @@ fn the_earlier_generation_of_an_image_boots_from_its_menu() {
     let untouched = fs_err::metadata(&first.image).unwrap().modified().unwrap() == before;
     checks.fact("the image is as it was", untouched, "");
     checks.done();
+}
+
+/// A boot partition without room refuses a further generation, with every entry that was there as it was.
+fn full_boot_partition(agent: &mut Agent, toplevel: &str, checks: &mut Checks) {
+    let contents = "cd /boot && find EFI loader -type f ! -name random-seed -exec sha256sum {} + | sort";
+    let before = agent.succeed(contents, MOMENT).expect("the files of the boot partition");
+    checks.fails(agent, "the boot partition is filled", "dd if=/dev/zero of=/boot/filler bs=1M");
+    let boot = format!("esker boot --toplevel {toplevel}");
+    let refused = agent.run(&boot, MOMENT).expect("esker runs");
+    let said = &refused.errors;
+    let words = ["the EFI system partition is too small", "hint: ", "remove what else is on that partition"];
+    let named = refused.status == 1 && words.iter().all(|word| said.contains(word));
+    checks.fact("a full boot partition is named with what to do", named, format!("{}: {said}", refused.status));
+    checks.prints(agent, "every entry and what it boots are as they were", contents, before.trim_end());
+    checks.prints(agent, "the default as well", "readlink /nix/var/nix/profiles/system", "system-2-link");
+    checks.succeeds(agent, "with room again", "rm /boot/filler && sync -f /boot");
+    checks.succeeds(agent, "the same command succeeds", &boot);
+    checks.mentions(agent, "and its entry is there", "cat /boot/loader/loader.conf", "default esker-3.conf");
 }

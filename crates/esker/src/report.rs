@@ -160,29 +160,31 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
 
 /// What an error of ours says that one can do.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
-    // A transparent error is passed over in the chain, so some are looked for by those that wrap them.
-    let text = if let Some(error) = error.downcast_ref::<SystemError>() {
+    if let Some(error) = error.downcast_ref::<SystemError>() {
         return error.hint();
-    } else if let Some(BuildError::Store(error)) = error.downcast_ref() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<StoreError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<DownloadError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<UpdateError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<ImageError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<PlanError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<ApplyError>() {
-        error.hint()
-    } else if let Some(error) = error.downcast_ref::<EspError>() {
-        error.hint()
-    } else {
-        None
+    }
+    // A transparent error is passed over in the chain, so it is looked for in those that wrap it.
+    let wrapped = match error.downcast_ref() {
+        Some(BuildError::Store(error)) => error.hint(),
+        _ => None,
     };
+    let text = wrapped
+        .or_else(|| said(error, StoreError::hint))
+        .or_else(|| said(error, DownloadError::hint))
+        .or_else(|| said(error, UpdateError::hint))
+        .or_else(|| said(error, ImageError::hint))
+        .or_else(|| said(error, PlanError::hint))
+        .or_else(|| said(error, ApplyError::hint))
+        .or_else(|| said(error, EspError::hint));
     text.map(str::to_owned)
+}
+
+/// The hint of an error if it is of this type.
+fn said<E: Error + 'static>(
+    error: &(dyn Error + 'static),
+    hint: fn(&E) -> Option<&'static str>,
+) -> Option<&'static str> {
+    hint(error.downcast_ref()?)
 }
 
 /// What one can do about an answer of the operating system.
