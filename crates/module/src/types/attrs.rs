@@ -30,7 +30,7 @@ impl<'a> NativeType<'a> {
         set.insert(names.merge, Pos::NONE, merge);
         set.insert(names.deprecation_message, Pos::NONE, Value::Null);
         let mut lazy = |name: Sym, compute: Compute<'a>| {
-            set.insert(name, Pos::NONE, eval.lazy(move |eval| compute(self, eval, system)));
+            set.insert_lazy(name, Pos::NONE, move |eval| compute(self, eval, system));
         };
         lazy(names.name, |t, eval, system| Ok(eval.string(&t.name(eval, system)?)));
         lazy(names.description, |t, eval, system| Ok(eval.string(&t.description(eval, system)?)));
@@ -169,7 +169,7 @@ impl<'a> NativeType<'a> {
         let number: &'a TypeNumber = eval.bump().alloc(TypeNumber(self.number));
         let mut set = eval.attrs();
         set.insert(names.native, Pos::NONE, eval.external("option-type", number, &[]));
-        set.insert(names.name, Pos::NONE, eval.lazy(move |eval| Ok(eval.string(&self.name(eval, system)?))));
+        set.insert_lazy(names.name, Pos::NONE, move |eval| Ok(eval.string(&self.name(eval, system)?)));
         set.insert(names.type_, Pos::NONE, Value::Attrs(self.attrs()));
         let parts = self.parts();
         set.insert(names.wrapped, Pos::NONE, parts.first().map_or(Value::Null, |(_, elem)| elem.value));
