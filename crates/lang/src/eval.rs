@@ -350,7 +350,9 @@ impl<'a> Eval<'a> {
         if index >= strings.len() {
             strings.resize(self.symbols.len(), None);
         }
-        Value::String(strings[index].get_or_insert_with(|| self.bump.alloc(Str::flat(self.symbols.bytes(sym), None))))
+        Value::String(
+            strings[index].get_or_insert_with(|| self.bump.alloc(Str::name(self.bump, sym, self.symbols.bytes(sym)))),
+        )
     }
 
     /// All texts read so far, for rendering errors.
@@ -422,7 +424,7 @@ impl<'a> Eval<'a> {
 
     /// Starts an attribute set.
     pub fn attrs(&self) -> AttrsBuilder<'_, 'a> {
-        AttrsBuilder { eval: self, attrs: Vec::new() }
+        AttrsBuilder { eval: self, attrs: Vec::with_capacity(16) }
     }
 
     /// `left // right`
@@ -464,10 +466,17 @@ impl<'a> Eval<'a> {
 
     /// Attributes in the order of their names.
     pub fn sorted_attrs(&self, attrs: &'a Attrs<'a>) -> Vec<&'a Attr<'a>> {
-        let mut all: Vec<(&'a [u8], &'a Attr<'a>)> =
-            attrs.all().iter().map(|a| (self.symbols.bytes(a.name), a)).collect();
-        all.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        all.into_iter().map(|a| a.1).collect()
+        let names = self.symbols.names();
+        let mut all: Vec<(u64, &'a [u8], &'a Attr<'a>)> = attrs
+            .all()
+            .iter()
+            .map(|attr| {
+                let name = names.bytes(attr.name);
+                (beginning(name), name, attr)
+            })
+            .collect();
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        all.into_iter().map(|a| a.2).collect()
     }
 
     pub(crate) fn io_error(&self, error: &crate::io::IoError) -> Error {
@@ -484,6 +493,14 @@ impl<'a> Eval<'a> {
         }
         Error::new(kind, message)
     }
+}
+
+/// The first bytes of a name as a number with the same order; most names differ there already.
+fn beginning(name: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = name.len().min(8);
+    bytes[..len].copy_from_slice(&name[..len]);
+    u64::from_be_bytes(bytes)
 }
 
 /// Builds an attribute set; a name given twice keeps the last value.
@@ -505,6 +522,14 @@ impl<'a> AttrsBuilder<'_, 'a> {
         self.attrs.push(Attr::new(name, pos, Slot::new(value)));
     }
 
+    /// Adds an attribute computed by `code` when it is first forced. What `code` captures is never dropped.
+    pub fn insert_lazy<F>(&mut self, name: Sym, pos: Pos, code: F)
+    where
+        F: Fn(&Eval<'a>) -> Res<Value<'a>> + 'a,
+    {
+        self.attrs.push(Attr::new(name, pos, Slot::new(self.eval.suspended(code))));
+    }
+
     pub(crate) fn insert_slot(&mut self, name: Sym, pos: Pos, slot: Slot<'a>) {
         self.attrs.push(Attr::new(name, pos, slot));
     }
@@ -516,15 +541,17 @@ impl<'a> AttrsBuilder<'_, 'a> {
 
     /// The set, not wrapped in a value.
     pub fn finish_attrs(mut self) -> &'a Attrs<'a> {
-        // Stable, so that the last of equal names comes last.
-        self.attrs.sort_by_key(|a| a.name);
-        let mut unique: Vec<Attr<'a>> = Vec::with_capacity(self.attrs.len());
-        for attr in self.attrs {
-            match unique.last_mut() {
-                Some(last) if last.name == attr.name => *last = attr,
-                _ => unique.push(attr),
-            }
+        if !self.attrs.windows(2).all(|w| w[0].name < w[1].name) {
+            // Stable, so that the last of equal names comes last, and stays.
+            self.attrs.sort_by_key(|a| a.name);
+            self.attrs.dedup_by(|later, earlier| {
+                let same = later.name == earlier.name;
+                if same {
+                    std::mem::swap(later, earlier);
+                }
+                same
+            });
         }
-        self.eval.bump.alloc(Attrs::sorted(self.eval.bump.alloc_slice_fill_iter(unique)))
+        self.eval.bump.alloc(Attrs::sorted(self.eval.bump.alloc_slice_fill_iter(self.attrs)))
     }
 }

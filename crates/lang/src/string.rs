@@ -1,12 +1,14 @@
 //! Strings: bytes with a context, appended to without copying.
 //!
 //! A string is bytes, not necessarily UTF-8. Appending to a long string makes a rope, which is flattened the first
-//! time somebody wants the bytes; a loop of appends therefore costs what its result costs.
+//! time somebody wants the bytes; a loop of appends therefore costs what its result costs. The string of an attribute's
+//! name knows the symbol, so that `set.${name}` looks nothing up in the table of symbols.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
 use bumpalo::Bump;
+use syntax::Sym;
 
 use crate::context::Context;
 
@@ -19,7 +21,13 @@ pub struct Str<'a> {
 #[derive(Clone, Copy)]
 enum Repr<'a> {
     Flat(&'a [u8]),
-    Rope(&'a Rope<'a>),
+    Other(&'a Other<'a>),
+}
+
+/// What is no plain slice; behind a thin pointer, so that `Repr` needs no tag.
+enum Other<'a> {
+    Rope(Rope<'a>),
+    Name(Sym, &'a [u8]),
 }
 
 struct Rope<'a> {
@@ -28,6 +36,8 @@ struct Rope<'a> {
     right: &'a Str<'a>,
     len: usize,
 }
+
+const _: () = assert!(size_of::<Str<'_>>() == 24);
 
 /// Shorter results are copied at once.
 const ROPE_MIN: usize = 256;
@@ -50,14 +60,28 @@ impl<'a> Str<'a> {
             let bytes = concat(bump, &[left.as_bytes(), right.as_bytes()]);
             return Str::flat(bytes, context);
         }
-        Str { repr: Cell::new(Repr::Rope(bump.alloc(Rope { bump, left, right, len }))), context }
+        let rope = bump.alloc(Other::Rope(Rope { bump, left, right, len }));
+        Str { repr: Cell::new(Repr::Other(rope)), context }
+    }
+
+    /// The string of a symbol, whose bytes are `bytes`.
+    pub(crate) fn name(bump: &'a Bump, sym: Sym, bytes: &'a [u8]) -> Self {
+        Str { repr: Cell::new(Repr::Other(bump.alloc(Other::Name(sym, bytes)))), context: None }
+    }
+
+    /// The symbol, where the string is that of one.
+    pub(crate) fn sym(&self) -> Option<Sym> {
+        match self.repr.get() {
+            Repr::Other(Other::Name(sym, _)) => Some(*sym),
+            _ => None,
+        }
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &'a [u8] {
         match self.repr.get() {
-            Repr::Flat(bytes) => bytes,
-            Repr::Rope(rope) => self.flatten(rope),
+            Repr::Flat(bytes) | Repr::Other(&Other::Name(_, bytes)) => bytes,
+            Repr::Other(Other::Rope(rope)) => self.flatten(rope),
         }
     }
 
@@ -66,14 +90,14 @@ impl<'a> Str<'a> {
         let buffer = rope.bump.alloc_slice_fill_copy(rope.len, 0u8);
         // Ropes lean left: fill from the end, so that the work list stays short.
         let mut end = rope.len;
-        let mut todo = vec![Repr::Rope(rope)];
+        let mut todo = vec![rope.left.repr.get(), rope.right.repr.get()];
         while let Some(repr) = todo.pop() {
             match repr {
-                Repr::Flat(bytes) => {
+                Repr::Flat(bytes) | Repr::Other(&Other::Name(_, bytes)) => {
                     buffer[end - bytes.len()..end].copy_from_slice(bytes);
                     end -= bytes.len();
                 }
-                Repr::Rope(r) => {
+                Repr::Other(Other::Rope(r)) => {
                     todo.push(r.left.repr.get());
                     todo.push(r.right.repr.get());
                 }
@@ -86,8 +110,8 @@ impl<'a> Str<'a> {
     /// Length in bytes; never flattens.
     pub fn len(&self) -> usize {
         match self.repr.get() {
-            Repr::Flat(bytes) => bytes.len(),
-            Repr::Rope(rope) => rope.len,
+            Repr::Flat(bytes) | Repr::Other(&Other::Name(_, bytes)) => bytes.len(),
+            Repr::Other(Other::Rope(rope)) => rope.len,
         }
     }
 

@@ -211,11 +211,11 @@ impl<'a> Evaluation<'a> {
             let names = &self.system.names;
             let mut set = eval.attrs();
             set.insert(names.lib, Pos::NONE, self.lib);
-            set.insert(names.config, Pos::NONE, eval.lazy(move |eval| self.config(eval)));
-            set.insert(names.options, Pos::NONE, eval.lazy(move |eval| self.root(eval)?.options(eval)));
+            set.insert_lazy(names.config, Pos::NONE, move |eval| self.config(eval));
+            set.insert_lazy(names.options, Pos::NONE, move |eval| self.root(eval)?.options(eval));
             set.insert(names.special_args, Pos::NONE, self.special_args);
             set.insert(names.class, Pos::NONE, self.class);
-            set.insert(names.prefix_arg, Pos::NONE, eval.lazy(move |eval| Ok(self.prefix.value(eval))));
+            set.insert_lazy(names.prefix_arg, Pos::NONE, move |eval| Ok(self.prefix.value(eval)));
             Ok(eval.update(set.finish_attrs(), eval.force_attrs(self.special_args)?))
         })
     }
@@ -233,7 +233,7 @@ impl<'a> Evaluation<'a> {
             if base.get(name).is_none() {
                 let span = formal_span(function, name);
                 let _ = has_default;
-                more.insert(name, Pos::NONE, eval.lazy(move |eval| self.module_argument(eval, name, span)));
+                more.insert_lazy(name, Pos::NONE, move |eval| self.module_argument(eval, name, span));
                 any = true;
             }
         }
@@ -264,8 +264,8 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn internal_config(&'a self, eval: &Eval<'a>) -> Value<'a> {
         let names = &self.system.names;
         let mut args = eval.attrs();
-        args.insert(names.extend_modules, Pos::NONE, eval.lazy(move |eval| Ok(self.extend_modules(eval))));
-        args.insert(names.module_type, Pos::NONE, eval.lazy(move |eval| Ok(self.module_type(eval))));
+        args.insert_lazy(names.extend_modules, Pos::NONE, move |eval| Ok(self.extend_modules(eval)));
+        args.insert_lazy(names.module_type, Pos::NONE, move |eval| Ok(self.module_type(eval)));
         let mut inner = eval.attrs();
         inner.insert(names.args, Pos::NONE, args.finish());
         inner.insert(names.special_args, Pos::NONE, self.special_args);
@@ -330,7 +330,7 @@ impl<'a> Evaluation<'a> {
         let mut set = eval.attrs();
         set.insert(names.native, Pos::NONE, eval.external("evaluation", number, &[]));
         set.insert(names.underscore_type, Pos::NONE, eval.string("configuration"));
-        set.insert(names.config, Pos::NONE, eval.lazy(move |eval| self.checked_config(eval)));
+        set.insert_lazy(names.config, Pos::NONE, move |eval| self.checked_config(eval));
         set.insert(
             names.options,
             Pos::NONE,
@@ -348,7 +348,7 @@ impl<'a> Evaluation<'a> {
             }),
         );
         set.insert(names.extend_modules, Pos::NONE, self.extend_modules(eval));
-        set.insert(names.type_, Pos::NONE, eval.lazy(move |eval| Ok(self.module_type(eval))));
+        set.insert_lazy(names.type_, Pos::NONE, move |eval| Ok(self.module_type(eval)));
         set.insert(names.class_plain, Pos::NONE, self.class);
         set.finish()
     }
@@ -384,7 +384,7 @@ fn recursive_update<'a>(eval: &Eval<'a>, left: Value<'a>, right: Value<'a>) -> R
     for attr in r.all() {
         if let Some(other) = l.get(attr.name) {
             let (left, right) = (other.value(), attr.value());
-            both.insert(attr.name, attr.pos, eval.lazy(move |eval| recursive_update(eval, left, right)));
+            both.insert_lazy(attr.name, attr.pos, move |eval| recursive_update(eval, left, right));
             any = true;
         }
     }

@@ -331,11 +331,10 @@ impl<'a> Level<'a> {
         self.config.get(|| {
             let mut set = eval.attrs();
             for entry in self.entries(eval)? {
-                let value = eval.lazy(move |eval| match self.node(eval, entry)? {
+                set.insert_lazy(entry.name, Pos::NONE, move |eval| match self.node(eval, entry)? {
                     Node::Option(option) => option.value(eval),
                     Node::Set(level) => level.config(eval),
                 });
-                set.insert(entry.name, Pos::NONE, value);
             }
             Ok(set.finish())
         })
@@ -350,11 +349,10 @@ impl<'a> Level<'a> {
             let mut set = eval.attrs();
             for entry in self.entries(eval)? {
                 let pos = entry.declarations.first().map_or(Pos::NONE, |d| d.pos);
-                let value = eval.lazy(move |eval| match self.node(eval, entry)? {
+                set.insert_lazy(entry.name, pos, move |eval| match self.node(eval, entry)? {
                     Node::Option(option) => option.shown(eval),
                     Node::Set(level) => level.options(eval),
                 });
-                set.insert(entry.name, pos, value);
             }
             Ok(set.finish())
         })

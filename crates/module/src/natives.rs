@@ -16,7 +16,7 @@ use crate::types::{Type, constructors, definitions_from, merge_default, merge_eq
 /// The native part of `lib`, for modules that get `lib` as an argument.
 pub(crate) fn native_lib<'a>(eval: &Eval<'a>, system: &'a System<'a>, lib: Value<'a>) -> Value<'a> {
     let mut set = eval.attrs();
-    set.insert(eval.sym("types"), Pos::NONE, eval.lazy(move |eval| Ok(constructors(eval, system, lib))));
+    set.insert_lazy(eval.sym("types"), Pos::NONE, move |eval| Ok(constructors(eval, system, lib)));
     let mut function = |name: &'static str, arity: usize, code: Code<'a>| {
         let code = eval.native_fn(name, arity, move |eval, args| code(eval, system, lib, args));
         set.insert(eval.sym(name), Pos::NONE, code);

@@ -197,7 +197,7 @@ impl<'a> OptionNode<'a> {
                 set.insert(attr.name, attr.pos, attr.value());
             }
             let mut lazy = |name: Sym, compute: fn(&'a OptionNode<'a>, &Eval<'a>) -> Res<Value<'a>>| {
-                set.insert(name, Pos::NONE, eval.lazy(move |eval| compute(self, eval)));
+                set.insert_lazy(name, Pos::NONE, move |eval| compute(self, eval));
             };
             lazy(names.value, OptionNode::value);
             lazy(names.loc, |o, eval| Ok(o.loc.value(eval)));

@@ -228,7 +228,7 @@ impl StoreDir {
     /// The absolute logical path.
     #[must_use]
     pub fn display(&self, path: &StorePath) -> String {
-        format!("{}/{}", self.dir, path.base_name)
+        [&*self.dir, "/", &*path.base_name].concat()
     }
 
     /// Parses an absolute path that is a store path itself.

@@ -2,7 +2,7 @@
 //!
 //! A [`Sym`] is a number; equal names have equal numbers. Numbers follow the order of first use, not the alphabet.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::hash::BuildHasher;
 
 use bumpalo::Bump;
@@ -67,6 +67,11 @@ impl<'a> Symbols<'a> {
         self.inner.borrow().names[sym.0 as usize]
     }
 
+    /// Access to many names at once.
+    pub fn names(&self) -> Names<'_, 'a> {
+        Names(self.inner.borrow())
+    }
+
     /// A name as text, for messages.
     pub fn text(&self, sym: Sym) -> String {
         String::from_utf8_lossy(self.bytes(sym)).into_owned()
@@ -80,6 +85,16 @@ impl<'a> Symbols<'a> {
     /// Whether no name was interned.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// The bytes of names, while no name is added.
+pub struct Names<'t, 'a>(Ref<'t, Inner<'a>>);
+
+impl<'a> Names<'_, 'a> {
+    /// The bytes of a name.
+    pub fn bytes(&self, sym: Sym) -> &'a [u8] {
+        self.0.names[sym.0 as usize]
     }
 }
 

@@ -65,6 +65,9 @@ impl<'a> Eval<'a> {
     /// A string value as an attribute name.
     pub(crate) fn attr_name(&self, value: Value<'a>) -> Res<Sym> {
         let text = self.force_str(value)?;
+        if let Some(sym) = text.sym() {
+            return Ok(sym);
+        }
         if let Some(context) = text.context() {
             let shown = String::from_utf8_lossy(text.as_bytes()).into_owned();
             return Err(Error::eval(format!(
