@@ -158,6 +158,13 @@ impl Error {
         Error::many(kind, errors.iter().flat_map(|e| e.diagnostics().cloned()).collect())
     }
 
+    /// The same error in other words.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.diagnostic.message = message;
+        self
+    }
+
     /// What sort it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -206,6 +206,25 @@ impl<'a> Eval<'a> {
         self.force(value)
     }
 
+    /// How a text is understood, as `nix-instantiate --parse` prints it. Names are checked, nothing is evaluated.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the text.
+    pub fn show_parsed(&self, text: &[u8], name: &str, is_file: bool, base_dir: &str) -> Res<Vec<u8>> {
+        let globals = self.globals.borrow().clone();
+        self.on_large_stack(|| {
+            self.parse_with(text, name, is_file, base_dir, &globals)?;
+            let tree_bump = Bump::new();
+            let tree = syntax::parse(text, Pos::NONE, &self.symbols, &tree_bump, self.settings.features)
+                .map_err(|error| self.syntax_error(error))?;
+            let absolute = |literal: &[u8]| {
+                let path = self.literal_path(literal, base_dir, diagnostics::Span::NONE);
+                path.unwrap_or_else(|_| literal.to_vec())
+            };
+            Ok(syntax::print::print(&tree, &self.symbols, &absolute))
+        })
+    }
+
     pub(crate) fn parse_file(&self, path: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
         let text: Rc<[u8]> = self.io.read_file(path).map_err(|e| self.io_error(&e))?.into();
         let base_dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });

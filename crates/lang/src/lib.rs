@@ -24,6 +24,7 @@ mod print;
 mod regex;
 mod run;
 mod string;
+mod toplevel;
 mod value;
 mod xml;
 

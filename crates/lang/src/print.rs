@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+pub(crate) use syntax::print::float;
+use syntax::print::{write_name, write_string};
+
 use crate::eval::Eval;
 use crate::value::Value;
 
@@ -119,7 +122,7 @@ impl<'a> Printer<'_, 'a> {
                         if self.cut(i, set.len(), "attribute") {
                             break;
                         }
-                        attr_name(&mut self.out, self.eval.symbols().bytes(attr.name));
+                        write_name(&mut self.out, self.eval.symbols().bytes(attr.name));
                         self.text(" = ");
                         self.value(attr.value().peek(), depth + 1);
                         self.text("; ");
@@ -187,62 +190,11 @@ impl<'a> Printer<'_, 'a> {
     }
 }
 
-/// A float as C++'s default stream format has it: six significant digits, no needless zeros.
-pub(crate) fn float(n: f64) -> String {
-    if n.is_nan() {
-        return if n.is_sign_negative() { "-nan" } else { "nan" }.to_owned();
+/// A string literal of at most `limit` bytes.
+fn quote(out: &mut Vec<u8>, text: &[u8], limit: usize) {
+    write_string(out, &text[..text.len().min(limit)]);
+    if text.len() > limit {
+        // Writing into a Vec cannot fail.
+        let _ = write!(out, " «{} bytes elided»", text.len() - limit);
     }
-    if n.is_infinite() {
-        return if n < 0.0 { "-inf" } else { "inf" }.to_owned();
-    }
-    if n == 0.0 {
-        return if n.is_sign_negative() { "-0" } else { "0" }.to_owned();
-    }
-    let scientific = format!("{n:.5e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        let decimals = usize::try_from(5 - exponent).unwrap_or(0);
-        let plain = format!("{n:.decimals$}");
-        return trim_zeros(&plain).to_owned();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trim_zeros(mantissa), exponent.abs())
-}
-
-fn trim_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
-}
-
-/// A string literal.
-pub(crate) fn quote(out: &mut Vec<u8>, text: &[u8], limit: usize) {
-    out.push(b'"');
-    for (i, b) in text.iter().enumerate() {
-        if i >= limit {
-            // Writing into a Vec cannot fail.
-            let _ = write!(out, "\" «{} bytes elided»", text.len() - i);
-            return;
-        }
-        match b {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *b]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'$' if text.get(i + 1) == Some(&b'{') => out.extend_from_slice(b"\\$"),
-            b => out.push(*b),
-        }
-    }
-    out.push(b'"');
-}
-
-/// An attribute name, quoted where it must be.
-pub(crate) fn attr_name(out: &mut Vec<u8>, name: &[u8]) {
-    if is_identifier(name) { out.extend_from_slice(name) } else { quote(out, name, usize::MAX) }
-}
-
-fn is_identifier(name: &[u8]) -> bool {
-    const KEYWORDS: [&str; 9] = ["if", "then", "else", "assert", "with", "let", "in", "rec", "inherit"];
-    name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
-        && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'\'' | b'-'))
-        && !KEYWORDS.iter().any(|k| k.as_bytes() == name)
 }

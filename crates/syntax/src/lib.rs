@@ -12,6 +12,7 @@ mod error;
 mod indented;
 mod lexer;
 mod parser;
+pub mod print;
 mod symbols;
 mod token;
 
