@@ -50,17 +50,22 @@ impl Context {
 
     /// Opens store and caches.
     pub(crate) fn session(&self) -> Result<Session, SystemError> {
-        let cancellation = Cancellation::new();
-        watch_signals(cancellation.clone(), self.signal.clone(), self.progress.clone());
-        Session::open(SessionOptions {
+        let options = self.session_options();
+        watch_signals(options.cancellation.clone(), self.signal.clone(), self.progress.clone());
+        Session::open(options)
+    }
+
+    /// How to open store and caches.
+    pub(crate) fn session_options(&self) -> SessionOptions {
+        SessionOptions {
             store: self.global.store.clone(),
             offline: self.global.offline,
             jobs: self.global.jobs,
             colour: self.colour,
             full_trace: self.global.show_trace || self.global.verbose > 0,
             observer: self.progress.clone(),
-            cancellation,
-        })
+            cancellation: Cancellation::new(),
+        }
     }
 
     /// The signal that ended the work; SIGINT where none came.

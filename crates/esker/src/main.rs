@@ -9,6 +9,8 @@ mod progress;
 mod report;
 mod table;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,7 +19,7 @@ use crate::cli::{Cli, Command};
 use crate::context::Context;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(arguments());
     report::start_tracing(cli.global.verbose);
     let context = Context::new(cli.global);
     report::guarded(|| match run(cli.command, &context) {
@@ -26,12 +28,25 @@ fn main() -> ExitCode {
     })
 }
 
+/// The command line. A link called `nix-instantiate` to this program is that command.
+fn arguments() -> Vec<OsString> {
+    let mut all: Vec<OsString> = std::env::args_os().collect();
+    if all.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "nix-instantiate") {
+        all.insert(1, "nix-instantiate".into());
+    }
+    all
+}
+
 fn run(command: Command, context: &Context) -> commands::Outcome {
     match command {
         Command::Build(command) => command.run(context),
         Command::Image(command) => command.run(context),
         Command::Vm(command) => command.run(context),
         Command::Eval(command) => command.run(context),
+        Command::Parse(command) => command.run(context),
+        Command::Instantiate(command) => command.run(context),
+        Command::Repl(command) => command.run(context),
+        Command::NixInstantiate(command) => command.run(context),
         Command::Option(command) => command.run(context),
         Command::Search(command) => command.run(context),
         Command::Lock(command) => command.run(context),

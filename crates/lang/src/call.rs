@@ -117,6 +117,9 @@ impl<'a> Eval<'a> {
 
     #[cold]
     fn stack_overflow(&self) -> Failed {
+        if self.interrupt.is_set() {
+            return self.fail(Error::new(ErrorKind::Interrupted, "interrupted by the user"));
+        }
         self.fail(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"))
     }
 
@@ -156,7 +159,7 @@ impl<'a> Eval<'a> {
     #[inline]
     fn nested_call(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
         let depth = self.call_depth.get();
-        if depth >= self.settings.max_call_depth {
+        if depth >= self.interrupt.limit() {
             return Err(self.stack_overflow());
         }
         self.call_depth.set(depth + 1);

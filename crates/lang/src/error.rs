@@ -84,6 +84,8 @@ pub enum ErrorKind {
     InfiniteRecursion,
     /// Too many nested calls.
     StackOverflow,
+    /// Somebody wanted no more of it.
+    Interrupted,
     /// Anything else wrong with what was asked.
     Eval,
     /// The outside world refused.
@@ -107,6 +109,7 @@ impl ErrorKind {
             ErrorKind::Assertion => "assertion",
             ErrorKind::InfiniteRecursion => "infinite-recursion",
             ErrorKind::StackOverflow => "stack-overflow",
+            ErrorKind::Interrupted => "interrupted",
             ErrorKind::Eval => "eval",
             ErrorKind::Io => "io",
             ErrorKind::Restricted => "restricted",

@@ -29,6 +29,7 @@ use crate::compile::{Globals, compile};
 use crate::context::{Context, Element};
 use crate::derivations::Derivations;
 use crate::error::{Error, ErrorKind, Res};
+use crate::interrupt::Interrupt;
 use crate::io::EvalIo;
 use crate::names::Names;
 use crate::string::Str;
@@ -51,6 +52,9 @@ pub struct Settings {
     pub experimental: BTreeSet<String>,
     /// Whether `builtins.traceVerbose` prints.
     pub trace_verbose: bool,
+    /// Leaves functions, lists, sets and sums unevaluated until something wants them. Costs time; what is printed of a
+    /// value that is not evaluated throughout is then what the reference prints.
+    pub suspend_literals: bool,
     /// Home directory for `~/…` paths.
     pub home: Option<String>,
 }
@@ -78,6 +82,7 @@ impl Default for Settings {
             features: Features::default(),
             experimental: Settings::EXPERIMENTAL.iter().map(|name| (*name).to_owned()).collect(),
             trace_verbose: false,
+            suspend_literals: false,
             home: None,
         }
     }
@@ -101,6 +106,7 @@ pub struct Eval<'a> {
     pub(crate) store_dir: nix_formats::StoreDir,
     pub(crate) copied: RefCell<HashMap<String, &'a str>>,
     pub(crate) call_depth: Cell<u32>,
+    pub(crate) interrupt: Interrupt,
     pub(crate) native_depth: Cell<u32>,
     /// The error of the evaluation that just failed.
     pub(crate) failure: Cell<Option<Error>>,
@@ -131,6 +137,7 @@ impl<'a> Eval<'a> {
             store_dir: nix_formats::StoreDir::new(&settings.store_dir),
             copied: RefCell::new(HashMap::new()),
             call_depth: Cell::new(0),
+            interrupt: Interrupt::new(settings.max_call_depth),
             native_depth: Cell::new(0),
             failure: Cell::new(None),
             settings,
@@ -155,6 +162,11 @@ impl<'a> Eval<'a> {
     /// The world as this evaluator sees it.
     pub fn io(&self) -> &dyn EvalIo {
         &*self.io
+    }
+
+    /// The handle that ends what this evaluator does.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     /// Whether a feature of the reference's list of experimental ones is on.
@@ -186,6 +198,29 @@ impl<'a> Eval<'a> {
         })
     }
 
+    /// Evaluates a text that sees some names before all global ones.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the text or its evaluation.
+    pub fn eval_in_scope(&self, scope: &[(Sym, Value<'a>)], text: &str, name: &str, base_dir: &str) -> Res<Value<'a>> {
+        let mut globals = (**self.globals.borrow()).clone();
+        globals.extend(scope.iter().copied());
+        self.on_large_stack(|| {
+            let code = self.parse_with(text.as_bytes().into(), name, false, base_dir, &globals)?;
+            self.force(self.thunk_value(code))
+        })
+    }
+
+    /// Reads files anew from now on.
+    pub fn forget_files(&self) {
+        self.imports.borrow_mut().clear();
+    }
+
+    /// All names that a text may use without defining them.
+    pub fn global_names(&self) -> Vec<String> {
+        self.globals.borrow().keys().map(|name| self.symbols.text(*name)).collect()
+    }
+
     /// Evaluates a file, or `default.nix` in a directory; a file is evaluated once only.
     ///
     /// # Errors
@@ -213,7 +248,7 @@ impl<'a> Eval<'a> {
     pub fn show_parsed(&self, text: &[u8], name: &str, is_file: bool, base_dir: &str) -> Res<Vec<u8>> {
         let globals = self.globals.borrow().clone();
         self.on_large_stack(|| {
-            self.parse_with(text, name, is_file, base_dir, &globals)?;
+            self.parse_with(text.into(), name, is_file, base_dir, &globals)?;
             let tree_bump = Bump::new();
             let tree = syntax::parse(text, Pos::NONE, &self.symbols, &tree_bump, self.settings.features)
                 .map_err(|error| self.syntax_error(error))?;
@@ -498,6 +533,17 @@ impl<'a> Eval<'a> {
         all.into_iter().map(|a| a.2).collect()
     }
 
+    /// A value as JSON; when it is not to be evaluated throughout, what is not evaluated yet is an error.
+    ///
+    /// # Errors
+    /// When it cannot be JSON, or whatever evaluating it runs into.
+    pub fn json(&self, value: Value<'a>, strict: bool) -> Res<Vec<u8>> {
+        let mut writer = crate::json::Writer::new(self, Vec::new());
+        writer.refuse_thunks = !strict;
+        writer.value(value)?;
+        Ok(writer.finish().0)
+    }
+
     pub(crate) fn io_error(&self, error: &crate::io::IoError) -> Error {
         let kind = match error {
             crate::io::IoError::Forbidden { .. } => ErrorKind::Restricted,
@@ -520,6 +566,17 @@ fn beginning(name: &[u8]) -> u64 {
     let len = name.len().min(8);
     bytes[..len].copy_from_slice(&name[..len]);
     u64::from_be_bytes(bytes)
+}
+
+/// Whether a text breaks off in the middle: its first mistake is that it ends.
+pub fn ends_early(text: &str) -> bool {
+    let bump = Bump::new();
+    let symbols = Symbols::new(&bump);
+    let features = Features { pipe_operators: true };
+    match syntax::parse(text.as_bytes(), Pos(1), &symbols, &bump, features) {
+        Ok(_) => false,
+        Err(error) => error.span.start.0 as usize > text.trim_end().len(),
+    }
 }
 
 /// Builds an attribute set; a name given twice keeps the last value.

@@ -15,12 +15,14 @@ pub(crate) struct Writer<'e, 'a> {
     eval: &'e Eval<'a>,
     out: Vec<u8>,
     context: Option<&'a Context<'a>>,
+    /// Evaluates nothing.
+    pub(crate) refuse_thunks: bool,
 }
 
 impl<'e, 'a> Writer<'e, 'a> {
     /// Appends to `out`.
     pub(crate) fn new(eval: &'e Eval<'a>, out: Vec<u8>) -> Self {
-        Writer { eval, out, context: None }
+        Writer { eval, out, context: None, refuse_thunks: false }
     }
 
     pub(crate) fn finish(self) -> (Vec<u8>, Option<&'a Context<'a>>) {
@@ -60,6 +62,9 @@ impl<'e, 'a> Writer<'e, 'a> {
     }
 
     pub(crate) fn value(&mut self, value: Value<'a>) -> Res<()> {
+        if self.refuse_thunks && !value.is_evaluated() {
+            return Err(Error::type_error("cannot convert a thunk to JSON"));
+        }
         let value = self.eval.force(value)?;
         match value {
             Value::Null => self.raw(b"null"),

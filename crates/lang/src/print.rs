@@ -59,8 +59,18 @@ impl<'a> Eval<'a> {
         String::from_utf8_lossy(&self.show_limited(value, limits)).into_owned()
     }
 
+    /// A form for people: evaluated down to `depth`, what lies deeper is `...`, derivations are their paths, and what
+    /// cannot be evaluated says why.
+    pub fn show_evaluated(&self, value: Value<'a>, depth: usize) -> String {
+        let limits = Some(Limits { depth, items: usize::MAX, string: usize::MAX });
+        let mut printer = Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits, force: true };
+        printer.value(value, 0);
+        String::from_utf8_lossy(&printer.out).into_owned()
+    }
+
     fn show_limited(&self, value: Value<'a>, limits: Option<Limits>) -> Vec<u8> {
-        let mut printer = Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits };
+        let mut printer =
+            Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits, force: false };
         printer.value(value.peek(), 0);
         printer.out
     }
@@ -71,6 +81,8 @@ struct Printer<'e, 'a> {
     out: Vec<u8>,
     seen: hashbrown::HashSet<usize>,
     limits: Option<Limits>,
+    /// Evaluates what it prints.
+    force: bool,
 }
 
 impl<'a> Printer<'_, 'a> {
@@ -79,7 +91,19 @@ impl<'a> Printer<'_, 'a> {
     }
 
     fn value_inner(&mut self, value: Value<'a>, depth: usize) {
+        let value = match self.force.then(|| self.eval.force(value)) {
+            None => value,
+            Some(Ok(value)) => value,
+            Some(Err(error)) => return self.push(format_args!("«error: {}»", error.message())),
+        };
         match value {
+            Value::Attrs(set) if self.force && self.eval.is_derivation(set).unwrap_or(false) => {
+                let path = self.eval.select(value, "drvPath").and_then(|path| self.eval.force_str(path));
+                match path {
+                    Ok(path) => self.push(format_args!("«derivation {}»", path.to_string_lossy())),
+                    Err(error) => self.push(format_args!("«derivation: {}»", error.message())),
+                }
+            }
             Value::Null => self.text("null"),
             Value::Bool(b) => self.text(if b.get() { "true" } else { "false" }),
             Value::Int(n) => self.push(format_args!("{n}")),

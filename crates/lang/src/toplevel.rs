@@ -60,9 +60,9 @@ impl<'a> Eval<'a> {
             value = self.auto_call(value, args)?;
             if let Ok(index) = name.parse::<usize>() {
                 let Value::List(list) = value else { return Err(selected(path, "a list", value)) };
-                value = list
-                    .get(index)
-                    .ok_or_else(|| Error::eval(format!("list index {index} in selection path '{path}' is out of range")))?;
+                value = list.get(index).ok_or_else(|| {
+                    Error::eval(format!("list index {index} in selection path '{path}' is out of range"))
+                })?;
                 continue;
             }
             let Value::Attrs(set) = value else { return Err(selected(path, "a set", value)) };
@@ -73,9 +73,9 @@ impl<'a> Eval<'a> {
                 Some(attr) => attr.value(),
                 None => {
                     let missing = Error::missing_attribute(self, name.as_bytes(), Span::NONE, Some(set));
-                    return Err(missing.with_message(format!(
-                        "attribute '{name}' in selection path '{path}' not found"
-                    )));
+                    return Err(
+                        missing.with_message(format!("attribute '{name}' in selection path '{path}' not found"))
+                    );
                 }
             };
         }
@@ -105,12 +105,7 @@ impl<'a> Eval<'a> {
         Ok(false)
     }
 
-    fn collect_derivations(
-        &self,
-        value: Value<'a>,
-        args: &'a Attrs<'a>,
-        found: &mut Vec<&'a Attrs<'a>>,
-    ) -> Res<()> {
+    fn collect_derivations(&self, value: Value<'a>, args: &'a Attrs<'a>, found: &mut Vec<&'a Attrs<'a>>) -> Res<()> {
         let value = self.auto_call(value, args)?;
         if !self.take_derivation(value, found)? {
             return Ok(());
@@ -118,13 +113,15 @@ impl<'a> Eval<'a> {
         match value {
             Value::Attrs(set) => {
                 for attr in self.sorted_attrs(set) {
-                    if !is_package_name(self.symbols().bytes(attr.name)) || !self.take_derivation(attr.value(), found)? {
+                    if !is_package_name(self.symbols().bytes(attr.name))
+                        || !self.take_derivation(attr.value(), found)?
+                    {
                         continue;
                     }
                     let Value::Attrs(inner) = self.force(attr.value())? else { continue };
                     let recurse = self.get(inner, "recurseForDerivations");
                     if recurse.map_or(Ok(false), |r| self.force_bool(r.value()))? {
-                        self.deeper(attr.value(), args, found)?;
+                        self.collect_deeper(attr.value(), args, found)?;
                     }
                 }
                 Ok(())
@@ -132,7 +129,7 @@ impl<'a> Eval<'a> {
             Value::List(list) => {
                 for item in list.iter() {
                     if self.take_derivation(item, found)? {
-                        self.deeper(item, args, found)?;
+                        self.collect_deeper(item, args, found)?;
                     }
                 }
                 Ok(())
@@ -141,7 +138,7 @@ impl<'a> Eval<'a> {
         }
     }
 
-    fn deeper(&self, value: Value<'a>, args: &'a Attrs<'a>, found: &mut Vec<&'a Attrs<'a>>) -> Res<()> {
+    fn collect_deeper(&self, value: Value<'a>, args: &'a Attrs<'a>, found: &mut Vec<&'a Attrs<'a>>) -> Res<()> {
         stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.collect_derivations(value, args, found))
     }
 
@@ -157,7 +154,9 @@ impl<'a> Eval<'a> {
 
 fn selected(path: &str, wanted: &str, value: Value<'_>) -> Error {
     let found = crate::print::describe_type(value);
-    Error::type_error(format!("the expression selected by the selection path '{path}' should be {wanted} but is {found}"))
+    Error::type_error(format!(
+        "the expression selected by the selection path '{path}' should be {wanted} but is {found}"
+    ))
 }
 
 /// Letters, digits, `-`, `_` and `+`: what `nix-env` could name.

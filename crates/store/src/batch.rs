@@ -28,6 +28,7 @@ const MOST_PENDING: usize = 400;
 struct AddedPath {
     path: StorePath,
     nar: NarDigest,
+    address: ContentAddress,
 }
 
 /// Paths being added, each after those that it refers to. What is not committed when it is dropped stays unregistered;
@@ -120,31 +121,48 @@ impl Batch<'_> {
     ///
     /// Errors when the name is not allowed, the source cannot be read or writing fails.
     pub fn add_tree(&mut self, name: &str, source: &Path) -> Result<StorePath, StoreError> {
-        let found = self.source_path(name, digest_tree(source)?)?;
+        self.add_source(name, source, ContentAddressMethod::NixArchive)
+    }
+
+    /// Copies a regular file into the store, addressed by its contents alone.
+    ///
+    /// Errors as `add_tree`.
+    pub fn add_file(&mut self, name: &str, source: &Path) -> Result<StorePath, StoreError> {
+        self.add_source(name, source, ContentAddressMethod::Flat)
+    }
+
+    fn add_source(&mut self, name: &str, source: &Path, method: ContentAddressMethod) -> Result<StorePath, StoreError> {
+        let found = self.source_path(name, source, method)?;
         if self.rooted_and_present(&found.path)? {
             return Ok(found.path);
         }
         // The source may change while it is copied: the copy's hash counts.
         let place = self.scratch()?.fresh();
         walk_tree(source, &mut TreeWriter::new(&place))?;
-        let nar = digest_tree(&place)?;
-        let AddedPath { path, nar } = self.source_path(name, nar)?;
+        let AddedPath { path, nar, address } = self.source_path(name, &place, method)?;
         match self.claim(&path)? {
             None => remove_tree(&place)?,
             Some(locks) => {
                 let mut info = PathInfo::new(path.clone(), nar);
-                info.content_address =
-                    Some(ContentAddress { method: ContentAddressMethod::NixArchive, hash: nar.hash });
+                info.content_address = Some(address);
                 self.install(info, &place, locks)?;
             }
         }
         Ok(path)
     }
 
-    fn source_path(&self, name: &str, nar: NarDigest) -> Result<AddedPath, StoreError> {
-        let address = ContentAddress { method: ContentAddressMethod::NixArchive, hash: nar.hash };
+    fn source_path(&self, name: &str, source: &Path, method: ContentAddressMethod) -> Result<AddedPath, StoreError> {
+        let nar = digest_tree(source)?;
+        let hash = match method {
+            ContentAddressMethod::Flat => {
+                let bytes = std::fs::read(source).context("read", source)?;
+                Hash::of(HashAlgo::Sha256, &bytes)
+            }
+            _ => nar.hash,
+        };
+        let address = ContentAddress { method, hash };
         let path = self.store.dir().make_content_path(name, &address, &ReferenceSet::default())?;
-        Ok(AddedPath { path, nar })
+        Ok(AddedPath { path, nar, address })
     }
 
     /// Unpacks a NAR as `info.path`, unless that is present already (then the reader is left alone).

@@ -222,8 +222,7 @@ impl Printer<'_, '_> {
     fn bindings(&mut self, attrs: &Attrs<'_>) {
         let mut sorted: Vec<_> = attrs.statics.iter().collect();
         sorted.sort_by_key(|b| self.symbols.bytes(b.name));
-        let inherited: Vec<Sym> =
-            sorted.iter().filter(|b| matches!(b.value, Value::Inherit)).map(|b| b.name).collect();
+        let inherited: Vec<Sym> = sorted.iter().filter(|b| matches!(b.value, Value::Inherit)).map(|b| b.name).collect();
         if !inherited.is_empty() {
             self.text("inherit");
             self.names(&inherited);

@@ -9,7 +9,7 @@ use build::{BinaryCache, FileCache, HttpCache};
 use nix_formats::StorePath;
 use nix_formats::signature::{PublicKey, SecretKey};
 
-use crate::session::Supply;
+use crate::realiser::Supply;
 use crate::{Session, SystemError};
 
 fn cache_error(error: impl std::error::Error + Send + Sync + 'static) -> SystemError {

@@ -118,7 +118,7 @@ pub(crate) fn evaluate_unchecked<R>(
     subject: &Subject,
     use_it: impl for<'a> FnOnce(&Eval<'a>, ModuleSystem<'a>, Value<'a>) -> Result<R, lang::Error>,
 ) -> Result<(R, Rc<StoreIo>), SystemError> {
-    let io = Rc::new(StoreIo::new(session.store().clone()));
+    let io = Rc::new(StoreIo::new(session.realiser().clone()));
     let bump = Bump::new();
     let world: Rc<dyn lang::io::EvalIo> = io.clone();
     let eval = Eval::new(&bump, world, Settings { pure: false, ..Settings::default() });

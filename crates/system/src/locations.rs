@@ -41,12 +41,26 @@ impl Locations {
                 .map(|prefix| prefix.join("lib/esker"))
                 .or_else(|error| machines_own("runtime", "bin/init").ok_or(error))?,
         };
-        let store_root = match store {
-            Some(folder) => std::path::absolute(folder).map_err(|source| SystemError::OwnProgram { source })?,
-            None => default_store_root()?,
-        };
-        let cache = cache_folder()?;
+        let store_root = Self::store_root(store)?;
+        let cache = Self::cache_folder()?;
         Ok(Self { share, runtimes, store_root, cache })
+    }
+
+    /// The store's root: what the caller was told to use, else the user's own.
+    ///
+    /// Errors when nothing says where a user's files go.
+    pub(crate) fn store_root(named: Option<&Path>) -> Result<PathBuf, SystemError> {
+        match named {
+            Some(folder) => std::path::absolute(folder).map_err(|source| SystemError::OwnProgram { source }),
+            None => default_store_root(),
+        }
+    }
+
+    /// Where what can be made again is kept.
+    ///
+    /// Errors when nothing says where a user's files go.
+    pub(crate) fn cache_folder() -> Result<PathBuf, SystemError> {
+        cache_folder()
     }
 
     /// The folder of a target system's programs.

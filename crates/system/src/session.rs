@@ -1,22 +1,19 @@
 //! A session: the store, the caches and the ways to fetch, opened once for one command.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use archive::{AptFetcher, Archive, FetchError, HttpFetcher, Interrupt, Lock, Mirrors};
-use build::{
-    BinaryCache, BuildObserver, BuildPlan, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation, Tools,
-};
+use archive::{Archive, Lock};
+use build::{BuildObserver, BuildPlan, BuildTarget, Builder, Cancellation};
 use nix_formats::StorePath;
-use nix_formats::signature::PublicKey;
-use store::{Store, StoreOptions};
+use store::Store;
 
 use crate::evaluation::{Instantiated, attribute_path, evaluate, select_path};
-use crate::fetch::DebianFetcher;
+use crate::realiser::{BuildSettings, Realiser, Supply};
 use crate::store_mount::{self, OuterNamespace};
-use crate::{Configuration, Locations, Subject, SystemError, cache, views};
+use crate::{Configuration, Locations, Subject, SystemError, cache};
 
 /// How to open a session.
 pub struct SessionOptions {
@@ -40,7 +37,9 @@ pub struct SessionOptions {
 pub struct Session {
     locations: Locations,
     store: Arc<Store>,
-    options: SessionOptions,
+    realiser: Arc<Realiser>,
+    colour: bool,
+    full_trace: bool,
     outer: Option<OuterNamespace>,
 }
 
@@ -51,14 +50,6 @@ pub struct BuiltSystem {
     pub toplevel: StorePath,
     /// Warnings of its evaluation.
     pub messages: Vec<String>,
-}
-
-/// What a build may use besides the store: binary caches with whom to trust, and emulators by platform.
-#[derive(Default)]
-pub(crate) struct Supply<'s> {
-    pub(crate) caches: &'s [Box<dyn BinaryCache>],
-    pub(crate) trusted: &'s [PublicKey],
-    pub(crate) emulators: BTreeMap<String, PathBuf>,
 }
 
 fn all_outputs(derivations: &[StorePath]) -> Vec<BuildTarget> {
@@ -74,12 +65,15 @@ impl Session {
     /// Errors when Esker's own parts are missing or the store cannot be opened.
     pub fn open(options: SessionOptions) -> Result<Self, SystemError> {
         let locations = Locations::find(options.store.as_deref())?;
-        let store = Arc::new(Store::open(StoreOptions::new(&locations.store_root))?);
+        let SessionOptions { offline, jobs, colour, full_trace, observer, cancellation, .. } = options;
+        let settings = BuildSettings { offline, jobs, observer, cancellation };
+        let realiser = Arc::new(Realiser::new(&locations.store_root, locations.cache.clone(), settings)?);
+        let store = realiser.store()?.clone();
         let outer = match store.layout().is_chroot() {
             true => None,
             false => store_mount::make_writable(Path::new(store.dir().as_str()))?,
         };
-        Ok(Self { locations, store, options, outer })
+        Ok(Self { locations, store, realiser, colour, full_trace, outer })
     }
 
     /// Does something with the mounts of the whole machine: this program sees its own, in which the store is writable.
@@ -103,11 +97,11 @@ impl Session {
     }
 
     pub(crate) fn colour(&self) -> bool {
-        self.options.colour
+        self.colour
     }
 
     pub(crate) fn full_trace(&self) -> bool {
-        self.options.full_trace
+        self.full_trace
     }
 
     /// What tells this program from another build of it.
@@ -125,36 +119,24 @@ impl Session {
     }
 
     pub(crate) fn archive_folder(&self) -> PathBuf {
-        self.locations.cache.join("archive")
+        self.realiser.archive_folder()
     }
 
-    /// How files of Debian's archive are fetched: over HTTP from the mirrors that the environment names, else by the host's
-    /// apt.
     pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
-        if self.options.offline {
-            return Ok(Arc::new(crate::fetch::Offline));
-        }
-        let cancellation = self.options.cancellation.clone();
-        let interrupt = Interrupt::new(move || cancellation.is_cancelled());
-        let archive_error = |error: FetchError| SystemError::Archive(Box::new(error));
-        let named = Mirrors::from_environment(|name| std::env::var(name).ok());
-        let apt = AptFetcher::of_host().map_err(archive_error)?;
-        Ok(match apt {
-            Some(apt) if named.is_empty() => Arc::new(apt.interruptible(interrupt)),
-            apt => {
-                let mirrors = named.or(apt.map(|apt| apt.mirrors().clone()).unwrap_or_default());
-                Arc::new(HttpFetcher::new(mirrors).interruptible(interrupt))
-            }
-        })
+        self.realiser.archive_fetcher()
     }
 
     /// Whether the user wants no more.
     pub fn is_cancelled(&self) -> bool {
-        self.options.cancellation.is_cancelled()
+        self.realiser.is_cancelled()
     }
 
     pub(crate) fn is_offline(&self) -> bool {
-        self.options.offline
+        self.realiser.is_offline()
+    }
+
+    pub(crate) fn realiser(&self) -> &Arc<Realiser> {
+        &self.realiser
     }
 
     /// Evaluates an attribute that is a derivation; not at all when nothing that it depends on changed.
@@ -194,15 +176,8 @@ impl Session {
 
     /// Builds a derivation of a platform with all that it needs.
     fn realise(&self, configuration: &Configuration, system: &str, derivation: &StorePath) -> Result<(), SystemError> {
-        let targets = all_outputs(std::slice::from_ref(derivation));
         let supply = Supply { emulators: self.emulators(configuration, system)?, ..Supply::default() };
-        self.with_builder(&supply, |builder| {
-            let plan = builder.plan(&targets)?;
-            if !plan.is_empty() {
-                builder.apply(&plan)?;
-            }
-            Ok(())
-        })
+        self.realiser.realise(&supply, &all_outputs(std::slice::from_ref(derivation)))
     }
 
     /// What runs the programs of a platform that is not this machine's: QEMU's user mode from the pinned set.
@@ -227,32 +202,7 @@ impl Session {
         supply: &Supply<'_>,
         act: impl FnOnce(&Builder<'_>) -> Result<R, build::BuildError>,
     ) -> Result<R, SystemError> {
-        let mut builtins = BuiltinRegistry::new();
-        for builder in compose::builders::builders() {
-            builtins.register(builder);
-        }
-        builtins.register(Box::new(initrd::builder::InitrdBuilder));
-        let fetcher = DebianFetcher { archive: self.archive_fetcher()?, downloads: self.archive_folder().join("debs") };
-        let provider = views::provider(&self.store);
-        let tools = Tools {
-            builtins: &builtins,
-            fetcher: &fetcher,
-            views: Some(&provider),
-            caches: supply.caches,
-            trusted_keys: supply.trusted,
-            observer: &*self.options.observer,
-            cancellation: &self.options.cancellation,
-        };
-        let mut options = BuilderOptions {
-            systems: BTreeSet::from([crate::host_system()]),
-            emulators: supply.emulators.clone(),
-            ..BuilderOptions::default()
-        };
-        if let Some(jobs) = self.options.jobs {
-            options.max_jobs = jobs.max(1);
-        }
-        let builder = Builder::new(&self.store, tools, options);
-        act(&builder).map_err(|error| SystemError::Build(Box::new(error)))
+        self.realiser.with_builder(supply, act)
     }
 
     fn subject(&self, configuration: &Configuration, system: &str) -> Result<Subject, SystemError> {

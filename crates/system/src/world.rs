@@ -6,27 +6,49 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive::solver::SolvedPackage;
 use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
-use nix_formats::{ContentAddress, ContentAddressMethod, Derivation, HashAlgo, Hasher, ReferenceSet, StorePath};
+use nix_formats::{
+    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, HashAlgo, Hasher, ReferenceSet, StoreDir,
+    StorePath,
+};
 use store::{Store, digest_tree};
 
+use crate::realiser::Realiser;
 use crate::record::{Observation, Record};
+
+/// What paths in the store begin with.
+const STORE_PREFIX: &str = "/nix/store/";
 
 /// The world of one evaluation.
 pub(crate) struct StoreIo {
-    store: Arc<Store>,
+    /// Nothing for a world without a store, where paths are only computed.
+    realiser: Option<Arc<Realiser>>,
     record: RefCell<Record>,
     pending: RefCell<Pending>,
     /// The packages of the last dependency solution, for whoever asks what a system is made of.
     solution: RefCell<Vec<SolvedPackage>>,
     /// Messages of `builtins.trace` and `builtins.warn`, in order.
     messages: RefCell<Vec<String>>,
+    surroundings: Surroundings,
+}
+
+/// What an impure evaluation sees beside files; nothing in a pure one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// Whether there is an environment.
+    pub(crate) has_environment: bool,
+    /// Seconds since 1970.
+    pub(crate) time: Option<i64>,
+    /// Prefixes and paths of the search path.
+    pub(crate) search_path: Vec<(String, String)>,
+    /// Whether messages go to standard error at once.
+    pub(crate) prints_messages: bool,
 }
 
 /// What waits to be written.
@@ -58,6 +80,14 @@ impl Pending {
         order
     }
 
+    fn is_empty(&self) -> bool {
+        self.trees.is_empty() && self.texts.is_empty()
+    }
+
+    fn holds_text(&self, path: &StorePath) -> bool {
+        self.texts.contains_key(path)
+    }
+
     /// The same path, as it is kept here.
     fn own(&self, path: &StorePath) -> Option<&StorePath> {
         self.texts.get_key_value(path).map(|(path, _)| path)
@@ -67,20 +97,41 @@ impl Pending {
 struct Tree {
     name: String,
     source: PathBuf,
+    method: ContentAddressMethod,
     // A filtered copy lives as long as it may be needed.
     _copy: Option<tempfile::TempDir>,
 }
 
 impl StoreIo {
     /// A world over a store.
-    pub(crate) fn new(store: Arc<Store>) -> Self {
+    pub(crate) fn new(realiser: Arc<Realiser>) -> Self {
+        Self::with(Some(realiser), Surroundings::default())
+    }
+
+    /// A world over a store or none.
+    pub(crate) fn with(realiser: Option<Arc<Realiser>>, surroundings: Surroundings) -> Self {
         Self {
-            store,
+            realiser,
             record: RefCell::default(),
             pending: RefCell::default(),
             solution: RefCell::default(),
             messages: RefCell::default(),
+            surroundings,
         }
+    }
+
+    fn store(&self) -> Result<&Arc<Store>, IoError> {
+        let realiser = self.realiser()?;
+        realiser.store().map_err(|e| failed("cannot open the store".to_owned(), e))
+    }
+
+    fn realiser(&self) -> Result<&Arc<Realiser>, IoError> {
+        self.realiser.as_ref().ok_or(IoError::Unsupported { what: "reading or writing a store" })
+    }
+
+    /// Writes what waits, so that it can be read or built.
+    fn flush(&self) -> Result<(), IoError> {
+        self.commit().map_err(|e| failed("cannot write to the store".to_owned(), e))
     }
 
     /// What was read so far.
@@ -106,13 +157,21 @@ impl StoreIo {
     ///
     /// Errors when the store cannot be written, or a source changed since it was hashed.
     pub(crate) fn commit(&self) -> Result<(), store::StoreError> {
+        let Some(realiser) = &self.realiser else { return Ok(()) };
+        if self.pending.borrow().is_empty() {
+            return Ok(());
+        }
+        let store = realiser.store()?;
         let pending = self.pending.take();
         let wanted = pending.trees.keys().chain(pending.texts.keys());
-        let present = self.store.valid_among(wanted)?;
-        let mut batch = self.store.batch()?;
+        let present = store.valid_among(wanted)?;
+        let mut batch = store.batch()?;
         for (path, tree) in &pending.trees {
             if !present.contains(path) {
-                batch.add_tree(&tree.name, &tree.source)?;
+                match tree.method {
+                    ContentAddressMethod::Flat => batch.add_file(&tree.name, &tree.source)?,
+                    _ => batch.add_tree(&tree.name, &tree.source)?,
+                };
             }
         }
         for path in pending.in_order() {
@@ -134,7 +193,8 @@ impl StoreIo {
             digest_tree(source).map_err(|e| failed(format!("cannot copy '{}' to the store", source.display()), e))?;
         let path = self.source_path(name, ContentAddressMethod::NixArchive, digest.hash)?;
         self.observe(source, Observation::tree(digest.hash));
-        let tree = Tree { name: name.to_owned(), source: source.to_owned(), _copy: None };
+        let method = ContentAddressMethod::NixArchive;
+        let tree = Tree { name: name.to_owned(), source: source.to_owned(), method, _copy: None };
         self.pending.borrow_mut().trees.insert(path.clone(), tree);
         Ok(path)
     }
@@ -148,7 +208,7 @@ impl StoreIo {
 
     /// A path as the language writes it.
     pub(crate) fn logical(&self, path: &StorePath) -> String {
-        self.store.logical(path)
+        StoreDir::default().display(path)
     }
 
     /// Forgets what waits to be written.
@@ -163,24 +223,33 @@ impl StoreIo {
         hash: nix_formats::Hash,
     ) -> Result<StorePath, IoError> {
         let address = ContentAddress { method, hash };
-        self.store
-            .dir()
+        StoreDir::default()
             .make_content_path(name, &address, &ReferenceSet::default())
             .map_err(|e| failed(format!("'{name}' cannot be the name of a store path"), e))
     }
 
     /// Where a path that the language names lies on this machine.
-    fn physical(&self, path: &str) -> PathBuf {
-        let layout = self.store.layout();
-        if layout.is_chroot() && layout.store_path_of(Path::new(path)).is_some() {
-            return layout.physical_of_logical(Path::new(path));
+    fn physical(&self, path: &str) -> Result<PathBuf, IoError> {
+        let Some(inside) = path.strip_prefix(STORE_PREFIX) else { return Ok(PathBuf::from(path)) };
+        let (base, rest) = inside.split_once('/').unwrap_or((inside, ""));
+        let Ok(store_path) = StorePath::from_base_name(base) else { return Ok(PathBuf::from(path)) };
+        // What waits to be written is read where it comes from; a text comes from nowhere.
+        if let Some(tree) = self.pending.borrow().trees.get(&store_path) {
+            return Ok(if rest.is_empty() { tree.source.clone() } else { tree.source.join(rest) });
         }
-        PathBuf::from(path)
+        if self.pending.borrow().holds_text(&store_path) {
+            self.flush()?;
+        }
+        Ok(match &self.realiser {
+            Some(realiser) if realiser.layout().is_chroot() => realiser.layout().physical_of_logical(Path::new(path)),
+            _ => PathBuf::from(path),
+        })
     }
 
     fn observe(&self, path: &Path, observation: Observation) {
         // What the store holds cannot change under its name.
-        if !path.starts_with(self.store.layout().physical_store()) {
+        let in_store = self.realiser.as_ref().is_some_and(|r| path.starts_with(r.layout().physical_store()));
+        if !in_store {
             self.record.borrow_mut().note(path, observation);
         }
     }
@@ -257,7 +326,7 @@ pub(crate) fn entries(folder: &Path) -> Result<BTreeMap<Vec<u8>, FileType>, IoEr
 
 impl EvalIo for StoreIo {
     fn read_file(&self, path: &str) -> Result<Vec<u8>, IoError> {
-        let place = self.physical(path);
+        let place = self.physical(path)?;
         match std::fs::read(&place) {
             Ok(bytes) => {
                 self.observe(&place, Observation::file(&place, &bytes));
@@ -271,14 +340,14 @@ impl EvalIo for StoreIo {
     }
 
     fn read_dir(&self, path: &str) -> Result<BTreeMap<Vec<u8>, FileType>, IoError> {
-        let place = self.physical(path);
+        let place = self.physical(path)?;
         let entries = entries(&place)?;
         self.observe(&place, Observation::folder(&entries));
         Ok(entries)
     }
 
     fn file_type(&self, path: &str) -> Result<Option<FileType>, IoError> {
-        let place = self.physical(path);
+        let place = self.physical(path)?;
         let kind = match place.symlink_metadata() {
             Ok(metadata) => Some(kind_of(metadata.file_type())),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
@@ -289,7 +358,7 @@ impl EvalIo for StoreIo {
     }
 
     fn read_link(&self, path: &str) -> Result<String, IoError> {
-        let place = self.physical(path);
+        let place = self.physical(path)?;
         let target = std::fs::read_link(&place).map_err(|e| world("read", &place, e))?;
         let target = target.to_string_lossy().into_owned();
         self.observe(&place, Observation::link(&target));
@@ -297,7 +366,7 @@ impl EvalIo for StoreIo {
     }
 
     fn copy_to_store(&self, mut request: CopyRequest<'_>) -> Result<StorePath, CopyError> {
-        let place = self.physical(request.path);
+        let place = self.physical(request.path)?;
         let copy = self.filtered(&place, &mut request)?;
         let source = copy.as_ref().map_or_else(|| place.clone(), |folder| folder.path().join("tree"));
         let (method, hash) = if request.recursive {
@@ -317,7 +386,7 @@ impl EvalIo for StoreIo {
         }
         self.observe(&place, Observation::tree(hash));
         let path = self.source_path(request.name, method, hash)?;
-        let tree = Tree { name: request.name.to_owned(), source, _copy: copy };
+        let tree = Tree { name: request.name.to_owned(), source, method, _copy: copy };
         self.pending.borrow_mut().trees.insert(path.clone(), tree);
         Ok(path)
     }
@@ -330,27 +399,68 @@ impl EvalIo for StoreIo {
     fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
         // As the file it will be: that takes a tenth of the derivation's memory.
         let references: Vec<StorePath> = derivation.references().into_iter().collect();
-        self.add_text(path, &derivation.to_aterm(self.store.dir()), &references)
+        self.add_text(path, &derivation.to_aterm(&StoreDir::default()), &references)
     }
 
     fn read_derivation(&self, path: &StorePath) -> Result<Derivation, IoError> {
         if let Some((text, _)) = self.pending.borrow().texts.get(path) {
-            return Derivation::parse(path.derivation_name(), text, self.store.dir())
+            return Derivation::parse(path.derivation_name(), text, &StoreDir::default())
                 .map_err(|e| failed(format!("cannot read the derivation '{path}'"), e));
         }
-        self.store.read_derivation(path).map_err(|e| failed(format!("cannot read the derivation '{path}'"), e))
+        self.store()?.read_derivation(path).map_err(|e| failed(format!("cannot read the derivation '{path}'"), e))
     }
 
     fn ensure_path(&self, path: &StorePath) -> Result<(), IoError> {
-        let known = self.pending.borrow().trees.contains_key(path) || self.pending.borrow().texts.contains_key(path);
-        match known || self.store.is_valid(path).map_err(|e| failed(format!("cannot look up '{path}'"), e))? {
+        let known = self.pending.borrow().trees.contains_key(path) || self.pending.borrow().holds_text(path);
+        // Without a store, whatever is asked for might be there.
+        if known || self.realiser.is_none() {
+            return Ok(());
+        }
+        match self.store()?.is_valid(path).map_err(|e| failed(format!("cannot look up '{path}'"), e))? {
             true => Ok(()),
-            false => Err(IoError::Failed { message: format!("path '{path}' is not valid"), source: None }),
+            false => {
+                let message = format!("path '{}' is not valid", self.logical(path));
+                Err(IoError::Failed { message, source: None })
+            }
         }
     }
 
+    fn realise(&self, drv: &StorePath, output: &str) -> Result<(), IoError> {
+        let cannot = || format!("cannot build '{}' during evaluation", self.logical(drv));
+        self.flush()?;
+        let realiser = self.realiser()?;
+        // Most of what is asked for was built before.
+        let derivation = self.read_derivation(drv)?;
+        if let Some(path) = derivation.outputs.get(output).and_then(DerivationOutput::path) {
+            if self.store()?.is_valid(path).map_err(|e| failed(cannot(), e))? {
+                return Ok(());
+            }
+        }
+        realiser.realise_output(drv, output).map_err(|e| failed(cannot(), e))
+    }
+
+    fn env(&self, name: &str) -> String {
+        match self.surroundings.has_environment {
+            true => std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).unwrap_or_default(),
+            false => String::new(),
+        }
+    }
+
+    fn current_time(&self) -> Option<i64> {
+        self.surroundings.time
+    }
+
+    fn search_path(&self) -> Vec<(String, String)> {
+        self.surroundings.search_path.clone()
+    }
+
     fn trace(&self, message: &str) {
-        self.messages.borrow_mut().push(message.to_owned());
+        if self.surroundings.prints_messages {
+            // When standard error is gone there is nobody to tell.
+            let _ = writeln!(io::stderr(), "{message}");
+        } else {
+            self.messages.borrow_mut().push(message.to_owned());
+        }
     }
 }
 

@@ -14,7 +14,7 @@ impl<'a> Compiler<'_, 'a> {
     /// The value of a binding; functions learn what they are called.
     pub(super) fn binding(&mut self, name: Sym, expr: &Expr<'_>, alias: bool) -> Res<Lazy<'a>> {
         match expr.kind {
-            Kind::Lambda(_) => {
+            Kind::Lambda(_) if !self.eval.settings().suspend_literals => {
                 let code = self.lambda(expr, Some(name))?;
                 Ok(Lazy::Now(self.bump.alloc(code)))
             }

@@ -105,6 +105,7 @@ impl<'a> Compiler<'_, 'a> {
                     return Ok(Lazy::Const(v));
                 }
             }
+            _ if self.eval.settings().suspend_literals => {}
             Kind::Lambda(_) => return self.now(expr),
             Kind::Select(_) => {
                 if let Some(value) = self.known_select(expr) {
@@ -232,8 +233,9 @@ impl<'a> Compiler<'_, 'a> {
 
     /// Arguments: a literal set is built at once, the function most likely looks into it.
     fn argument(&mut self, expr: &Expr<'_>) -> Res<Lazy<'a>> {
+        let eager = !self.eval.settings().suspend_literals;
         match expr.kind {
-            Kind::Attrs(_) | Kind::List(_) if literal_weight(expr).is_some_and(|w| w <= 4 * SMALL_LITERAL) => {
+            Kind::Attrs(_) | Kind::List(_) if eager && literal_weight(expr).is_some_and(|w| w <= 4 * SMALL_LITERAL) => {
                 self.now(expr)
             }
             _ => self.lazy(expr, true),

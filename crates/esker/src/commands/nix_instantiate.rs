@@ -1,0 +1,218 @@
+//! `esker nix-instantiate`: the flags and formats of `nix-instantiate`, so that what was written for it can be pointed
+//! here.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use system::language::{Action, Argument, Input, Instantiation, Language, LanguageOptions, Printing};
+
+use super::Outcome;
+use crate::context::Context;
+
+/// Take nix-instantiate's flags and print as it does
+#[derive(Debug, Args)]
+pub(crate) struct NixInstantiate {
+    /// Files (default: ./default.nix), or expressions with -E; - for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    /// The arguments are expressions
+    #[arg(short = 'E', long)]
+    expr: bool,
+    /// Print values instead of making derivations
+    #[arg(long, visible_alias = "eval-only")]
+    eval: bool,
+    /// Print how the expressions are understood
+    #[arg(long, visible_alias = "parse-only")]
+    parse: bool,
+    /// Print where the arguments are found in the search path
+    #[arg(long)]
+    find_file: bool,
+    /// Evaluate everything in a value
+    #[arg(long)]
+    strict: bool,
+    /// Print values as XML
+    #[arg(long)]
+    xml: bool,
+    /// Without places in XML
+    #[arg(long)]
+    no_location: bool,
+    /// Print a string as it is
+    #[arg(long)]
+    raw: bool,
+    /// Write to the store though only values are wanted
+    #[arg(long)]
+    read_write_mode: bool,
+    /// Write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// What to select
+    #[arg(short = 'A', long, value_name = "ATTRIBUTE")]
+    attr: Vec<String>,
+    /// Give a function's argument NAME the value of an expression
+    #[arg(long, num_args = 2, value_names = ["NAME", "EXPRESSION"], allow_hyphen_values = true)]
+    arg: Vec<String>,
+    /// Give a function's argument NAME a text
+    #[arg(long, num_args = 2, value_names = ["NAME", "TEXT"], allow_hyphen_values = true)]
+    argstr: Vec<String>,
+    /// Let <NAME> be found below PATH, before what NIX_PATH says
+    #[arg(short = 'I', long = "include", value_name = "[NAME=]PATH")]
+    include: Vec<String>,
+    /// A setting of Nix; those that concern evaluation have effect
+    #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true)]
+    option: Vec<String>,
+    /// Parts of the language that are not stable, in place of those switched on so far
+    #[arg(long, value_name = "NAMES")]
+    experimental_features: Option<String>,
+    /// More of them
+    #[arg(long, value_name = "NAMES")]
+    extra_experimental_features: Vec<String>,
+    /// No environment, no clock, no search path
+    #[arg(long)]
+    pure_eval: bool,
+    /// Print the messages of builtins.traceVerbose
+    #[arg(long)]
+    trace_verbose: bool,
+    /// A link to the derivation, which keeps it from the garbage collector
+    #[arg(long, value_name = "PATH")]
+    add_root: Option<PathBuf>,
+    /// Means nothing any more
+    #[arg(long)]
+    indirect: bool,
+    /// Seconds that a build during evaluation may take
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Say less
+    #[arg(long)]
+    quiet: bool,
+    /// Which Nix this stands for
+    #[arg(long)]
+    version: bool,
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+/// Flags of builds and stores, taken so that scripts may give them; they change nothing about an evaluation.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Accepted without effect")]
+struct Ignored {
+    #[arg(long, value_name = "N")]
+    max_jobs: Option<String>,
+    #[arg(long, value_name = "N")]
+    cores: Option<String>,
+    #[arg(short = 'k', long)]
+    keep_going: bool,
+    #[arg(short = 'K', long)]
+    keep_failed: bool,
+    #[arg(long)]
+    fallback: bool,
+    #[arg(short = 'Q', long)]
+    no_build_output: bool,
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    #[arg(long)]
+    repair: bool,
+    #[arg(long)]
+    readonly_mode: bool,
+}
+
+/// Settings as nix.conf, NIX_CONFIG and the command line give them.
+struct Configured {
+    features: BTreeSet<String>,
+    pure: bool,
+    trace_verbose: bool,
+}
+
+impl Configured {
+    fn set(&mut self, name: &str, value: &str) {
+        let words = || value.split_whitespace().map(str::to_owned);
+        match name {
+            "experimental-features" => self.features = words().collect(),
+            "extra-experimental-features" => self.features.extend(words()),
+            "pure-eval" => self.pure = value == "true",
+            "trace-verbose" => self.trace_verbose = value == "true",
+            // Settings of builds and stores.
+            _ => {}
+        }
+    }
+
+    /// The lines of a configuration file.
+    fn read(&mut self, text: &str) {
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            if let Some((name, value)) = line.split_once('=') {
+                self.set(name.trim(), value.trim());
+            }
+        }
+    }
+}
+
+impl NixInstantiate {
+    fn configured(&self) -> Configured {
+        let mut configured = Configured { features: BTreeSet::new(), pure: false, trace_verbose: false };
+        let folder = std::env::var_os("NIX_CONF_DIR").map_or_else(|| PathBuf::from("/etc/nix"), PathBuf::from);
+        // Most machines have none.
+        configured.read(&std::fs::read_to_string(folder.join("nix.conf")).unwrap_or_default());
+        configured.read(&std::env::var("NIX_CONFIG").unwrap_or_default());
+        for pair in self.option.chunks_exact(2) {
+            configured.set(&pair[0], &pair[1]);
+        }
+        if let Some(names) = &self.experimental_features {
+            configured.set("experimental-features", names);
+        }
+        for names in &self.extra_experimental_features {
+            configured.set("extra-experimental-features", names);
+        }
+        configured.pure |= self.pure_eval;
+        configured.trace_verbose |= self.trace_verbose;
+        configured
+    }
+
+    fn language(&self, context: &Context) -> Result<Language, system::SystemError> {
+        let configured = self.configured();
+        let mut session = context.session_options();
+        session.full_trace = context.global.show_trace;
+        Language::new(LanguageOptions {
+            session,
+            impure: !configured.pure,
+            features: configured.features.into_iter().collect(),
+            search_path: self.include.clone(),
+            trace_verbose: configured.trace_verbose,
+            suspend_literals: self.eval && !self.strict,
+            nix_errors: true,
+        })
+    }
+
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        if self.version {
+            context.print_text("nix-instantiate (Nix) 2.26.3");
+            return Ok(std::process::ExitCode::SUCCESS);
+        }
+        let language = self.language(context)?;
+        let pairs = |given: &[String], make: fn(String) -> Argument| -> Vec<(String, Argument)> {
+            given.chunks_exact(2).map(|pair| (pair[0].clone(), make(pair[1].clone()))).collect()
+        };
+        let arguments = [pairs(&self.arg, Argument::Expression), pairs(&self.argstr, Argument::Text)].concat();
+        let printing = match (self.raw, self.xml, context.global.json) {
+            (true, _, _) => Printing::Raw,
+            (_, true, _) => Printing::Xml { places: !self.no_location },
+            (_, _, true) => Printing::Json,
+            _ => Printing::Expression,
+        };
+        let action = match (self.find_file, self.parse, self.eval || self.dry_run) {
+            (true, _, _) => Action::FindFile,
+            (_, true, _) => Action::Parse,
+            (_, _, true) => Action::Evaluate { strict: self.strict, printing },
+            _ => Action::Instantiate { root: self.add_root },
+        };
+        let input = match self.expr && !self.find_file {
+            true => Input::Expressions(self.files),
+            false if self.files == ["-"] => Input::Stdin,
+            false if self.files.is_empty() => Input::Files(vec!["./default.nix".to_owned()]),
+            false => Input::Files(self.files),
+        };
+        let read_write = self.read_write_mode || !(self.eval || self.dry_run);
+        let wanted = Instantiation { input, attributes: self.attr, arguments, action, read_write };
+        super::language::run(&language, &wanted, context)
+    }
+}

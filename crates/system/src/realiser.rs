@@ -1,0 +1,161 @@
+//! The store and what is needed to build into it, opened when somebody first wants it: many an evaluation never does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use archive::{AptFetcher, FetchError, HttpFetcher, Interrupt, Mirrors};
+use build::{
+    BinaryCache, BuildError, BuildObserver, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation,
+    OutputSelection, Tools,
+};
+use nix_formats::signature::PublicKey;
+use nix_formats::{StoreDir, StorePath};
+use store::{Layout, Store, StoreOptions};
+
+use crate::fetch::DebianFetcher;
+use crate::{SystemError, views};
+
+/// What a build may use besides the store: binary caches with whom to trust, and emulators by platform.
+#[derive(Default)]
+pub(crate) struct Supply<'s> {
+    pub(crate) caches: &'s [Box<dyn BinaryCache>],
+    pub(crate) trusted: &'s [PublicKey],
+    pub(crate) emulators: BTreeMap<String, PathBuf>,
+}
+
+/// How builds run.
+pub(crate) struct BuildSettings {
+    pub(crate) offline: bool,
+    pub(crate) jobs: Option<usize>,
+    pub(crate) observer: Arc<dyn BuildObserver>,
+    pub(crate) cancellation: Cancellation,
+}
+
+/// A store to build into.
+pub(crate) struct Realiser {
+    layout: Layout,
+    store: OnceLock<Arc<Store>>,
+    cache: PathBuf,
+    settings: BuildSettings,
+}
+
+impl Realiser {
+    /// One whose store is opened later.
+    ///
+    /// Errors when the working folder is needed and gone.
+    pub(crate) fn new(root: &Path, cache: PathBuf, settings: BuildSettings) -> Result<Self, SystemError> {
+        Ok(Self { layout: Layout::new(root, StoreDir::default())?, store: OnceLock::new(), cache, settings })
+    }
+
+    /// Where the store's files lie.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The store, opened now if it was not.
+    ///
+    /// Errors when it cannot be opened.
+    pub(crate) fn store(&self) -> Result<&Arc<Store>, store::StoreError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Arc::new(Store::open(StoreOptions::new(self.layout.root()))?);
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Where downloads of the archive stay.
+    pub(crate) fn archive_folder(&self) -> PathBuf {
+        self.cache.join("archive")
+    }
+
+    /// A folder for what fetchers remember, such as clones of repositories.
+    pub(crate) fn fetch_folder(&self) -> PathBuf {
+        self.cache.join("fetch")
+    }
+
+    /// Whether the network must not be touched.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.settings.offline
+    }
+
+    /// Whether the user wants no more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.settings.cancellation.is_cancelled()
+    }
+
+    /// How files of Debian's archive are fetched: over HTTP from the mirrors that the environment names, else by the host's
+    /// apt.
+    pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
+        if self.settings.offline {
+            return Ok(Arc::new(crate::fetch::Offline));
+        }
+        let cancellation = self.settings.cancellation.clone();
+        let interrupt = Interrupt::new(move || cancellation.is_cancelled());
+        let archive_error = |error: FetchError| SystemError::Archive(Box::new(error));
+        let named = Mirrors::from_environment(|name| std::env::var(name).ok());
+        let apt = AptFetcher::of_host().map_err(archive_error)?;
+        Ok(match apt {
+            Some(apt) if named.is_empty() => Arc::new(apt.interruptible(interrupt)),
+            apt => {
+                let mirrors = named.or(apt.map(|apt| apt.mirrors().clone()).unwrap_or_default());
+                Arc::new(HttpFetcher::new(mirrors).interruptible(interrupt))
+            }
+        })
+    }
+
+    pub(crate) fn with_builder<R>(
+        &self,
+        supply: &Supply<'_>,
+        act: impl FnOnce(&Builder<'_>) -> Result<R, BuildError>,
+    ) -> Result<R, SystemError> {
+        let mut builtins = BuiltinRegistry::new();
+        for builder in compose::builders::builders() {
+            builtins.register(builder);
+        }
+        builtins.register(Box::new(initrd::builder::InitrdBuilder));
+        let fetcher = DebianFetcher { archive: self.archive_fetcher()?, downloads: self.archive_folder().join("debs") };
+        let store = self.store()?;
+        let provider = views::provider(store);
+        let tools = Tools {
+            builtins: &builtins,
+            fetcher: &fetcher,
+            views: Some(&provider),
+            caches: supply.caches,
+            trusted_keys: supply.trusted,
+            observer: &*self.settings.observer,
+            cancellation: &self.settings.cancellation,
+        };
+        let mut options = BuilderOptions {
+            systems: BTreeSet::from([crate::host_system()]),
+            emulators: supply.emulators.clone(),
+            ..BuilderOptions::default()
+        };
+        if let Some(jobs) = self.settings.jobs {
+            options.max_jobs = jobs.max(1);
+        }
+        let builder = Builder::new(store, tools, options);
+        act(&builder).map_err(|error| SystemError::Build(Box::new(error)))
+    }
+
+    /// Builds derivations with all that they need.
+    ///
+    /// Errors with all failures together.
+    pub(crate) fn realise(&self, supply: &Supply<'_>, targets: &[BuildTarget]) -> Result<(), SystemError> {
+        self.with_builder(supply, |builder| {
+            let plan = builder.plan(targets)?;
+            if !plan.is_empty() {
+                builder.apply(&plan)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Builds one output and says where it is.
+    ///
+    /// Errors when it cannot be built or there is no such output.
+    pub(crate) fn realise_output(&self, drv: &StorePath, output: &str) -> Result<(), SystemError> {
+        let outputs = OutputSelection::Names(BTreeSet::from([output.to_owned()]));
+        self.realise(&Supply::default(), &[BuildTarget { drv: drv.clone(), outputs }])
+    }
+}
