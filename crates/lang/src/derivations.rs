@@ -101,7 +101,9 @@ impl<'a> Eval<'a> {
             extra.insert(output, diagnostics::Pos::NONE, value);
             values.push(value);
         }
-        extra.insert(self.names.all, diagnostics::Pos::NONE, self.list(values.iter().copied()));
+        let all = &*self.bump().alloc_slice_copy(&values);
+        let all = self.lazy(move |eval| Ok(eval.list(all.iter().copied())));
+        extra.insert(self.names.all, diagnostics::Pos::NONE, all);
         extra.insert(self.names.drv_attrs, diagnostics::Pos::NONE, Value::Attrs(attrs));
         common.state.set(Value::Attrs(self.update(attrs, extra.finish_attrs())));
         // The very value that `all` and the output's name lead to.

@@ -55,6 +55,8 @@ pub struct Settings {
     /// Leaves functions, lists, sets and sums unevaluated until something wants them. Costs time; what is printed of a
     /// value that is not evaluated throughout is then what the reference prints.
     pub suspend_literals: bool,
+    /// Where relative entries of a search path start.
+    pub folder: String,
     /// Home directory for `~/…` paths.
     pub home: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Default for Settings {
             experimental: Settings::EXPERIMENTAL.iter().map(|name| (*name).to_owned()).collect(),
             trace_verbose: false,
             suspend_literals: false,
+            folder: "/".to_owned(),
             home: None,
         }
     }

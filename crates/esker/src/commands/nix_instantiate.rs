@@ -12,6 +12,7 @@ use crate::context::Context;
 
 /// Take nix-instantiate's flags and print as it does
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct NixInstantiate {
     /// Files (default: ./default.nix), or expressions with -E; - for standard input
     #[arg(value_name = "FILE")]

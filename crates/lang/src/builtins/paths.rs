@@ -97,9 +97,8 @@ fn find_file<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         };
         let base = eval.coerce(attr.value(), Coerce::PATH_SEGMENT)?.to_string_lossy();
         let candidate = if rest.is_empty() { base.into_owned() } else { format!("{base}/{rest}") };
-        if !candidate.starts_with('/') {
-            continue;
-        }
+        let candidate =
+            if candidate.starts_with('/') { candidate } else { format!("{}/{candidate}", eval.settings().folder) };
         let candidate = crate::paths::normalise(candidate.as_bytes());
         let path = String::from_utf8_lossy(&candidate);
         if eval.io().file_type(&path).map_err(|e| eval.io_error(&e))?.is_some() {

@@ -103,6 +103,7 @@ impl Language {
             pure: !self.options.impure,
             trace_verbose: self.options.trace_verbose,
             suspend_literals: self.options.suspend_literals,
+            folder: Evaluation::folder(),
             home: std::env::var("HOME").ok(),
             ..Settings::default()
         };
@@ -259,7 +260,10 @@ impl<'a> Evaluation<'_, 'a> {
         for (name, argument) in given {
             let value = match argument {
                 Argument::Text(text) => self.eval.string(text),
-                Argument::Expression(text) => self.eval.eval_string(text, "«command line»", &Self::folder())?,
+                Argument::Expression(text) => {
+                    let text = &*self.eval.bump().alloc_str(text);
+                    self.eval.lazy(move |eval| eval.eval_string(text, "«command line»", &Self::folder()))
+                }
             };
             values.push((name.clone(), value));
         }
