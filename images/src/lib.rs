@@ -136,7 +136,7 @@ pub enum ImageError {
         what: String,
     },
     /// The given disk cannot hold it.
-    #[error("the image needs a disk of {needed_bytes} bytes; {given_bytes} were given")]
+    #[error("the image needs a disk of {} MiB; {} were given", needed_bytes.div_ceil(1 << 20), given_bytes >> 20)]
     TooSmall {
         /// What would suffice.
         needed_bytes: u64,
@@ -237,7 +237,9 @@ impl ImageError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooSmall { .. } => Some("give a larger --size, or none"),
-            Self::NotEskers { .. } => Some("leave --add away to write a new image in its place"),
+            Self::NotEskers { .. } => {
+                Some("name an image with --output; without --add a new one is written, in the place of what has that name")
+            }
             Self::Used { .. } => Some(
                 "run `esker switch` in that machine to give it the new generation, or leave --add away to write a new image \
                  in its place",

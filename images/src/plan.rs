@@ -120,7 +120,16 @@ fn filesystem(
     if let Some(given_bytes) = request.sizes.disk_bytes {
         let room = given_bytes.saturating_sub(around_bytes) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
         return match plan(room) {
-            Err(Ext4Error::NoSpace { needed_bytes, .. }) => {
+            Err(Ext4Error::NoSpace { mut needed_bytes, .. }) => {
+                // What is missing is known only as far as there was room to look.
+                for _ in 0..ATTEMPTS {
+                    needed_bytes = needed_bytes.next_multiple_of(ALIGNMENT_BYTES);
+                    match plan(needed_bytes) {
+                        Err(Ext4Error::NoSpace { needed_bytes: more_bytes, .. }) => needed_bytes = more_bytes,
+                        Err(error) => return Err(error.into()),
+                        Ok(_) => break,
+                    }
+                }
                 let needed_bytes = (needed_bytes + around_bytes).next_multiple_of(ALIGNMENT_BYTES);
                 Err(ImageError::TooSmall { needed_bytes, given_bytes })
             }

@@ -212,11 +212,11 @@ fn what_a_machine_used_and_what_is_no_image_of_ours_is_refused_with_a_hint() {
     };
     let (error, hint) = read("absent");
     assert!(error.ends_with("that Esker made: there is no such file"), "{error}");
-    assert!(hint.starts_with("leave --add away"), "{hint}");
+    assert!(hint.starts_with("name an image with --output"), "{hint}");
     fs::write(machine.path("text"), "no disk").unwrap();
     let (error, hint) = read("text");
     assert!(error.ends_with("is no disk image that Esker made: it has no partition table"), "{error}");
-    assert!(hint.starts_with("leave --add away"), "{hint}");
+    assert!(hint.starts_with("name an image with --output"), "{hint}");
 
     let first = machine.toplevel("a");
     build_image(&machine.request(std::slice::from_ref(&first), "disk.img")).unwrap();
@@ -325,12 +325,15 @@ fn a_disk_of_a_given_size_is_used_whole() {
 fn a_disk_that_is_too_small_is_refused_and_what_is_said_to_suffice_does() {
     let machine = Machine::new();
     let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
-    request.sizes.disk_bytes = Some(46 << 20);
-    let error = build_image(&request).unwrap_err();
-    let ImageError::TooSmall { needed_bytes, given_bytes } = error else { panic!("{error}") };
-    assert_eq!(given_bytes, 46 << 20);
-    request.sizes.disk_bytes = Some(needed_bytes);
-    build_image(&request).unwrap();
+    // Without room for the ESP, for the filesystem's tables, for the files.
+    for size_bytes in [1 << 20, 43 << 20, 46 << 20] {
+        request.sizes.disk_bytes = Some(size_bytes);
+        let error = build_image(&request).unwrap_err();
+        let ImageError::TooSmall { needed_bytes, given_bytes } = error else { panic!("{error}") };
+        assert_eq!(given_bytes, size_bytes);
+        request.sizes.disk_bytes = Some(needed_bytes);
+        build_image(&request).unwrap();
+    }
 }
 
 #[test]
