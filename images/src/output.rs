@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use store::{FileLock, LockMode};
 use tempfile::NamedTempFile;
 
 use crate::ImageError;
@@ -69,10 +70,15 @@ fn device_name(sys: &Path) -> Option<String> {
     Some(target.file_name()?.to_string_lossy().into_owned())
 }
 
+/// How files end that have no name yet.
+const PART_SUFFIX: &str = ".esker-part";
+
 /// A file that gets its name when it is complete, and vanishes otherwise.
 pub(crate) struct Output {
     file: NamedTempFile,
     path: PathBuf,
+    /// Tells the file from the remains of a process that died.
+    _lock: FileLock,
 }
 
 impl Output {
@@ -82,13 +88,16 @@ impl Output {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
+        remove_remains(folder, &prefix)?;
         let file = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
+            .prefix(&prefix)
+            .suffix(PART_SUFFIX)
             .permissions(std::fs::Permissions::from_mode(0o644))
             .tempfile_in(folder)
             .map_err(|source| ImageError::Io { action: "create", path: path.to_owned(), source })?;
-        Ok(Output { file, path: path.to_owned() })
+        let lock = FileLock::wait(file.path(), LockMode::Exclusive)?;
+        Ok(Output { file, path: path.to_owned(), _lock: lock })
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -115,6 +124,21 @@ impl Output {
     }
 }
 
+/// Removes what processes left that were killed while they wrote an image of this name: nobody holds its lock.
+fn remove_remains(folder: &Path, prefix: &str) -> Result<(), ImageError> {
+    let failed = |action| move |source| ImageError::Io { action, path: folder.to_owned(), source };
+    for entry in folder.read_dir().map_err(failed("list"))? {
+        let entry = entry.map_err(failed("list"))?;
+        let name = entry.file_name();
+        let is_part = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART_SUFFIX));
+        if is_part && FileLock::try_lock(&entry.path(), LockMode::Exclusive)?.is_some() {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|source| ImageError::Io { action: "remove", path, source })?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -122,7 +146,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{check, users_of_device};
+    use super::{Output, PART_SUFFIX, check, users_of_device};
 
     fn device(major: u64, minor: u64) -> u64 {
         major << 8 | minor
@@ -145,6 +169,21 @@ mod tests {
         assert_eq!(users_of_device(device(8, 16), root.path()), None);
         fs::remove_file(root.path().join("proc/self/mountinfo")).unwrap();
         assert_eq!(users_of_device(device(8, 0), root.path()).as_deref(), Some("as swap"));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_another_one_writes_stays() {
+        let folder = TempDir::new().unwrap();
+        let image = folder.path().join("disk.img");
+        let others = ["other.img", ".disk.img.backup"].map(|name| folder.path().join(name));
+        let remains = folder.path().join(format!(".disk.img.abc{PART_SUFFIX}"));
+        others.iter().chain([&remains]).for_each(|path| fs::write(path, "").unwrap());
+        let running = Output::create(&image).unwrap();
+        let second = Output::create(&image).unwrap();
+        assert!(!remains.exists() && others.iter().all(|path| path.exists()));
+        running.finish().unwrap();
+        second.finish().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]
