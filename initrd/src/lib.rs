@@ -4,6 +4,8 @@
 //! [`pack`] makes the initrd: that program, the kernel modules it needs, and its settings. Both share what they know
 //! of kernel modules ([`modules`]) and of the settings' form ([`settings`]).
 //!
+//! [`shutdown`] is the other end: the same program stops the machine when nothing of the system is in use any more.
+//!
 //! Nothing here evaluates a configuration, and an initrd names no toplevel: which system to boot stands on the kernel's
 //! command line, so generations share initrds.
 
@@ -12,4 +14,5 @@ pub mod modules;
 pub mod pack;
 pub mod root;
 pub mod settings;
+pub mod shutdown;
 pub mod stage1;

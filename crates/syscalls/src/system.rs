@@ -21,6 +21,8 @@ pub enum MachineStop {
     PowerOff,
     /// Stop the processors and leave the power on, so that the screen stays readable.
     Halt,
+    /// Start the kernel that kexec_load(2) put into memory.
+    Kexec,
 }
 
 /// Stops the machine at once: no process is told and nothing is written back. Returns only on failure.
@@ -29,6 +31,7 @@ pub fn stop_machine(how: MachineStop) -> SyscallError {
         MachineStop::Reboot => RebootMode::RB_AUTOBOOT,
         MachineStop::PowerOff => RebootMode::RB_POWER_OFF,
         MachineStop::Halt => RebootMode::RB_HALT_SYSTEM,
+        MachineStop::Kexec => RebootMode::RB_KEXEC,
     };
     let Err(errno) = reboot(mode);
     SyscallError::new("reboot", format!("{how:?}"), errno)

@@ -14,7 +14,7 @@ mod kernel_modules;
 mod mount_options;
 mod partition;
 mod persistence;
-mod report;
+pub(crate) mod report;
 mod superblock;
 mod switch;
 mod view;

@@ -38,7 +38,7 @@ struct Times<'a> {
 
 /// Messages and times of this boot.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     phases: Vec<PhaseTime>,
 }
 
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Something that went wrong and does not end the boot.
-    pub(super) fn warning(&self, text: &str) {
+    pub(crate) fn warning(&self, text: &str) {
         log(WARNING, text);
     }
 
@@ -106,7 +106,7 @@ impl Report {
 }
 
 /// Says something where no log is yet.
-pub(super) fn to_standard_error(text: &str) {
+pub(crate) fn to_standard_error(text: &str) {
     // There is nobody to tell if this fails.
     let _ = writeln!(std::io::stderr(), "esker: {text}");
 }

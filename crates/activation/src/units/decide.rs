@@ -166,6 +166,9 @@ impl<'a> Planner<'a> {
             "mount" | "automount" | "swap" if is_system_mount(name) => {
                 self.put(name, UnitAction::Skip, format!("{reason}; the running system is on it"));
             }
+            "mount" if !new.flag("X-RestartIfChanged", Flag::Set) => {
+                self.put(name, UnitAction::Skip, format!("{reason}; X-RestartIfChanged=false"));
+            }
             "service" => self.plan_service(name, new, reason, triggered)?,
             "socket" => self.plan_socket(name, new, reason)?,
             _ => self.put(name, UnitAction::Restart, reason),

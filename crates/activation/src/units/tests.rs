@@ -276,9 +276,13 @@ fn mounts_are_remounted_and_system_mounts_left_alone() {
     }
     world.unit("old", "opts.mount", "[Mount]\nOptions=ro\n").unit("new", "opts.mount", "[Mount]\nOptions=rw\n");
     world.running("opts.mount");
+    // One of stage 1's.
+    let kept = |from: &str| format!("[Unit]\nX-RestartIfChanged=false\n[Mount]\nWhat={from}\n");
+    world.unit("old", "keep.mount", &kept("/a")).unit("new", "keep.mount", &kept("/b")).running("keep.mount");
     assert_eq!(
         world.said(),
         "restart data.mount (What changed)\nreload opts.mount (Options changed)\n\
+         leave alone keep.mount (What changed; X-RestartIfChanged=false)\n\
          leave alone var.mount (What changed; the running system is on it)\n"
     );
 }
