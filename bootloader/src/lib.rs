@@ -13,6 +13,7 @@ pub mod apply;
 pub mod booted;
 pub mod entry;
 pub mod esp;
+pub mod firmware;
 pub mod generation;
 pub mod loader;
 pub mod observe;

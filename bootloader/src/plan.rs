@@ -159,10 +159,12 @@ fn wanted_entries(wanted: &Wanted) -> Result<Vec<WantedEntry>, PlanError> {
 
 fn entry_plan(wanted: &Wanted, id: &EntryId, bootable: &Bootable) -> EntryPlan {
     let special = id.specialisation.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    // The menu lists the highest version first; `~` sorts a specialisation after its generation and before the next.
+    let order = id.specialisation.as_ref().map_or(String::new(), |name| format!("~{name}"));
     EntryPlan {
         id: id.clone(),
         title: format!("{}, generation {}{special}", wanted.title, id.generation),
-        version: format!("{} {}", id.generation, bootable.label),
+        version: format!("{}{order} {}", id.generation, bootable.label),
         machine_id: wanted.machine_id.clone(),
         linux: bootable.kernel.path.clone(),
         initrd: bootable.initrd.as_ref().map(|initrd| initrd.path.clone()),

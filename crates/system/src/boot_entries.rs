@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bootloader::booted::booted_entry;
 use bootloader::entry::EntryId;
+use bootloader::esp::EspPath;
 use bootloader::generation::GenerationReader;
 use bootloader::loader::{Architecture, Editor, LoaderSettings, MenuTimeout, SystemdBoot};
 use bootloader::plan::Wanted;
@@ -39,6 +40,8 @@ struct Settings {
     host_name: String,
     systemd_boot: String,
     efi_sys_mount_point: PathBuf,
+    #[serde(default)]
+    can_touch_efi_variables: bool,
 }
 
 /// The boot loader's settings, as a toplevel declares them.
@@ -53,6 +56,8 @@ pub struct Loader {
     pub systemd_boot: SystemdBoot,
     /// Where the partition is mounted on the machine.
     pub mount_point: PathBuf,
+    /// Whether the firmware may get an entry of ours.
+    pub can_touch_efi_variables: bool,
 }
 
 /// The boot entries of a machine.
@@ -61,6 +66,8 @@ pub struct BootEntries {
     pub wanted: Wanted,
     /// Where the partition is mounted.
     pub mount_point: PathBuf,
+    /// The program on the partition that the firmware should boot, if it may be told.
+    pub firmware_program: Option<EspPath>,
 }
 
 fn boot_error(error: impl std::error::Error + Send + Sync + 'static) -> SystemError {
@@ -93,6 +100,7 @@ pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError
         configuration_limit: esker.configuration_limit,
         systemd_boot: SystemdBoot::load(architecture, &physical(store, &esker.systemd_boot)).map_err(boot_error)?,
         mount_point: esker.efi_sys_mount_point,
+        can_touch_efi_variables: esker.can_touch_efi_variables,
     })
 }
 
@@ -104,6 +112,7 @@ pub fn of_machine(store: &Store, default: u64) -> Result<BootEntries, SystemErro
     let all = system_profile(store).generations()?;
     let chosen = all.iter().find(|generation| generation.number == default);
     let loader = loader(store, &chosen.ok_or(SystemError::NoGeneration { number: default })?.path)?;
+    let firmware_program = loader.can_touch_efi_variables.then(|| loader.systemd_boot.architecture.systemd_boot_path());
     let resolve = |path: &str| physical(store, path);
     let mut reader = GenerationReader::new(&resolve);
     let mut generations = Vec::new();
@@ -122,5 +131,5 @@ pub fn of_machine(store: &Store, default: u64) -> Result<BootEntries, SystemErro
         settings: loader.settings,
         systemd_boot: Some(loader.systemd_boot),
     };
-    Ok(BootEntries { wanted, mount_point: loader.mount_point })
+    Ok(BootEntries { wanted, mount_point: loader.mount_point, firmware_program })
 }

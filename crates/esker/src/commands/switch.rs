@@ -213,13 +213,34 @@ fn install(session: &Session, toplevel: &StorePath) -> Result<u64, Box<dyn std::
 /// Writes the boot entries with this default, then moves the profile: a cut in between boots the new generation, whole.
 fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let entries = system::boot_entries::of_machine(session.store(), number)?;
-    let mut esp = bootloader::esp::DirectoryEsp::new(entries.mount_point);
+    let mut esp = bootloader::esp::DirectoryEsp::new(entries.mount_point.clone());
     let observed = bootloader::observe::Observed::read(&mut esp)?;
     let plan = bootloader::plan::plan_esp(&observed, &entries.wanted)?;
     tracing::info!(plan = %plan.describe(), "boot entries");
     bootloader::apply::apply(&plan, &mut esp)?;
     system_profile(session.store()).switch(number)?;
+    if let Some(program) = &entries.firmware_program {
+        // The firmware finds the loader at its usual place without an entry, too.
+        if let Err(error) = tell_firmware(&entries.mount_point, program) {
+            tracing::warn!("{}", activation::boot::error_chain(&error));
+        }
+    }
     Ok(())
+}
+
+/// Gives the firmware an entry of its own for the loader.
+fn tell_firmware(
+    mount_point: &Path,
+    program: &bootloader::esp::EspPath,
+) -> Result<(), bootloader::firmware::FirmwareError> {
+    use bootloader::firmware::{apply_firmware, mounted_partition, plan_firmware, read_entries};
+    let variables = Path::new("/sys/firmware/efi/efivars");
+    let Some(observed) = read_entries(variables)? else {
+        return Ok(());
+    };
+    let plan = plan_firmware(&observed, &mounted_partition(mount_point)?, program);
+    tracing::info!(plan = %plan, "the firmware's boot entries");
+    apply_firmware(&plan, variables)
 }
 
 type BootWriter<'w> = &'w mut (dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send);
