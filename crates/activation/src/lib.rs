@@ -9,6 +9,7 @@ pub mod boot;
 mod capabilities;
 pub mod etc;
 pub mod machine;
+pub mod persistence;
 mod root;
 pub mod switch;
 pub mod system;

@@ -10,6 +10,7 @@ use fs_err as fs;
 use serde::Serialize;
 
 use crate::accounts::AccountsPlan;
+use crate::persistence::{PersistStep, apply_persist_step};
 use crate::root::{Durability, Ownership, Root, read_if_present, replace_file, replace_link, set_owner};
 use crate::toplevel::{Mode, PersistedPath, Toplevel};
 
@@ -79,6 +80,8 @@ pub enum MachineStep {
         /// Where it is persisted.
         persisted: PathBuf,
     },
+    /// Keep a path from now on.
+    Persist(PersistStep),
     /// Give a persisted path its declared owner.
     Own {
         /// Target path.
@@ -104,6 +107,7 @@ impl fmt::Display for MachineStep {
             Self::HostName { name } => write!(formatter, "set the host name to {name}"),
             Self::MachineId { id: Some(_), .. } => write!(formatter, "restore the machine-id"),
             Self::MachineId { id: None, .. } => write!(formatter, "make a machine-id"),
+            Self::Persist(step) => write!(formatter, "persist {}", step.path.display()),
             Self::Own { path, .. } => {
                 write!(formatter, "correct owner and mode of {}", path.display())
             }
@@ -139,7 +143,7 @@ pub fn plan_machine(
     plan_host_name(root, &toplevel.config.host_name, &mut steps)?;
     plan_machine_id(root, &toplevel.config.state_directory, &mut steps)?;
     for path in &toplevel.config.persistence {
-        plan_owner(root, path, accounts, &mut steps)?;
+        plan_owner(root, &toplevel.config.state_directory, path, accounts, &mut steps)?;
     }
     Ok(steps)
 }
@@ -194,30 +198,53 @@ fn read_machine_id(path: &Path) -> io::Result<Option<String>> {
 
 fn plan_owner(
     root: &Root,
+    state_directory: &Path,
     declared: &PersistedPath,
     accounts: &AccountsPlan,
     steps: &mut Vec<MachineStep>,
 ) -> io::Result<()> {
-    // Stage 1 makes what is missing as root's, for it knows no names. Whatever has another owner has it for a reason.
-    let metadata = match fs::symlink_metadata(root.path(&declared.path)) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if metadata.file_type().is_symlink() || (metadata.uid(), metadata.gid()) != (0, 0) {
-        return Ok(());
-    }
     let uid = declared.user.as_deref().map_or(Some(0), |user| accounts.uid(user));
     let gid = declared.group.as_deref().map_or(Some(0), |group| accounts.gid(group));
     let (Some(uid), Some(gid)) = (uid, gid) else {
         let text = format!("the owner of the persisted path `{}` does not exist", declared.path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     };
-    if (uid, gid) != (0, 0) {
-        let mode = declared.mode.unwrap_or(Mode(metadata.mode() & 0o7777));
-        steps.push(MachineStep::Own { path: declared.path.clone(), mode, uid, gid });
+    if (uid, gid) == (0, 0) {
+        return Ok(());
     }
-    Ok(())
+    let mut own = |path: &Path, mode: Option<Mode>| -> io::Result<()> {
+        if let Some(metadata) = made_by_stage_1(root, path)? {
+            let mode = mode.unwrap_or(Mode(metadata.mode() & 0o7777));
+            steps.push(MachineStep::Own { path: path.to_owned(), mode, uid, gid });
+        }
+        Ok(())
+    };
+    own(&declared.path, declared.mode)?;
+    let Some(home) = &declared.home else {
+        return Ok(());
+    };
+    // Folders between the home and the path, here and where they are kept; that home is nobody else's to look into.
+    let inside = |path: &&Path| path.starts_with(home) && path != home;
+    for path in declared.path.ancestors().skip(1).take_while(inside) {
+        own(path, None)?;
+        own(&kept(state_directory, path), None)?;
+    }
+    own(&kept(state_directory, home), Some(Mode(0o700)))
+}
+
+/// Where a path of the root is kept.
+fn kept(state_directory: &Path, path: &Path) -> PathBuf {
+    state_directory.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Stage 1 makes what is missing as root's, for it knows no names. Whatever has another owner has it for a reason.
+fn made_by_stage_1(root: &Root, path: &Path) -> io::Result<Option<std::fs::Metadata>> {
+    match fs::symlink_metadata(root.path(path)) {
+        Ok(metadata) if metadata.is_symlink() || (metadata.uid(), metadata.gid()) != (0, 0) => Ok(None),
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Carries out one step.
@@ -236,6 +263,7 @@ pub fn apply_machine_step(root: &Root, step: &MachineStep) -> io::Result<()> {
         }
         MachineStep::HostName { name } => syscalls::system::set_host_name(name).map_err(io::Error::other),
         MachineStep::MachineId { id, persisted } => apply_machine_id(root, id.as_deref(), persisted),
+        MachineStep::Persist(step) => apply_persist_step(root, step),
         MachineStep::Own { path, mode, uid, gid } => {
             let host_path = root.path(path);
             set_owner(&host_path, Ownership { mode: mode.0, uid: *uid, gid: *gid })?;

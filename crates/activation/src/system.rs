@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::accounts::{self, AccountsPlan, AccountsSpec, Mutability, RandomSalts};
 use crate::etc::{self, EtcManifest, EtcPlan};
 use crate::machine::{self, CURRENT_SYSTEM, MachineStep, Occasion};
+use crate::persistence::{PersistencePlan, plan_persistence};
 use crate::root::{Root, replace_link};
-use crate::toplevel::{Toplevel, ToplevelError};
+use crate::toplevel::{PersistedPath, Toplevel, ToplevelError};
 use crate::wrappers::{self, WrappersPlan};
 
 /// Why the system part of an activation could not be planned.
@@ -100,8 +101,22 @@ pub fn plan_system(root: &Root, toplevel: &Path, occasion: Occasion) -> Result<S
 
     let found = wrappers::observe(root).map_err(looking_at("/run/wrappers"))?;
     let wrappers = wrappers::plan_wrappers(&config.wrappers, &accounts, &found);
-    let machine =
+    // At boot stage 1 has bound them.
+    let persistence = match occasion {
+        Occasion::Boot => PersistencePlan::default(),
+        Occasion::Switch => {
+            let uid = |name: &String| accounts.uid(name);
+            let gid = |name: &String| accounts.gid(name);
+            let owner_of = |path: &PersistedPath| {
+                (path.user.as_ref().and_then(uid).unwrap_or(0), path.group.as_ref().and_then(gid).unwrap_or(0))
+            };
+            plan_persistence(root, config, &owner_of).map_err(looking_at("the persisted paths"))?
+        }
+    };
+    let mut machine: Vec<MachineStep> = persistence.steps.into_iter().map(MachineStep::Persist).collect();
+    let rest =
         machine::plan_machine(root, &toplevel, &accounts, occasion).map_err(looking_at("the root file system"))?;
+    machine.extend(rest);
     Ok(SystemPlan {
         current: fs_err::read_link(root.path(CURRENT_SYSTEM)).ok(),
         toplevel: toplevel.path,
@@ -113,6 +128,7 @@ pub fn plan_system(root: &Root, toplevel: &Path, occasion: Occasion) -> Result<S
         warnings: reserved
             .iter()
             .map(|path| format!("/etc/{path} is activation's own; the manifest's is left out"))
+            .chain(persistence.warnings)
             .collect(),
         state_directory: toplevel.config.state_directory,
     })

@@ -83,6 +83,9 @@ pub struct PersistedPath {
     /// Name of a new one's group; absent means root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The owner's home: folders between it and the path are the owner's, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
 }
 
 /// Kind of a [`PersistedPath`].

@@ -28,7 +28,8 @@ struct Activation {
 struct PersistedPath {
     path: PathBuf,
     kind: Kind,
-    mode: String,
+    /// Octal. A file without one is made by whoever writes it first.
+    mode: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,8 +44,8 @@ enum Kind {
 enum Action {
     /// Make the directory at `source` with this mode if it is missing, and show it at `target`.
     BindDirectory { source: PathBuf, target: PathBuf, mode: u32 },
-    /// Show the file at `source` at `target`.
-    BindFile { source: PathBuf, target: PathBuf },
+    /// Show the file at `source` at `target`; with a mode, make it empty if it is missing.
+    BindFile { source: PathBuf, target: PathBuf, mode: Option<u32> },
     /// There is no file yet: whoever makes it at `target` makes it in the state directory, through a link.
     LinkFile { link: PathBuf, target: PathBuf, source: PathBuf },
 }
@@ -72,14 +73,23 @@ fn plan(system: &Root, state: &Path, mut persisted: Vec<PersistedPath>) -> Resul
         let (source, target) = (system.join(&kept), system.join(&path));
         actions.push(match kind {
             Kind::Directory => {
-                let bits = u32::from_str_radix(&mode, 8).map_err(|_| Stage1Error::Mode { path, mode })?;
-                Action::BindDirectory { source, target, mode: bits }
+                let mode = parse_mode(path, mode)?.unwrap_or(0o755);
+                Action::BindDirectory { source, target, mode }
             }
-            Kind::File if source.exists() => Action::BindFile { source, target },
-            Kind::File => Action::LinkFile { link: target, target: kept, source },
+            Kind::File => match parse_mode(path, mode)? {
+                None if !source.exists() => Action::LinkFile { link: target, target: kept, source },
+                mode => Action::BindFile { source, target, mode },
+            },
         });
     }
     Ok(actions)
+}
+
+fn parse_mode(path: PathBuf, mode: Option<String>) -> Result<Option<u32>, Stage1Error> {
+    let Some(mode) = mode else {
+        return Ok(None);
+    };
+    u32::from_str_radix(&mode, 8).map(Some).map_err(|_| Stage1Error::Mode { path, mode })
 }
 
 fn apply(action: &Action) -> Result<(), Stage1Error> {
@@ -92,13 +102,14 @@ fn apply(action: &Action) -> Result<(), Stage1Error> {
             make_directory(target)?;
             Ok(bind(source, target, MountFlags::MS_REC)?)
         }
-        Action::BindFile { source, target } => {
+        Action::BindFile { source, target, mode } => {
+            if let (Some(mode), false) = (mode, source.exists()) {
+                make_parent(source)?;
+                make_file(source)?;
+                set_mode(source, *mode)?;
+            }
             make_parent(target)?;
-            std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(target)
-                .map_err(|source| Stage1Error::Make { path: target.clone(), source })?;
+            make_file(target)?;
             Ok(bind(source, target, MountFlags::empty())?)
         }
         Action::LinkFile { link, target, source } => {
@@ -114,6 +125,11 @@ fn apply(action: &Action) -> Result<(), Stage1Error> {
     }
 }
 
+fn make_file(path: &Path) -> Result<(), Stage1Error> {
+    let made = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    made.map(drop).map_err(|source| Stage1Error::Make { path: path.to_owned(), source })
+}
+
 fn make_parent(path: &Path) -> Result<(), Stage1Error> {
     path.parent().map_or(Ok(()), make_directory)
 }
@@ -123,7 +139,7 @@ mod tests {
     use super::*;
 
     fn persisted(path: &str, kind: Kind, mode: &str) -> PersistedPath {
-        PersistedPath { path: path.into(), kind, mode: mode.into() }
+        PersistedPath { path: path.into(), kind, mode: (!mode.is_empty()).then(|| mode.into()) }
     }
 
     #[test]
@@ -136,17 +152,19 @@ mod tests {
         let list = vec![
             persisted("/var/lib/private", Kind::Directory, "0700"),
             persisted("/var", Kind::Directory, "0755"),
-            persisted("/etc/adjtime", Kind::File, "0644"),
-            persisted("/etc/new", Kind::File, "0644"),
+            persisted("/etc/adjtime", Kind::File, ""),
+            persisted("/etc/new", Kind::File, ""),
+            persisted("/etc/secret", Kind::File, "0600"),
         ];
         let actions = plan(&system, Path::new("/nix/persist"), list).unwrap();
         let expected = [
-            Action::BindFile { source: at("nix/persist/etc/adjtime"), target: at("etc/adjtime") },
+            Action::BindFile { source: at("nix/persist/etc/adjtime"), target: at("etc/adjtime"), mode: None },
             Action::LinkFile {
                 link: at("etc/new"),
                 target: "/nix/persist/etc/new".into(),
                 source: at("nix/persist/etc/new"),
             },
+            Action::BindFile { source: at("nix/persist/etc/secret"), target: at("etc/secret"), mode: Some(0o600) },
             Action::BindDirectory { source: at("nix/persist/var"), target: at("var"), mode: 0o755 },
             Action::BindDirectory {
                 source: at("nix/persist/var/lib/private"),
@@ -161,7 +179,7 @@ mod tests {
     fn a_link_leads_to_the_state_directory_of_the_running_system() {
         let dir = tempfile::tempdir().unwrap();
         let system = Root::new(dir.path());
-        let list = vec![persisted("/etc/ssh/key", Kind::File, "0600")];
+        let list = vec![persisted("/etc/ssh/key", Kind::File, "")];
         for action in plan(&system, Path::new("/nix/persist"), list).unwrap() {
             apply(&action).unwrap();
         }
