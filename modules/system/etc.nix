@@ -59,6 +59,12 @@ let
           default = "+${toString config.gid}";
           description = "Group of a copy, by name, or `+` and a number.";
         };
+        dropinIfPackaged = mkOption {
+          type = types.bool;
+          default = false;
+          internal = true;
+          description = "Whether a unit is a drop-in where a package has the unit.";
+        };
       };
     };
 
@@ -71,7 +77,8 @@ let
       source = if e.source == null then null else "${e.source}";
       link = e.link;
     }
-    // lib.optionalAttrs (e.mode != "symlink") { inherit (e) mode user group; };
+    // lib.optionalAttrs (e.mode != "symlink") { inherit (e) mode user group; }
+    // lib.optionalAttrs e.dropinIfPackaged { dropinIfPackaged = true; };
 
   specs = lib.mapAttrs' (_: e: lib.nameValuePair e.target (spec e)) entries;
 in

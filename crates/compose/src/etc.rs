@@ -43,6 +43,8 @@ pub struct EntrySpec {
     pub group: Option<String>,
     /// `false` leaves a package's file of this path out.
     pub enable: Option<bool>,
+    /// A unit that says only what differs: where a package has the unit, this is a drop-in of it.
+    pub dropin_if_packaged: bool,
 }
 
 /// What stands at a path of /etc.
@@ -143,7 +145,11 @@ pub fn plan_etc(
             continue;
         }
         let item = declared_item(path, spec, ids)?;
-        put(&mut plan, path, item)?;
+        if spec.dropin_if_packaged && view.resolve(&format!("usr/lib/{path}")).is_some() {
+            put(&mut plan, &format!("{path}.d/overrides.conf"), item)?;
+        } else {
+            put(&mut plan, path, item)?;
+        }
     }
     drop_implied_directories(&mut plan);
     Ok(plan)

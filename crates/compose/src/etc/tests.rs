@@ -66,6 +66,20 @@ fn declared_files_win_and_carry_mode_and_owner() {
 }
 
 #[test]
+fn a_unit_that_a_package_has_is_only_changed() {
+    let view = view(&[("usr/lib/systemd/system/p.service", 0o644, 0)]);
+    let entries = r#"{ "systemd/system/p.service": { "text": "[Service]\n", "dropinIfPackaged": true },
+        "systemd/system/own.service": { "text": "[Service]\n", "dropinIfPackaged": true } }"#;
+    let plan = plan(&view, entries).unwrap();
+    let paths: Vec<&str> = plan.keys().map(String::as_str).collect();
+    assert_eq!(paths, ["systemd/system/own.service", "systemd/system/p.service.d/overrides.conf"]);
+    assert_eq!(
+        plan["systemd/system/p.service.d/overrides.conf"].placement,
+        Placement::Own { mode: 0o644, uid: 0, gid: 0 }
+    );
+}
+
+#[test]
 fn contradictions_are_named() {
     let view = view(&[("etc/", 0o755, 0), ("etc/motd", 0o644, 0)]);
     let message = |entries: &str| plan(&view, entries).unwrap_err().to_string();
