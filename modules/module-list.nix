@@ -3,6 +3,7 @@
   ./boot/initrd.nix
   ./boot/kernel.nix
   ./boot/loader.nix
+  ./boot/tmp.nix
   ./environment/environment.nix
   ./environment/shells.nix
   ./esker/caches.nix
@@ -10,26 +11,33 @@
   ./filesystems/filesystems.nix
   ./filesystems/persistence.nix
   ./filesystems/swap.nix
+  ./filesystems/zram.nix
   ./hardware/firmware.nix
   ./i18n/console.nix
   ./i18n/locale.nix
   ./i18n/time.nix
+  ./misc/aliases.nix
   ./misc/assertions.nix
   ./misc/meta.nix
   ./misc/nixpkgs.nix
   ./misc/version.nix
   ./networking/firewall.nix
+  ./networking/nat.nix
   ./networking/network.nix
   ./networking/networkd.nix
   ./networking/networkmanager.nix
+  ./networking/nftables.nix
   ./programs/bash.nix
   ./programs/simple.nix
+  ./programs/ssh.nix
   ./security/pam.nix
   ./security/pki.nix
+  ./security/polkit.nix
   ./security/sudo.nix
   ./security/wrappers.nix
   ./services/getty.nix
   ./services/journald.nix
+  ./services/logind.nix
   ./services/nginx.nix
   ./services/openssh.nix
   ./services/resolved.nix
@@ -39,6 +47,7 @@
   ./system/packages.nix
   ./system/specialisation.nix
   ./system/toplevel.nix
+  ./systemd/shutdown.nix
   ./systemd/systemd.nix
   ./systemd/tmpfiles.nix
   ./systemd/user.nix

@@ -31,8 +31,13 @@ in
       default = true;
       description = "Whether the initrd carries the usual drivers of disks and virtual machines.";
     };
+    prepend = mkOption {
+      type = types.listOf types.path;
+      default = [ ];
+      description = "Archives put uncompressed before the initrd.";
+    };
     supportedFilesystems = mkOption {
-      type = types.listOf types.str;
+      type = types.coercedTo (types.attrsOf types.bool) (set: lib.attrNames (lib.filterAttrs (_: on: on) set)) (types.listOf types.str);
       default = [ ];
       description = "Filesystems that the initrd can mount.";
     };
@@ -43,7 +48,7 @@ in
       availableKernelModules = lib.optionals cfg.includeDefaultModules [
         "virtio_blk" "virtio_pci" "virtio_scsi" "nvme" "ahci" "sd_mod"
       ];
-      kernelModules = [ "erofs" "overlay" ] ++ lib.concatMap (fs: moduleOf fs.fsType) early;
+      kernelModules = [ "erofs" "overlay" ] ++ lib.concatMap moduleOf cfg.supportedFilesystems;
       supportedFilesystems = map (fs: fs.fsType) early;
     };
 
@@ -56,6 +61,7 @@ in
       moduleTrees = [ "${kernel.modules}" ];
       modules = lib.unique (cfg.availableKernelModules ++ cfg.kernelModules);
       load = lib.unique cfg.kernelModules;
+      prepend = map (p: "${p}") cfg.prepend;
       settings = {
         version = 1;
         filesystems = map (fs: {

@@ -26,6 +26,8 @@ in
     shellInit = mkOption { type = types.lines; default = ""; description = "Shell code run by every shell."; };
     loginShellInit = mkOption { type = types.lines; default = ""; description = "Shell code run by login shells."; };
     interactiveShellInit = mkOption { type = types.lines; default = ""; description = "Shell code run by interactive shells."; };
+    homeBinInPath = mkOption { type = types.bool; default = false; description = "Whether ~/bin is searched for programs."; };
+    localBinInPath = mkOption { type = types.bool; default = false; description = "Whether ~/.local/bin is searched for programs."; };
     extraInit = mkOption { type = types.lines; default = ""; description = "Shell code run after the environment is set."; };
   };
 
@@ -35,6 +37,8 @@ in
     environment.etc."profile.d/esker.sh".text = ''
       # Set by environment.variables and environment.shellInit.
       ${lib.concatStrings (lib.mapAttrsToList (n: v: "export ${n}=${lib.escapeShellArg v}\n") (set cfg.variables))}
+      ${lib.optionalString cfg.homeBinInPath ''export PATH="$HOME/bin:$PATH"''}
+      ${lib.optionalString cfg.localBinInPath ''export PATH="$HOME/.local/bin:$PATH"''}
       ${cfg.shellInit}
       ${cfg.loginShellInit}
       ${cfg.extraInit}

@@ -13,6 +13,8 @@ in
 
   config.environment.etc.shells.text = lib.concatMapStrings (s: s + "\n") (
     [ "/bin/sh" "/usr/bin/sh" "/bin/bash" "/usr/bin/bash" "/bin/dash" "/usr/bin/dash" "/bin/rbash" "/usr/bin/rbash" ]
-    ++ map (s: if lib.isDerivation s then "/usr/bin/${lib.getName s}" else toString s) config.environment.shells
+    ++ lib.unique (lib.concatMap (
+      s: if lib.isDerivation s then map (folder: "${folder}/${lib.getName s}") [ "/usr/bin" "/bin" ] else [ (toString s) ]
+    ) config.environment.shells)
   );
 }

@@ -5,19 +5,27 @@ let
   inherit (lib) mkOption types;
   cfg = config.environment.persistence;
 
-  entry = kind: { name ? null, ... }: {
+  entry = kind: owner: {
     options = {
       path = mkOption { type = types.str; description = "The path in the root."; };
-      mode = mkOption { type = types.str; default = if kind == "directory" then "0755" else "0644"; description = "Its mode when it is made."; };
-      user = mkOption { type = types.str; default = "root"; description = "Its owner when it is made."; };
-      group = mkOption { type = types.str; default = "root"; description = "Its group when it is made."; };
+      mode = mkOption {
+        type = types.nullOr (types.strMatching "[0-7]{3,4}");
+        default = if kind == "directory" then "0755" else null;
+        description = if kind == "directory" then "Its mode when it is made." else "Its mode; the file is then made, empty, when it is missing. `null` leaves making it to whoever writes it first.";
+      };
+      user = mkOption { type = types.str; default = owner.user; description = "Its owner when it is made."; };
+      group = mkOption { type = types.str; default = owner.group; description = "Its group when it is made."; };
     };
   };
   # A bare string is a path.
-  listOfEntries = kind: types.listOf (
-    types.coercedTo types.str (path: { inherit path; }) (types.submodule (entry kind))
+  listOfEntries = kind: owner: types.listOf (
+    types.coercedTo types.str (path: { inherit path; }) (types.submodule (entry kind owner))
   );
-  record = kind: e: { inherit (e) path mode user group; inherit kind; };
+  root = { user = "root"; group = "root"; };
+  record = kind: e: lib.filterAttrs (_: v: v != null) { inherit (e) path mode user group; inherit kind; };
+  # Paths of a user are relative to the home folder.
+  recordOf = home: kind: e: record kind e // { path = "${home}/${e.path}"; inherit home; };
+  ofUser = _: u: map (recordOf u.home "directory") u.directories ++ map (recordOf u.home "file") u.files;
 in
 {
   options.environment.persistence = {
@@ -33,15 +41,30 @@ in
       description = "Where state is kept.";
     };
     directories = mkOption {
-      type = listOfEntries "directory";
+      type = listOfEntries "directory" root;
       default = [ ];
       example = [ "/var/lib/postgresql" { path = "/secrets"; mode = "0700"; } ];
       description = "Folders that survive a reboot.";
     };
     files = mkOption {
-      type = listOfEntries "file";
+      type = listOfEntries "file" root;
       default = [ ];
       description = "Files that survive a reboot.";
+    };
+    users = mkOption {
+      default = { };
+      example = { alice.directories = [ "Documents" { path = ".ssh"; mode = "0700"; } ]; };
+      description = "What of single users survives a reboot, where /home as a whole does not.";
+      type = types.attrsOf (types.submodule ({ name, ... }: let
+        account = config.users.users.${name} or (throw "environment.persistence.users.${name}: there is no such user");
+        owner = { user = account.name; inherit (account) group; };
+      in {
+        options = {
+          home = mkOption { type = types.path; default = account.home; defaultText = "the user's home folder"; description = "Where the paths begin."; };
+          directories = mkOption { type = listOfEntries "directory" owner; default = [ ]; description = "Folders, relative to the home folder."; };
+          files = mkOption { type = listOfEntries "file" owner; default = [ ]; description = "Files, relative to the home folder."; };
+        };
+      }));
     };
     entries = mkOption {
       type = types.raw;
@@ -61,6 +84,7 @@ in
     ];
     environment.persistence.entries = lib.optionals cfg.enable (
       map (record "directory") cfg.directories ++ map (record "file") cfg.files
+      ++ lib.concatLists (lib.mapAttrsToList ofUser cfg.users)
     );
   };
 }

@@ -24,9 +24,15 @@ in
       example = { LC_TIME = "de_DE.UTF-8"; };
       description = "Single categories that differ.";
     };
+    extraLocales = mkOption {
+      type = types.either (types.listOf types.str) (types.enum [ "all" ]);
+      default = [ ];
+      example = [ "nl_NL.UTF-8/UTF-8" ];
+      description = "Further locales that are made; `all` makes every one that glibc has.";
+    };
     supportedLocales = mkOption {
       type = types.listOf types.str;
-      default = map (l: "${l}/${charsetOf l}") mentioned;
+      default = lib.unique (map (l: "${l}/${charsetOf l}") mentioned ++ (if cfg.extraLocales == "all" then [ "all" ] else cfg.extraLocales));
       defaultText = "those that the other options mention";
       example = [ "en_US.UTF-8/UTF-8" "de_DE.UTF-8/UTF-8" ];
       description = "Locales that are made.";

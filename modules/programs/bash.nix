@@ -14,6 +14,7 @@ in
     loginShellInit = mkOption { type = types.lines; default = ""; description = "Code run by login shells."; };
     interactiveShellInit = mkOption { type = types.lines; default = ""; description = "Code run by interactive shells."; };
     promptInit = mkOption { type = types.lines; default = ""; description = "Code that sets the prompt."; };
+    enableLsColors = mkOption { type = types.bool; default = true; description = "Whether `ls` colours what it lists."; };
     completion.enable = mkOption { type = types.bool; default = false; description = "Whether bash-completion is installed."; };
   };
 
@@ -29,11 +30,12 @@ in
       [ -z "''${PS1-}" ] && return
       shopt -s checkwinsize
       PS1='\u@\h:\w\$ '
+      ${lib.optionalString cfg.enableLsColors "eval \"$(dircolors -b)\"; alias -- ls='ls --color=tty'"}
       ${lib.concatStrings (lib.mapAttrsToList (n: v: "alias -- ${n}=${lib.escapeShellArg (toString v)}\n") aliases)}
       ${cfg.shellInit}
       [ -r /etc/bash.bashrc.d/esker.sh ] && . /etc/bash.bashrc.d/esker.sh
       ${lib.optionalString cfg.completion.enable "[ -r /usr/share/bash-completion/bash_completion ] && . /usr/share/bash-completion/bash_completion"}
     '';
-    environment.loginShellInit = cfg.loginShellInit;
+    environment.loginShellInit = cfg.shellInit + cfg.loginShellInit;
   };
 }

@@ -31,6 +31,8 @@ in
 {
   options.security.sudo = {
     enable = mkOption { type = types.bool; default = true; description = "Whether members of the groups sudo and wheel may become root by sudo."; };
+    defaultOptions = mkOption { type = types.listOf types.str; default = [ "SETENV" ]; description = "Tags of what members of sudo and wheel run."; };
+    keepTerminfo = mkOption { type = types.bool; default = true; description = "Whether the terminal's description is kept in root's environment."; };
     wheelNeedsPassword = mkOption { type = types.bool; default = true; description = "Whether they give their password."; };
     execWheelOnly = mkOption { type = types.bool; default = false; description = "Whether nobody else may run sudo at all."; };
     extraRules = mkOption { type = types.listOf rule; default = [ ]; description = "More rules."; };
@@ -43,10 +45,10 @@ in
     users.groups.sudo = { };
 
     security.sudo.extraRules = lib.mkBefore [
-      { users = [ "root" ]; commands = [ "ALL" ]; }
+      { users = [ "root" ]; commands = [ { command = "ALL"; options = cfg.defaultOptions; } ]; }
       {
         groups = [ "sudo" "wheel" ];
-        commands = [ { command = "ALL"; options = lib.optional (!cfg.wheelNeedsPassword) "NOPASSWD"; } ];
+        commands = [ { command = "ALL"; options = cfg.defaultOptions ++ lib.optional (!cfg.wheelNeedsPassword) "NOPASSWD"; } ];
       }
     ];
     security.sudo.configFile = ''
@@ -55,6 +57,7 @@ in
       Defaults mail_badpass
       Defaults use_pty
       Defaults secure_path="/usr/local/sbin:/usr/local/bin:/run/wrappers/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+      ${lib.optionalString cfg.keepTerminfo "Defaults env_keep += \"TERMINFO_DIRS TERMINFO COLORTERM\""}
       ${lib.concatMapStrings ruleLine cfg.extraRules}
       ${cfg.extraConfig}
     '';

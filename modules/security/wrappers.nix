@@ -18,8 +18,14 @@ let
       setgid = mkOption { type = types.bool; default = false; description = "Whether it runs as its group."; };
     };
   };
+  enabled = lib.filter (w: w.enable) (lib.attrValues config.security.wrappers);
 in
 {
+  config.assertions = map (w: {
+    assertion = !(w.capabilities != "" && (w.setuid || w.setgid));
+    message = "security.wrappers.${w.program}: capabilities and setuid or setgid exclude each other";
+  }) enabled;
+
   options.security = {
     wrappers = mkOption {
       type = types.attrsOf (types.submodule wrapper);

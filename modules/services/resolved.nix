@@ -4,6 +4,9 @@
 let
   inherit (lib) mkOption types mkIf;
   cfg = config.services.resolved;
+  text = import ../systemd/unit-text.nix { inherit lib pkgs; };
+  unit = import ../systemd/unit-options.nix { inherit lib pkgs; };
+  joined = lib.concatStringsSep " ";
 in
 {
   options.services.resolved = {
@@ -13,6 +16,7 @@ in
     llmnr = mkOption { type = types.enum [ "true" "resolve" "false" ]; default = "true"; description = "Whether LLMNR is used."; };
     dnssec = mkOption { type = types.enum [ "true" "allow-downgrade" "false" ]; default = "false"; description = "Whether answers are verified."; };
     dnsovertls = mkOption { type = types.enum [ "true" "opportunistic" "false" ]; default = "false"; description = "Whether questions are encrypted."; };
+    settings.Resolve = mkOption { type = unit.section; default = { }; example = { Cache = "no-negative"; }; description = "Settings, as in resolved.conf(5)."; };
     extraConfig = mkOption { type = types.lines; default = ""; description = "More lines of resolved.conf."; };
   };
 
@@ -20,16 +24,13 @@ in
     (mkIf cfg.enable {
       environment.systemPackages = [ pkgs.systemd-resolved ];
       systemd.packages = [ pkgs.systemd-resolved ];
-      environment.etc."systemd/resolved.conf.d/10-esker.conf".text = ''
-        [Resolve]
-        ${lib.optionalString (config.networking.nameservers != [ ]) "DNS=${lib.concatStringsSep " " config.networking.nameservers}"}
-        ${lib.optionalString (cfg.fallbackDns != null) "FallbackDNS=${lib.concatStringsSep " " cfg.fallbackDns}"}
-        ${lib.optionalString (cfg.domains != [ ]) "Domains=${lib.concatStringsSep " " cfg.domains}"}
-        LLMNR=${cfg.llmnr}
-        DNSSEC=${cfg.dnssec}
-        DNSOverTLS=${cfg.dnsovertls}
-        ${cfg.extraConfig}
-      '';
+      services.resolved.settings.Resolve = lib.mapAttrs (_: lib.mkDefault) (
+        { LLMNR = cfg.llmnr; DNSSEC = cfg.dnssec; DNSOverTLS = cfg.dnsovertls; }
+        // lib.optionalAttrs (config.networking.nameservers != [ ]) { DNS = joined config.networking.nameservers; }
+        // lib.optionalAttrs (cfg.fallbackDns != null) { FallbackDNS = joined cfg.fallbackDns; }
+        // lib.optionalAttrs (cfg.domains != [ ]) { Domains = joined cfg.domains; }
+      );
+      environment.etc."systemd/resolved.conf.d/10-esker.conf".text = text.section "Resolve" cfg.settings.Resolve + cfg.extraConfig;
       environment.etc."resolv.conf".link = "../run/systemd/resolve/stub-resolv.conf";
       environment.etc."nsswitch.conf".text = ''
         passwd:         files systemd
@@ -64,7 +65,8 @@ in
         rpc:            files
       '';
       environment.etc."resolv.conf" = mkIf (config.networking.nameservers != [ ]) {
-        text = lib.concatMapStrings (n: "nameserver ${n}\n") config.networking.nameservers;
+        text = lib.optionalString (config.networking.search != [ ]) "search ${joined config.networking.search}\n"
+          + lib.concatMapStrings (n: "nameserver ${n}\n") config.networking.nameservers;
       };
     })
   ];

@@ -13,14 +13,17 @@ let
     inherit description;
   };
 
-  mountName = where: lib.replaceStrings [ "/" ] [ "-" ] (lib.removePrefix "/" where);
-  named = mounts: lib.listToAttrs (map (m: lib.nameValuePair (mountName m.where) m) mounts);
+  named = mounts: lib.listToAttrs (map (m: lib.nameValuePair (lib.strings.escapeSystemdPath m.where) m) mounts);
 
   # `startAt` makes a timer.
   timersOfServices = lib.mapAttrs (name: s: {
     wantedBy = [ "timers.target" ];
     timerConfig.OnCalendar = s.startAt;
   }) (lib.filterAttrs (_: s: s.enable && s.startAt != [ ]) cfg.services);
+
+  environment = key: variables: lib.optionalAttrs (variables != { }) {
+    ${key} = lib.concatStringsSep " " (lib.mapAttrsToList (n: v: builtins.toJSON "${n}=${toString v}") variables);
+  };
 
   manager = lib.filterAttrs (_: v: v != null) cfg.settings.Manager;
 in
@@ -68,10 +71,60 @@ in
       example = [ "systemd-backlight@.service" ];
       description = "Units of packages that do not exist on this system; they are masked.";
     };
-    globalEnvironment = mkOption {
-      type = types.attrsOf types.str;
+    units = mkOption {
       default = { };
+      description = "Units by their whole name, as text.";
+      type = types.attrsOf (types.submodule {
+        options = {
+          enable = mkOption { type = types.bool; default = true; description = "Whether the unit exists; a unit that is off is masked."; };
+          text = mkOption { type = types.nullOr types.lines; default = null; description = "The unit's text."; };
+          overrideStrategy = mkOption { type = types.enum [ "asDropinIfExists" "asDropin" ]; default = "asDropinIfExists"; description = "Whether the text is the unit or always a drop-in of a package's unit."; };
+          wantedBy = mkOption { type = types.listOf types.str; default = [ ]; description = "Units that want this one."; };
+          requiredBy = mkOption { type = types.listOf types.str; default = [ ]; description = "Units that require this one."; };
+          upheldBy = mkOption { type = types.listOf types.str; default = [ ]; description = "Units that uphold this one."; };
+          aliases = mkOption { type = types.listOf types.str; default = [ ]; description = "Other names of the unit."; };
+        };
+      });
+    };
+    generators = mkOption {
+      type = types.attrsOf types.path;
+      default = { };
+      example = { systemd-gpt-auto-generator = "/dev/null"; };
+      description = "Generators of units; `/dev/null` turns a package's off.";
+    };
+    shutdown = mkOption {
+      type = types.attrsOf types.path;
+      default = { };
+      description = "Programs that systemd runs when everything else has ended.";
+    };
+    ctrlAltDelUnit = mkOption {
+      type = types.str;
+      default = "reboot.target";
+      example = "poweroff.target";
+      description = "What Ctrl-Alt-Del on the console does.";
+    };
+    sleep.extraConfig = mkOption {
+      type = types.lines;
+      default = "";
+      example = "HibernateDelaySec=1h";
+      description = "Lines for sleep.conf.";
+    };
+    watchdog = {
+      device = mkOption { type = types.nullOr types.path; default = null; description = "The watchdog's device."; };
+      runtimeTime = mkOption { type = types.nullOr types.str; default = null; example = "30s"; description = "After how long a hung system is reset."; };
+      rebootTime = mkOption { type = types.nullOr types.str; default = null; example = "30s"; description = "After how long a hung reboot is."; };
+    };
+    globalEnvironment = mkOption {
+      type = types.attrsOf (types.nullOr (types.oneOf [ types.str types.path types.package ]));
+      default = { };
+      example = { TZ = "CET"; };
       description = "Environment variables of all units.";
+    };
+    managerEnvironment = mkOption {
+      type = types.attrsOf (types.nullOr (types.oneOf [ types.str types.path types.package ]));
+      default = { };
+      example = { SYSTEMD_LOG_LEVEL = "debug"; };
+      description = "Environment variables of systemd itself.";
     };
     enableEmergencyMode = mkOption {
       type = types.bool;
@@ -99,6 +152,13 @@ in
 
   config = {
     systemd.timers = timersOfServices;
+    # It opens sockets for ssh that nobody declared (and fails where a virtual machine has no AF_VSOCK).
+    systemd.generators.systemd-ssh-generator = lib.mkDefault "/dev/null";
+    systemd.settings.Manager = {
+      WatchdogDevice = lib.mkIf (cfg.watchdog.device != null) cfg.watchdog.device;
+      RuntimeWatchdogSec = lib.mkIf (cfg.watchdog.runtimeTime != null) cfg.watchdog.runtimeTime;
+      RebootWatchdogSec = lib.mkIf (cfg.watchdog.rebootTime != null) cfg.watchdog.rebootTime;
+    };
 
     # What `builtin:etc` does with the units of packages.
     systemd.build.units = {
@@ -117,14 +177,21 @@ in
       slice = cfg.slices;
       mount = named cfg.mounts;
       automount = named cfg.automounts;
+    } // text.rawEntriesOf "systemd/system" cfg.units
+    // lib.mapAttrs' (name: path: lib.nameValuePair "systemd/system-generators/${name}" { link = "${path}"; }) cfg.generators
+    // lib.mapAttrs' (name: path: lib.nameValuePair "systemd/system-shutdown/${name}" { link = "${path}"; }) cfg.shutdown
+    // lib.optionalAttrs (cfg.ctrlAltDelUnit != "reboot.target") {
+      "systemd/system/ctrl-alt-del.target".link = "/usr/lib/systemd/system/${cfg.ctrlAltDelUnit}";
+    } // lib.optionalAttrs (cfg.sleep.extraConfig != "") {
+      "systemd/sleep.conf.d/10-esker.conf".text = "[Sleep]\n${cfg.sleep.extraConfig}";
+    } // lib.optionalAttrs (!cfg.enableEmergencyMode) {
+      "systemd/system/emergency.target".link = "/dev/null";
+      "systemd/system/emergency.service".link = "/dev/null";
     } // {
       "systemd/system.conf.d/10-esker.conf".text = text.section "Manager" (
         manager
-        // lib.optionalAttrs (cfg.globalEnvironment != { }) {
-          ManagerEnvironment = lib.concatStringsSep " " (
-            lib.mapAttrsToList (n: v: builtins.toJSON "${n}=${v}") cfg.globalEnvironment
-          );
-        }
+        // environment "DefaultEnvironment" cfg.globalEnvironment
+        // environment "ManagerEnvironment" cfg.managerEnvironment
       ) + cfg.extraConfig;
     };
   };

@@ -107,23 +107,33 @@ let
   };
 
   # The links that enable a unit, and the unit itself, below FOLDER of /etc.
-  unitEntries = folder: kind: name: u:
+  unitEntries = folder: kind: name: u: fileEntries folder "${name}.${kind}" u (text u (bodies.${kind} name u));
+
+  fileEntries = folder: file: u: body:
     let
-      file = "${name}.${kind}";
       links = suffix: targets: lib.genAttrs (map (t: "${folder}/${t}.${suffix}/${file}") targets) (_: { link = "../${file}"; });
       dropin = u.overrideStrategy == "asDropin";
-      body = text u (bodies.${kind} name u);
+      # A service with a command of its own is whole; one without says what differs from a package's.
+      whole = lib.toList (u.serviceConfig.ExecStart or [ ]) != [ ] && lib.head (lib.toList u.serviceConfig.ExecStart) != ""
+        || u.script or "" != "";
     in
     if !u.enable then
       { "${folder}/${file}" = { link = "/dev/null"; }; }
     else
-      { "${folder}/${if dropin then "${file}.d/overrides.conf" else file}" = { text = body; }; }
+      # The names must not depend on the text, which may mention other files of /etc.
+      lib.optionalAttrs (u.text or "" != null) {
+        "${folder}/${if dropin then "${file}.d/overrides.conf" else file}" = { text = body; }
+          // lib.optionalAttrs (!dropin && !whole) { dropinIfPackaged = true; };
+      }
       // links "wants" u.wantedBy
       // links "requires" u.requiredBy
       // links "upholds" u.upheldBy
       // lib.genAttrs (map (a: "${folder}/${a}") u.aliases) (_: { link = file; });
 in
 {
+  # FOLDER, { "NAME.service" = { text = …; }; } → environment.etc
+  rawEntriesOf = folder: units: lib.mergeAttrsList (lib.mapAttrsToList (file: u: fileEntries folder file u u.text) units);
+
   # FOLDER ("systemd/system"), { service = { … }; socket = { … }; … } → environment.etc
   entriesOf = folder: kinds:
     lib.mergeAttrsList (

@@ -37,6 +37,7 @@ let
         extraGroups = mkOption { type = types.listOf types.str; default = [ ]; description = "Further groups."; };
         home = mkOption { type = types.passwdEntry types.path; default = "/var/empty"; description = "The home folder."; };
         homeMode = mkOption { type = types.strMatching "[0-7]{1,5}"; default = "700"; description = "The home folder's mode."; };
+        pamMount = mkOption { type = types.attrsOf types.str; default = { }; internal = true; description = "Accepted for configurations that come from NixOS when it is empty."; };
         createHome = mkOption { type = types.bool; default = false; description = "Whether the home folder is made."; };
         shell = mkOption {
           type = types.nullOr (types.either types.shellPackage (types.passwdEntry types.path));
@@ -52,7 +53,8 @@ let
         subUidRanges = mkOption { type = types.listOf (range "Uid"); default = [ ]; description = "Subordinate user ids."; };
         subGidRanges = mkOption { type = types.listOf (range "Gid"); default = [ ]; description = "Subordinate group ids."; };
         autoSubUidGidRange = mkOption { type = types.bool; default = false; description = "Whether subordinate ids are assigned."; };
-        linger = mkOption { type = types.bool; default = false; description = "Whether the user's manager runs without a login."; };
+        linger = mkOption { type = types.nullOr types.bool; default = false; description = "Whether the user's manager runs without a login; `null` leaves it to loginctl."; };
+        ignoreShellProgramCheck = mkOption { type = types.bool; default = false; description = "Accepted for configurations that come from NixOS; a shell needs no module of its own here."; };
         expires = password "The day on which the account expires, as YYYY-MM-DD.";
         packages = mkOption { type = types.listOf types.package; default = [ ]; description = "Packages for this user; they join the system's /usr."; };
         openssh.authorizedKeys.keys = mkOption { type = types.listOf types.singleLineStr; default = [ ]; description = "Public keys that may log in."; };
@@ -67,7 +69,6 @@ let
           home = mkDefault "/home/${config.name}";
           useDefaultShell = mkDefault true;
         })
-        (mkIf (config.isSystemUser && config.group == "") { group = mkDefault config.name; })
       ];
     };
 
@@ -101,6 +102,21 @@ let
     inherit (u) expires subUidRanges subGidRanges autoSubUidGidRange;
   };
 
+  # Numbers that were given to several.
+  sharedIds = map (id: "uid ${id}") (lib.attrNames (lib.filterAttrs (_: all: lib.length all > 1) (
+    lib.groupBy (u: toString u.uid) (lib.filter (u: u.uid != null) enabled)
+  )));
+
+  refusal = type: ''
+    ${type} requisite pam_echo.so file=${pkgs.writeText "accounts-are-declared" ''
+      The accounts of this machine are declared (users.mutableUsers = false): what is changed here would not last.
+      Change users.users in the configuration and switch to it.
+    ''}
+    ${type} requisite pam_deny.so
+    auth required pam_permit.so
+    account required pam_permit.so
+  '';
+
   canLogIn = u:
     u.enable && u.shell != "/usr/sbin/nologin"
     && (
@@ -131,6 +147,9 @@ in
       default = "/bin/bash";
       description = "The login shell of people.";
     };
+    users.motd = mkOption { type = types.nullOr types.lines; default = null; example = "Today is Sweetmorn."; description = "The message of the day, shown at login."; };
+    users.motdFile = mkOption { type = types.nullOr types.path; default = null; description = "A file with it."; };
+    users.enforceIdUniqueness = mkOption { type = types.bool; default = true; description = "Whether two accounts with one number are an error."; };
     users.allowNoPasswordLogin = mkOption {
       type = types.bool;
       default = false;
@@ -168,12 +187,21 @@ in
 
     environment.systemPackages = lib.concatMap (u: u.packages) enabled
       ++ lib.filter lib.isDerivation (map (u: u.shell) enabled);
+    environment.shells = lib.filter lib.isDerivation (map (u: u.shell) enabled);
 
-    environment.etc = lib.listToAttrs (
+    environment.etc = lib.optionalAttrs (cfg.motd != null) { motd.text = cfg.motd; }
+    // lib.optionalAttrs (cfg.motdFile != null) { motd.source = cfg.motdFile; }
+    // lib.listToAttrs (
       map (u: lib.nameValuePair "ssh/authorized_keys.d/${u.name}" {
         text = lib.concatMapStrings (k: k + "\n") (keysOf u);
         mode = "0444";
       }) (lib.filter (u: keysOf u != [ ]) enabled)
+    );
+
+    # With declared accounts alone, changes would be gone with the next activation: the programs that make them say so.
+    security.pam.services = lib.mkIf (!cfg.mutableUsers) (
+      lib.genAttrs [ "passwd" "chpasswd" "newusers" ] (_: { text = refusal "password"; })
+      // lib.genAttrs [ "chfn" "chsh" ] (_: { text = refusal "auth"; })
     );
 
     # /etc is made anew at each boot: what passwd and useradd change is copied to the state folder at once.
@@ -189,7 +217,12 @@ in
       restartIfChanged = false;
     };
 
-    systemd.tmpfiles.rules = lib.concatMap (u: lib.optional u.linger "f /var/lib/systemd/linger/${u.name} 0644 root root") enabled;
+    # /var stays: who no longer lingers has to be taken out.
+    systemd.tmpfiles.rules = lib.optional (lib.any (u: u.linger == true) enabled) "d /var/lib/systemd/linger 0755 root root"
+      ++ lib.concatMap (
+        u: lib.optional (u.linger == true) "f /var/lib/systemd/linger/${u.name} 0644 root root"
+          ++ lib.optional (u.linger == false && u.isNormalUser) "r /var/lib/systemd/linger/${u.name}"
+      ) enabled;
 
     assertions = [
       {
@@ -199,6 +232,14 @@ in
           nobody could log in to this system and administer it: neither root nor a member of the group sudo or wheel has
           a password or, with services.openssh, a key. Set users.users.<name>.hashedPassword or
           users.users.<name>.openssh.authorizedKeys.keys, or users.allowNoPasswordLogin if that is intended'';
+      }
+      {
+        assertion = !cfg.enforceIdUniqueness || sharedIds == [ ];
+        message = "users.users: ${lib.concatStringsSep ", " sharedIds} belong to several accounts (users.enforceIdUniqueness)";
+      }
+      {
+        assertion = lib.all (u: u.pamMount == { }) enabled;
+        message = "users.users.<name>.pamMount is not supported; declare the mount in fileSystems or systemd.mounts";
       }
     ] ++ map (u: {
       assertion = u.isNormalUser != u.isSystemUser || u.name == "root";

@@ -1,6 +1,13 @@
 # /usr/lib/locale: compiled locales, one folder each.
 #
-# packages: locales libc-bin coreutils; in: $locales: lines such as `en_US.UTF-8 UTF-8` or `en_US.UTF-8/UTF-8`
+# packages: locales libc-bin coreutils; in: $locales: lines such as `en_US.UTF-8 UTF-8` or `en_US.UTF-8/UTF-8`, or `all`
+case "
+$locales
+" in
+  *"
+all
+"*) locales=$(grep -v '^#' /usr/share/i18n/SUPPORTED) ;;
+esac
 mkdir -p "$out/usr/lib/locale"
 printf '%s\n' "$locales" | tr / ' ' | while read -r locale charset; do
   [ -n "$locale" ] || continue
