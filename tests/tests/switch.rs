@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use qemu::{Agent, Disk, Running};
 use serde_json::Value;
-use stories::menu::{choose, highlighted};
+use stories::menu::{choose, highlighted, reboot_to_menu};
 use stories::{CacheDisk, Checks, Lab, Ports};
 
 const BOOT: Duration = Duration::from_secs(300);
@@ -214,14 +214,6 @@ fn python_goes_on(agent: &mut Agent, checks: &mut Checks) {
         "test $(cat /run/python.done) = $(systemctl show -P MainPID python) && echo same",
         "same",
     );
-}
-
-/// Asks for a reboot and returns when the menu is on the screen.
-fn reboot_to_menu(vm: &mut Running, checks: &mut Checks) {
-    checks.succeeds(&mut vm.agent, "it is asked to reboot", "systemctl --no-block reboot");
-    let menu =
-        vm.console.wait_for("reboot: Restarting system", BOOT).and_then(|()| vm.console.wait_for("Boot in ", BOOT));
-    checks.fact("the menu appears", menu.is_ok(), format!("{menu:?}"));
 }
 
 /// Waits until the booted machine answers, and checks which generation it is.
