@@ -35,6 +35,8 @@ let
     };
 
   all = lib.attrValues config.fileSystems;
+  # fstab's generator never sees these, so what it would make of their options is made here.
+  growing = lib.filter (fs: fs.neededForBoot && fs.autoResize && fs.mountPoint != "/") all;
   late = lib.filter (fs: !fs.neededForBoot) all;
 
   # What checks, makes and resizes filesystems; programs of mount(8) look for it by name.
@@ -86,7 +88,14 @@ in
 
     environment.etc.fstab.text = lib.concatMapStrings (l: l + "\n") (map fstabLine late ++ map swapLine config.swapDevices);
 
+    systemd.targets = lib.mkIf (growing != [ ]) {
+      local-fs.wants = map (fs: "systemd-growfs@${lib.strings.escapeSystemdPath fs.mountPoint}.service") growing;
+    };
+
     assertions = map (fs: {
+      assertion = !(fs.neededForBoot && fs.autoFormat);
+      message = "fileSystems.\"${fs.mountPoint}\".autoFormat: stage 1 mounts it and makes no filesystems";
+    }) all ++ map (fs: {
       assertion = fs.device != null;
       message = "fileSystems.\"${fs.mountPoint}\" has neither `device` nor `label`";
     }) all;

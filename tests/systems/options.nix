@@ -25,6 +25,7 @@
 
   # Disks: /dev/vdb is empty, another one carries a swap area with a label.
   fileSystems = {
+    "/nix" = { device = "LABEL=esker-nix"; fsType = "ext4"; options = [ "noatime" ]; autoResize = true; };
     "/data" = { device = "/dev/vdb"; fsType = "ext4"; autoFormat = true; options = [ "noatime" "commit=30" ]; };
     "/srv/www" = { device = "/data/www"; fsType = "none"; options = [ "bind" "ro" ]; depends = [ "/data" ]; };
     "/scratch" = { device = "tmpfs"; fsType = "tmpfs"; options = [ "size=16M" "mode=1777" "nosuid" ]; };
