@@ -16,7 +16,7 @@ use crate::Lab;
 pub enum Fault {
     /// The last byte is another one.
     Altered,
-    /// The connection ends after so many bytes.
+    /// The connection ends at this byte of the file, and at once for whoever asks for what comes after it.
     CutAfter(usize),
     /// Nothing comes any more after so many bytes, and the connection stays.
     SilentAfter(usize),
@@ -184,7 +184,7 @@ fn answer(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
     let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len())?;
     match fault {
-        Some(Fault::CutAfter(bytes)) => stream.write_all(&rest[..bytes.min(rest.len())]),
+        Some(Fault::CutAfter(bytes)) => stream.write_all(&rest[..bytes.saturating_sub(from).min(rest.len())]),
         Some(Fault::SilentAfter(bytes)) => {
             stream.write_all(&rest[..bytes.min(rest.len())])?;
             stream.flush()?;

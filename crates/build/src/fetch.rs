@@ -130,8 +130,8 @@ pub(crate) fn open(url: &str) -> Result<Box<dyn Read>, FetchError> {
         return Ok(Box::new(file));
     }
     if url.starts_with("http://") || url.starts_with("https://") {
-        let response = ureq::get(url).call().map_err(|error| FetchError::transfer(url, error))?;
-        return Ok(Box::new(response.into_body().into_reader()));
+        let body = http_client::Client::new().get(url).map_err(|error| FetchError::transfer(url, error))?;
+        return Ok(Box::new(body.ok_or_else(|| FetchError::transfer(url, "the server does not have the file"))?));
     }
     Err(FetchError::UnknownScheme { url: url.to_owned() })
 }

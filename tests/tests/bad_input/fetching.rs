@@ -141,7 +141,8 @@ fn an_interrupted_download_is_named_and_the_next_run_goes_on_from_there() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     facts.fact("the next build succeeds", output.status.success(), text);
     let asked: Vec<usize> = mirror.asked("/hostname_").iter().map(|asked| asked.from).collect();
-    facts.fact("it asked only for the rest", asked == [0, CUT], format!("{asked:?}"));
+    let only_the_rest = asked.len() > 2 && asked[0] == 0 && asked[1..].iter().all(|&from| from == CUT);
+    facts.fact("both asked only for the rest, the first again and again", only_the_rest, format!("{asked:?}"));
     facts.fact("nothing is begun any more", parts(&cache).is_empty(), "");
     throwaway.verifies(&mut facts, "in the end");
     facts.done();

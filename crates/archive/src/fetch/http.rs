@@ -1,18 +1,18 @@
-//! Fetching over plain HTTP(S) from configured mirrors, for hosts without apt.
+//! Fetching over HTTP(S) and from folders (`file:`), for hosts without apt.
 //!
 //! One file after another on kept-alive connections, a few threads side by side. A part left by an interrupted run is
-//! continued with a range request where the server grants it, else begun anew.
-//!
-//! Source: RFC 9110 section 14 (range requests).
+//! continued where the server grants it, else begun anew.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::sources::variable;
+use http_client::{Client, HttpError};
+
 use super::{Download, DownloadError, FetchError, Fetcher, Interrupt, Mirrors, Progress, accept, part_path};
 
 /// Connections at a time.
@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// Fetches over HTTP from mirrors given by address.
 #[derive(Debug, Clone)]
 pub struct HttpFetcher {
-    agent: ureq::Agent,
+    client: Client,
     mirrors: Mirrors,
     interrupt: Interrupt,
 }
@@ -41,12 +41,7 @@ struct Batch {
 impl HttpFetcher {
     /// A fetcher from these mirrors.
     pub fn new(mirrors: Mirrors) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_recv_response(Some(Duration::from_secs(60)))
-            .http_status_as_error(false)
-            .build();
-        Self { agent: config.new_agent(), mirrors, interrupt: Interrupt::default() }
+        Self { client: Client::new(), mirrors, interrupt: Interrupt::default() }
     }
 
     /// The same, ended by an interrupt.
@@ -82,37 +77,46 @@ impl HttpFetcher {
         }
     }
 
+    /// Fetches a file from one mirror. A part that an interrupted run left is continued, and begun anew where that gives
+    /// a wrong file.
     fn download(&self, download: &Download, base: &str, batch: &Batch) -> Result<(), DownloadError> {
+        let part = part_path(&download.target);
+        // A signed file has no hash to check a patched-up copy against; it is small, so it is fetched whole.
+        let have = match download.sha256 {
+            Some(_) => part.metadata().map_or(0, |metadata| metadata.len()),
+            None => 0,
+        };
+        match self.receive(download, base, have, batch) {
+            Err(DownloadError::Hash { .. }) if have > 0 => self.receive(download, base, 0, batch),
+            result => result,
+        }
+    }
+
+    fn receive(&self, download: &Download, base: &str, have: u64, batch: &Batch) -> Result<(), DownloadError> {
         let part = part_path(&download.target);
         let failed =
             |reason: String| DownloadError::Failed { label: download.label.clone(), url: download.url.clone(), reason };
+        let gone = || DownloadError::Gone { label: download.label.clone(), url: download.url.clone() };
         let write = |source| DownloadError::Write { label: download.label.clone(), path: part.clone(), source };
-        let have = part.metadata().map_or(0, |metadata| metadata.len());
-        // A signed file has no hash to check a patched-up copy against; it is small, so it is fetched whole.
-        let resume = have > 0 && download.sha256.is_some();
-        let mut request = self.agent.get(format!("{base}/{}", download.url.path));
-        if resume {
-            request = request.header("Range", format!("bytes={have}-"));
-        }
-        let response = request.call().map_err(|error| failed(error.to_string()))?;
-        let status = response.status().as_u16();
-        match status {
-            200 | 206 => {}
-            404 | 410 => {
-                return Err(DownloadError::Gone { label: download.label.clone(), url: download.url.clone() });
-            }
-            // The part is as long as the file or longer: it is whole, or wrong, which the check finds out.
-            416 => return accept(download, &part),
-            _ => return Err(failed(format!("the mirror answered with status {status}"))),
-        }
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .append(status == 206)
-            .truncate(status == 200)
-            .open(&part)
-            .map_err(write)?;
-        let mut body = response.into_body().into_reader();
+        let (mut body, offset): (Box<dyn Read>, u64) = match base.strip_prefix("file:") {
+            Some(folder) => match File::open(Path::new(folder).join(&download.url.path)) {
+                Ok(file) => (Box::new(file), 0),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone()),
+                Err(error) => return Err(failed(error.to_string())),
+            },
+            None => match self.client.get_from(&format!("{base}/{}", download.url.path), have) {
+                Ok(Some(body)) => {
+                    let offset = body.offset();
+                    (Box::new(body), offset)
+                }
+                Ok(None) => return Err(gone()),
+                // The part is as long as the file or longer: it is whole, or wrong, which the check finds out.
+                Err(HttpError::Range { .. }) => return accept(download, &part),
+                Err(error) => return Err(failed(with_cause(&error))),
+            },
+        };
+        let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&part).map_err(write)?;
+        file.set_len(offset).and_then(|()| file.seek(SeekFrom::Start(offset))).map_err(write)?;
         let mut buffer = vec![0; 1 << 16];
         loop {
             let length = body.read(&mut buffer).map_err(|error| failed(error.to_string()))?;
@@ -126,22 +130,20 @@ impl HttpFetcher {
             batch.received_bytes.fetch_add(length as u64, Ordering::Relaxed);
         }
         drop(file);
-        accept(download, Path::new(&part))
+        accept(download, &part)
     }
+}
+
+/// An error and what it came from, for one line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 impl Fetcher for HttpFetcher {
     fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError> {
         let missing = downloads.iter().enumerate().filter(|(_, download)| !download.target.exists());
         let wanted: VecDeque<(usize, Download)> = missing.map(|(i, download)| (i, download.clone())).collect();
-        for (_, download) in &wanted {
-            if self.mirrors.of(download.url.mirror).is_empty() {
-                return Err(FetchError::NoMirror {
-                    mirror: download.url.mirror,
-                    variable: variable(download.url.mirror),
-                });
-            }
-        }
+        self.mirrors.must_have(wanted.iter().map(|(_, download)| download))?;
         let present = downloads.len() - wanted.len();
         let missing_bytes: u64 = wanted.iter().filter_map(|(_, download)| download.size).sum();
         let total_bytes: u64 = downloads.iter().filter_map(|download| download.size).sum();

@@ -69,27 +69,18 @@ impl BinaryCache for FileCache {
 #[derive(Clone, Debug)]
 pub struct HttpCache {
     url: String,
-    agent: ureq::Agent,
+    client: http_client::Client,
 }
 
 impl HttpCache {
     /// The cache at this address.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        // "Not found" is an answer, not a failure.
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { url: url.trim_end_matches('/').to_owned(), agent }
+        Self { url: url.trim_end_matches('/').to_owned(), client: http_client::Client::new() }
     }
 
-    fn get(&self, file: &str) -> Result<Option<Box<dyn Read + Send>>, CacheError> {
-        let response = self.agent.get(format!("{}/{file}", self.url)).call();
-        let response = response.map_err(|error| read_error(&self.url, file, error))?;
-        match response.status().as_u16() {
-            200 => Ok(Some(Box::new(response.into_body().into_reader()))),
-            // Some servers of caches say "forbidden" for what they do not have.
-            403 | 404 | 410 => Ok(None),
-            status => Err(read_error(&self.url, file, format!("the server answered with status {status}"))),
-        }
+    fn get(&self, file: &str) -> Result<Option<http_client::Body>, CacheError> {
+        self.client.get(&format!("{}/{file}", self.url)).map_err(|error| read_error(&self.url, file, error))
     }
 }
 
@@ -109,6 +100,7 @@ impl BinaryCache for HttpCache {
     }
 
     fn nar(&self, url: &str) -> Result<Box<dyn Read + Send>, CacheError> {
-        self.get(url)?.ok_or_else(|| read_error(&self.url, url, "the server does not have the file"))
+        let body = self.get(url)?.ok_or_else(|| read_error(&self.url, url, "the server does not have the file"))?;
+        Ok(Box::new(body))
     }
 }

@@ -8,6 +8,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use nix_formats::nar::NarError;
 use nix_formats::narinfo::NarInfoError;
 use nix_formats::signature::PublicKey;
 use nix_formats::{ContentAddressMethod, NarInfo, ReferenceSet, StoreDir, StorePath};
@@ -54,6 +55,17 @@ pub enum CacheError {
         path: StorePath,
         /// The compression.
         compression: String,
+    },
+    /// A file of the cache breaks off, or is none of those that it should be.
+    #[error("the cache `{cache}` has a damaged `{file}`")]
+    Damaged {
+        /// The cache.
+        cache: String,
+        /// The file in it.
+        file: String,
+        /// Where it ended.
+        #[source]
+        source: store::StoreError,
     },
     /// The contents are not what the narinfo says.
     #[error("the cache `{cache}` has other contents for `{path}` than it signed: expected {expected}, got {actual}")]
@@ -193,12 +205,19 @@ impl<'s> Substituter<'s> {
         let info = &planned.info;
         let cache = &self.caches[planned.cache];
         let compressed = Stoppable { inner: cache.nar(&info.url)?, stop };
-        let mut nar = decompress(compressed, info, cache.url())?;
+        let mut nar = Noting { inner: decompress(compressed, info, cache.url())?, failed: false };
         let unpacked = store::unpack_nar(&info.path, &mut nar, tree);
         if stop.is_cancelled() {
             return Err(FailureReason::Cancelled);
         }
-        let actual = unpacked?;
+        let actual = unpacked.map_err(|source| match nar.failed || is_malformed(&source) {
+            true => {
+                let (cache, file) = (cache.url().to_owned(), info.url.clone());
+                FailureReason::Cache(CacheError::Damaged { cache, file, source })
+            }
+            // The disk is full, say.
+            false => FailureReason::from(source),
+        })?;
         let expected = NarDigest { hash: info.nar_hash, size_bytes: info.nar_size_bytes };
         if actual != expected {
             return Err(FailureReason::Cache(CacheError::Contents {
@@ -233,6 +252,31 @@ fn decompress<'r>(compressed: impl Read + 'r, info: &NarInfo, cache: &str) -> Re
             path: info.path.clone(),
             compression: other.to_owned(),
         }),
+    }
+}
+
+/// Whether unpacking failed because of what was read.
+fn is_malformed(error: &store::StoreError) -> bool {
+    match error {
+        store::StoreError::Nar { source: NarError::Malformed { .. }, .. } => true,
+        store::StoreError::Nar { source: NarError::Io { source, .. }, .. } => {
+            source.kind() == std::io::ErrorKind::UnexpectedEof
+        }
+        _ => false,
+    }
+}
+
+/// Notes whether reading failed, which unpacking alone does not tell from a failure to write.
+struct Noting<R> {
+    inner: R,
+    failed: bool,
+}
+
+impl<R: Read> Read for Noting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let result = self.inner.read(buffer);
+        self.failed |= result.as_ref().is_err_and(|error| error.kind() != std::io::ErrorKind::Interrupted);
+        result
     }
 }
 

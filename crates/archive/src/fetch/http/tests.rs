@@ -67,24 +67,32 @@ fn fetches_and_resumes() {
 }
 
 #[test]
-fn a_wrong_part_is_found_out_and_removed() {
-    let (base, _) = serve();
+fn a_wrong_part_is_found_out_and_begun_anew() {
+    let (base, ranges) = serve();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file.part"), b"xx").unwrap();
-    let downloads = [download(directory.path(), "file")];
     let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
-    let error = fetcher.fetch(&downloads, &mut |_| {}).unwrap_err();
+    fetcher.fetch(&[download(directory.path(), "file")], &mut |_| {}).unwrap();
+    assert_eq!(std::fs::read(directory.path().join("file")).unwrap(), CONTENT);
+    assert_eq!(*ranges.lock().unwrap(), ["2-"]);
+}
+
+#[test]
+fn a_wrong_file_is_refused() {
+    let (base, _) = serve();
+    let directory = tempfile::tempdir().unwrap();
+    let expected = Download { sha256: Some("0".repeat(64)), ..download(directory.path(), "file") };
+    let error = HttpFetcher::new(Mirrors::new(&[&base], &[])).fetch(&[expected], &mut |_| {}).unwrap_err();
     let FetchError::Downloads { errors } = &error else { panic!("{error}") };
     assert!(matches!(errors[..], [DownloadError::Hash { .. }]), "{error}");
-    fetcher.fetch(&downloads, &mut |_| {}).unwrap();
+    assert!(!directory.path().join("file").exists());
 }
 
 #[test]
 fn says_what_the_mirror_does_not_have() {
     let (base, _) = serve();
     let directory = tempfile::tempdir().unwrap();
-    let fetcher =
-        HttpFetcher::new(Mirrors::from_environment(|name| (name == "ESKER_MIRROR_DEBIAN").then(|| base.clone())));
+    let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
     let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("hint: the archive has moved on"), "{error}");
 }
@@ -108,4 +116,16 @@ fn an_interrupt_ends_what_waits_for_a_silent_mirror() {
     assert!(!download.target.exists());
     // The connection's own deadline is a minute.
     assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_folder_is_a_mirror_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let mirror = directory.path().join("mirror");
+    std::fs::create_dir(&mirror).unwrap();
+    std::fs::write(mirror.join("file"), CONTENT).unwrap();
+    let fetcher = HttpFetcher::new(Mirrors::new(&[&format!("file:{}", mirror.display())], &[]));
+    fetcher.fetch(&[download(directory.path(), "file")], &mut |_| {}).unwrap();
+    let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("no mirror has"), "{error}");
 }
