@@ -8,6 +8,7 @@
   ./environment/shells.nix
   ./esker/caches.nix
   ./esker/gc.nix
+  ./esker/mirrors.nix
   ./filesystems/filesystems.nix
   ./filesystems/persistence.nix
   ./filesystems/swap.nix

@@ -12,12 +12,18 @@
 
 mod cache_disk;
 mod check;
+mod debian_archive;
 mod lab;
+mod loopback;
 pub mod menu;
 pub mod mirror;
 pub mod power_cut;
+mod ssh;
 pub mod write_log;
 
 pub use cache_disk::CacheDisk;
 pub use check::Checks;
+pub use debian_archive::{DebianArchive, Extent, Invented, State};
 pub use lab::{Built, Lab, Ports};
+pub use loopback::{Loopback, Request};
+pub use ssh::Ssh;

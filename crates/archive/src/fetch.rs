@@ -1,6 +1,6 @@
 //! Getting files from mirrors: what a download is, what a fetcher must do, and the check that no fetcher can skip.
 //!
-//! Two fetchers: [`AptFetcher`] uses apt's downloader where there is one, [`HttpFetcher`] plain HTTP from a configured mirror.
+//! Two fetchers: [`AptFetcher`] uses apt's downloader where there is one, [`HttpFetcher`] speaks HTTP itself. Both take [`Mirrors`].
 //! Which host serves a file is the fetcher's knowledge alone. Every file is checked against its SHA-256 here, whoever fetched
 //! it, before it gets its final name. Files that the archive no longer has are errors that say what to do.
 
@@ -22,7 +22,7 @@ pub use interrupt::Interrupt;
 pub use sources::{Mirrors, SourcesError};
 
 use crate::lock::hex;
-use crate::mirror::MirrorUrl;
+use crate::mirror::{MirrorName, MirrorUrl};
 
 /// A file to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,14 +111,14 @@ impl DownloadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Gone { .. } => Some(
-                "the archive has moved on since the lock was made; run `esker update`, or configure a mirror that keeps old files",
+                "the archive has moved on since the lock was made; run `esker update`, or name a mirror that keeps old files with `--mirror`",
             ),
             Self::Failed { .. } => {
                 Some("run the same command again: what came so far is kept, and it goes on from there")
             }
             Self::Hash { .. } => Some(
-                "what the mirror gave was thrown away; run the same command again, or name another mirror in \
-                 ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY",
+                "what the mirror gave was thrown away; run the same command again, or name another mirror with \
+                 `--mirror`",
             ),
             Self::Offline { .. } => Some("run the same command once without --offline"),
             Self::Write { .. } => None,
@@ -148,16 +148,26 @@ pub enum FetchError {
         source: io::Error,
     },
     /// No mirror is known for an archive.
-    #[error("no mirror of the archive `{mirror}` is known; set {variable} to its address")]
+    #[error("no mirror of the archive `{mirror}` is known")]
     NoMirror {
         /// The archive.
-        mirror: crate::mirror::MirrorName,
-        /// The environment variable to set.
-        variable: &'static str,
+        mirror: MirrorName,
     },
     /// The host's list of mirrors cannot be read.
     #[error("cannot read the host's package sources")]
     Sources(#[from] SourcesError),
+}
+
+impl FetchError {
+    /// What a person can do about it. Hints about single files stand in the text itself.
+    pub fn hint(&self) -> Option<String> {
+        let Self::NoMirror { mirror } = self else { return None };
+        Some(format!(
+            "name one with `--mirror {mirror}=ADDRESS` or in {}; a machine that Esker made keeps it in the option \
+             `esker.mirrors.{mirror}`",
+            mirror.variable()
+        ))
+    }
 }
 
 fn count(errors: &[DownloadError]) -> String {
@@ -199,6 +209,14 @@ pub trait Fetcher: Send + Sync {
     /// Fetches every file of the batch to its target and checks it; targets that exist are trusted and left alone. Tries them
     /// all before it reports the failures together. What an interrupted run left is resumed or begun anew.
     fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError>;
+}
+
+impl Mirrors {
+    /// Errors when an archive that a download needs has no mirror.
+    fn must_have<'d>(&self, mut downloads: impl Iterator<Item = &'d Download>) -> Result<(), FetchError> {
+        let missing = downloads.find(|download| self.of(download.url.mirror).is_empty());
+        missing.map_or(Ok(()), |download| Err(FetchError::NoMirror { mirror: download.url.mirror }))
+    }
 }
 
 /// Where a download grows before it is checked.

@@ -29,6 +29,14 @@ impl MirrorName {
             Self::DebianSecurity => "debian-security",
         }
     }
+
+    /// The environment variable that lists mirrors of it.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Self::Debian => "ESKER_MIRROR_DEBIAN",
+            Self::DebianSecurity => "ESKER_MIRROR_DEBIAN_SECURITY",
+        }
+    }
 }
 
 impl fmt::Display for MirrorName {

@@ -1,7 +1,7 @@
-//! Checks that Debian signed an `InRelease` file.
+//! Checks that Debian signed an `InRelease` file, or whoever else was said to be trusted.
 //!
-//! The trusted keys are Debian 13's, compiled in from `keys/` (as `debian-archive-keyring` ships them), so that the host's
-//! keyring and its age do not matter. The text comes out of the signed part only; nothing around it is believed. Whether the
+//! By default the trusted keys are Debian 13's, compiled in from `keys/` (as `debian-archive-keyring` ships them), so that the
+//! host's keyring and its age do not matter. The text comes out of the signed part only; nothing around it is believed. Whether the
 //! text is current is not decided here.
 //!
 //! Source: RFC 9580 section 7 (cleartext signatures), <https://ftp-master.debian.org/keys.html>.
@@ -19,7 +19,7 @@ pub enum SignatureError {
     #[error("the file is not signed")]
     Unsigned(#[source] Box<pgp::errors::Error>),
     /// No signature is by a trusted key and right.
-    #[error("none of its signatures is a valid one by Debian's archive keys (signed by: {})", signers.join(", "))]
+    #[error("none of its signatures is a valid one by a trusted archive key (signed by: {})", signers.join(", "))]
     Untrusted {
         /// Key ids of those who signed.
         signers: Vec<String>,

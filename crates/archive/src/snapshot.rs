@@ -42,10 +42,7 @@ pub enum UpdateError {
         #[source]
         source: std::io::Error,
     },
-    /// The trusted keys are unusable.
-    #[error("cannot use Debian's archive keys")]
-    Keys(#[source] SignatureError),
-    /// A Release file is not signed by Debian. Nothing in it is believed.
+    /// A Release file is not signed by a trusted key. Nothing in it is believed.
     #[error("the Release file of `{suite}` is not accepted as Debian's")]
     Signature {
         /// The suite.
@@ -72,7 +69,10 @@ pub enum UpdateError {
         found: String,
     },
     /// The mirror stopped, or someone replays an old state.
-    #[error("the Release file of `{suite}` expired on {valid_until}; the mirror is out of date, try another one")]
+    #[error(
+        "the Release file of `{suite}` expired on {valid_until}; the mirror is out of date: try another one, or accept it with \
+         `--accept-expired` where it is frozen on purpose"
+    )]
     Expired {
         /// The suite.
         suite: String,
@@ -108,7 +108,7 @@ impl UpdateError {
         match self {
             Self::Signature { .. } => Some(
                 "the mirror, or something on the way to it, gave another file than Debian's; the lock is as it was: try \
-                 again, or name another mirror in ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY",
+                 again, or name another mirror with `--mirror`",
             ),
             _ => None,
         }
@@ -135,6 +135,8 @@ pub struct Update<'a> {
     pub now: u64,
     /// What to do about `Valid-Until`.
     pub expiry: Expiry,
+    /// Whose signatures count.
+    pub keyring: &'a Keyring,
 }
 
 /// Pins the archive as it is now.
@@ -155,11 +157,11 @@ pub fn update_lock(fetcher: &dyn Fetcher, update: &Update<'_>) -> Result<Lock, U
         target: incoming.path().join(suite),
     });
     fetcher.fetch(&downloads, &mut |_| {})?;
-    let keyring = Keyring::debian().map_err(UpdateError::Keys)?;
     let mut suites = Vec::new();
     for ((name, mirror), download) in SUITES.into_iter().zip(&downloads) {
         let text = std::fs::read_to_string(&download.target).map_err(file_error(&download.target))?;
-        let signed = keyring
+        let signed = update
+            .keyring
             .verify(&text, update.now)
             .map_err(|source| UpdateError::Signature { suite: name.to_owned(), source })?;
         let in_release_sha256 = hash_file(&download.target).map_err(file_error(&download.target))?;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use archive::MirrorName;
 use clap::{Args, Parser, Subcommand};
+use system::ArchiveOptions;
 
 use crate::commands;
 
@@ -38,6 +40,53 @@ pub(crate) struct GlobalOptions {
     /// How many builds run at once (default: one per core)
     #[arg(short, long, global = true, value_name = "N")]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) archive: ArchiveArguments,
+}
+
+/// Where Debian's archive comes from.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Debian's archive")]
+pub(crate) struct ArchiveArguments {
+    /// A mirror to use instead of the host's, such as debian-security=https://…; again for more
+    ///
+    /// http:, https: and file: addresses; without a name before it, an address is of the archive `debian`. Else the mirrors
+    /// are those that ESKER_MIRROR_DEBIAN and ESKER_MIRROR_DEBIAN_SECURITY list, else those of apt's sources on this host.
+    /// Proxies are taken from apt's configuration and from http_proxy, https_proxy and no_proxy.
+    #[arg(long = "mirror", global = true, value_name = "[ARCHIVE=]ADDRESS", value_parser = parse_mirror)]
+    mirrors: Vec<(MirrorName, String)>,
+    /// Trust the keys in this file instead of Debian's, for an archive of one's own
+    #[arg(
+        long = "archive-keys",
+        global = true,
+        value_name = "FILE",
+        env = "ESKER_ARCHIVE_KEYS",
+        hide_env_values = true
+    )]
+    keys: Option<PathBuf>,
+    /// Lock an archive whose Release files have expired: a mirror that is frozen on purpose
+    #[arg(long, global = true)]
+    accept_expired: bool,
+}
+
+impl ArchiveArguments {
+    pub(crate) fn options(&self) -> ArchiveOptions {
+        let Self { mirrors, keys, accept_expired } = self.clone();
+        ArchiveOptions { mirrors, keys, accept_expired }
+    }
+}
+
+/// `debian-security=ADDRESS`, or an address of the archive `debian`.
+fn parse_mirror(text: &str) -> Result<(MirrorName, String), String> {
+    let named = MirrorName::ALL.into_iter().find_map(|mirror| {
+        let address = text.strip_prefix(mirror.as_str())?.strip_prefix('=')?;
+        Some((mirror, address))
+    });
+    let (mirror, address) = named.unwrap_or((MirrorName::Debian, text));
+    match ["http://", "https://", "file:/"].iter().any(|scheme| address.starts_with(scheme)) {
+        true => Ok((mirror, address.to_owned())),
+        false => Err(format!("`{address}` is no http:, https: or file: address")),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,4 +113,25 @@ pub(crate) enum Command {
     Cache(commands::cache::Cache),
     Completions(commands::shell::Completions),
     Man(commands::shell::Man),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mirrors_are_of_an_archive() {
+        let address = "https://mirror.example/debian?a=b";
+        assert_eq!(parse_mirror(address), Ok((MirrorName::Debian, address.to_owned())));
+        let named = parse_mirror(&format!("debian-security={address}"));
+        assert_eq!(named, Ok((MirrorName::DebianSecurity, address.to_owned())));
+        parse_mirror("debian=mirror.example").unwrap_err();
+    }
 }

@@ -60,6 +60,7 @@ impl Context {
         SessionOptions {
             store: self.global.store.clone(),
             offline: self.global.offline,
+            archive: self.global.archive.options(),
             jobs: self.global.jobs,
             colour: self.colour,
             full_trace: self.global.show_trace || self.global.verbose > 0,
@@ -101,7 +102,7 @@ impl Context {
         self.quiet();
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
+        if !text.is_empty() && !text.ends_with('\n') {
             let _ = out.write_all(b"\n");
         }
     }

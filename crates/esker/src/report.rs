@@ -163,6 +163,9 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<SystemError>() {
         return error.hint();
     }
+    if let Some(error) = error.downcast_ref::<FetchError>() {
+        return error.hint();
+    }
     // A transparent error is passed over in the chain, so it is looked for in those that wrap it.
     let wrapped = match error.downcast_ref() {
         Some(BuildError::Store(error)) => error.hint(),

@@ -121,6 +121,9 @@ impl SystemError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NoConfiguration { .. } if crate::locations::is_esker_machine() => {
+                Some("name the configuration's folder; without a name, it is the current one or else /etc/esker".into())
+            }
             Self::NoConfiguration { .. } => {
                 Some("name the configuration's folder, or make a configuration.toml".into())
             }

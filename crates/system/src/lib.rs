@@ -14,13 +14,16 @@ mod fetch;
 pub mod language;
 pub mod locations;
 mod locking;
+mod mirrors;
 mod natives;
 mod options;
 mod pretty;
 pub mod profile;
 mod realiser;
 mod record;
+mod search;
 mod session;
+pub mod ssh;
 mod store_mount;
 mod views;
 mod world;
@@ -30,8 +33,10 @@ pub use error::SystemError;
 pub use eval_command::Printed;
 pub use evaluation::{Instantiated, Subject};
 pub use locations::Locations;
-pub use locking::{Found, LockUpdate, WriteLock};
+pub use locking::{LockUpdate, WriteLock};
+pub use mirrors::ArchiveOptions;
 pub use options::ShownOption;
+pub use search::Found;
 pub use session::{BuiltSystem, Session, SessionOptions};
 
 /// The system that this program runs on, in Nix's words.

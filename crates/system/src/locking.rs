@@ -1,12 +1,12 @@
-//! The lock of a configuration: making it, moving it, and looking into the archive that it pins.
+//! The lock of a configuration: making it and moving it.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use archive::Lock;
 use archive::changes::{Changes, compare};
-use archive::snapshot::{Expiry, Update, update_lock};
+use archive::snapshot::{Update, update_lock};
 use archive::solver::SolvedPackage;
-use archive::{Architecture, Lock};
 use serde_json::{Value, json};
 
 use crate::evaluation::{attribute_path, evaluate, select_path};
@@ -21,34 +21,54 @@ pub enum WriteLock {
     No,
 }
 
-/// A package that a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Its name.
-    pub name: String,
-    /// Its candidate's version.
-    pub version: String,
-    /// One line.
-    pub description: String,
-}
-
 /// What moving a lock changes for one configuration's system.
 #[derive(Clone, Debug)]
 pub struct LockUpdate {
-    /// Whether the archive moved at all.
-    moved: bool,
+    /// The suites with another state: name, date before and date after.
+    moved: Vec<MovedSuite>,
     changes: Changes,
 }
 
+/// A suite of which the archive has another state than the lock.
+#[derive(Clone, Debug, serde::Serialize)]
+struct MovedSuite {
+    suite: String,
+    old: String,
+    new: String,
+}
+
 impl LockUpdate {
-    /// For people: upgrades, security fixes first.
+    fn new(old: &Lock, new: &Lock, changes: Changes) -> Self {
+        let date = |lock: &Lock, name: &str| {
+            lock.suites.iter().find(|suite| suite.name == name).map_or_else(String::new, |suite| suite.date.clone())
+        };
+        let differing = new.suites.iter().filter(|suite| !old.suites.contains(suite));
+        let moved = differing.map(|suite| MovedSuite {
+            suite: suite.name.clone(),
+            old: date(old, &suite.name),
+            new: suite.date.clone(),
+        });
+        Self { moved: moved.collect(), changes }
+    }
+
+    /// Whether the archive moved at all.
+    pub fn is_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// For people: which suites moved, then what that changes, security fixes first.
     pub fn describe(&self) -> String {
-        if self.moved { self.changes.describe() } else { "the archive has not moved\n".to_owned() }
+        if !self.is_moved() {
+            return "the archive has not moved\n".to_owned();
+        }
+        let suites: String =
+            self.moved.iter().map(|MovedSuite { suite, old, new }| format!("{suite}: {old} → {new}\n")).collect();
+        suites + &self.changes.describe()
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
-        json!({ "moved": self.moved, "changes": self.changes })
+        json!({ "moved": self.is_moved(), "suites": self.moved, "changes": self.changes })
     }
 }
 
@@ -61,31 +81,31 @@ impl Session {
     ///
     /// Errors when the archive cannot be reached or its signatures are wrong.
     pub fn ensure_lock(&self, configuration: &Configuration) -> Result<bool, SystemError> {
-        if configuration.lock.exists() {
+        self.ensure_lock_at(&configuration.lock)
+    }
+
+    pub(crate) fn ensure_lock_at(&self, path: &Path) -> Result<bool, SystemError> {
+        if path.exists() {
             return Ok(false);
         }
         if self.is_offline() {
-            return Err(SystemError::NoLock { path: configuration.lock.clone() });
+            return Err(SystemError::NoLock { path: path.to_owned() });
         }
-        tracing::info!(lock = %configuration.lock.display(), "pinning Debian's archive");
-        let lock = self.current_lock(None)?;
-        write_lock(&configuration.lock, &lock)?;
+        tracing::info!(lock = %path.display(), "pinning Debian's archive");
+        write_lock(path, &self.current_lock(None)?)?;
         Ok(true)
     }
 
-    fn current_lock(&self, old: Option<&Lock>) -> Result<Lock, SystemError> {
+    /// The state of the archive now, which is not older than a lock.
+    pub(crate) fn current_lock(&self, old: Option<&Lock>) -> Result<Lock, SystemError> {
         let folder = self.archive_folder();
         fs_err::create_dir_all(&folder).map_err(|source| SystemError::Write { path: folder.clone(), source })?;
         // The one place that asks for the time: Debian's own statement of how long a Release file is good.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let update = Update { directory: &folder, old, now, expiry: self.expiry()? };
+        let options = self.archive_options();
+        let (expiry, keyring) = (options.expiry()?, options.keyring()?);
+        let update = Update { directory: &folder, old, now, expiry, keyring: &keyring };
         update_lock(&*self.archive_fetcher()?, &update).map_err(archive_error)
-    }
-
-    fn expiry(&self) -> Result<Expiry, SystemError> {
-        let apt = archive::AptFetcher::of_host().map_err(archive_error)?;
-        let accepts = apt.map(|apt| apt.accepts_expired()).transpose().map_err(archive_error)?;
-        Ok(if accepts == Some(true) { Expiry::Accept } else { Expiry::Check })
     }
 
     /// Moves the lock to the archive as it is now, and says what that changes for the system.
@@ -104,7 +124,7 @@ impl Session {
         if write == WriteLock::Yes && new != old {
             write_lock(&configuration.lock, &new)?;
         }
-        Ok(LockUpdate { moved: new != old, changes })
+        Ok(LockUpdate::new(&old, &new, changes))
     }
 
     fn changes(
@@ -131,35 +151,10 @@ impl Session {
         let ((), io) = evaluate(self, &subject, |eval, value| select_path(eval, value, &path).map(drop))?;
         Ok(io.take_solution())
     }
-
-    /// Packages whose names or descriptions have all the words.
-    ///
-    /// Errors when the archive's index cannot be had.
-    pub fn search(
-        &self,
-        configuration: &Configuration,
-        system: &str,
-        words: &[String],
-    ) -> Result<Vec<Found>, SystemError> {
-        self.ensure_lock(configuration)?;
-        let archive = self.archive(configuration)?;
-        let architecture = Architecture::parse(system).ok_or_else(|| SystemError::Unexpected {
-            what: system.to_owned(),
-            expected: "a system that Debian has packages for",
-        })?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let mut found = Vec::new();
-        for hit in archive.search(&words, architecture).map_err(archive_error)? {
-            let candidate = archive.candidate(&hit.name, architecture).map_err(archive_error)?;
-            let version = candidate.map(|package| package.version).unwrap_or_default();
-            found.push(Found { name: hit.name, version, description: hit.summary });
-        }
-        Ok(found)
-    }
 }
 
 /// Writes a lock whole or not at all.
-fn write_lock(path: &Path, lock: &Lock) -> Result<(), SystemError> {
+pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<(), SystemError> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -96,9 +96,13 @@ fn archive_error(error: impl std::error::Error) -> Error {
 pub(crate) const ARCHIVE: &str = "package-archive";
 
 /// The pinned archive cannot be read or is another than the lock says.
-fn unusable(error: impl std::error::Error) -> Error {
+fn unusable(error: impl std::error::Error + 'static) -> Error {
+    let hint = fetch_hint(&error);
     let mut error = archive_error(error);
     error.diagnostic_mut().code = ARCHIVE;
+    if let Some(hint) = hint {
+        return error.hint(hint);
+    }
     if error.message().contains("wrong SHA-256") {
         return error.hint(
             "esker.lock does not match the archive: restore the lock from version control, or move it to the archive as \
@@ -106,6 +110,18 @@ fn unusable(error: impl std::error::Error) -> Error {
         );
     }
     error
+}
+
+/// What can be done about a failed download that an error came from.
+fn fetch_hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(fetch) = error.downcast_ref::<archive::FetchError>() {
+            return fetch.hint();
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn unsolvable(error: impl std::error::Error) -> Error {

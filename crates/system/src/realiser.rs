@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use archive::{AptFetcher, FetchError, HttpFetcher, Interrupt, Mirrors};
+use archive::Interrupt;
 use build::{
     BinaryCache, BuildError, BuildObserver, BuildTarget, Builder, BuilderOptions, BuiltinRegistry, Cancellation,
     OutputSelection, Tools,
@@ -14,7 +14,7 @@ use nix_formats::{StoreDir, StorePath};
 use store::{Layout, Store, StoreOptions};
 
 use crate::fetch::DebianFetcher;
-use crate::{SystemError, views};
+use crate::{ArchiveOptions, SystemError, views};
 
 /// What a build may use besides the store: binary caches with whom to trust, and emulators by platform.
 #[derive(Default)]
@@ -27,6 +27,7 @@ pub(crate) struct Supply<'s> {
 /// How builds run.
 pub(crate) struct BuildSettings {
     pub(crate) offline: bool,
+    pub(crate) archive: ArchiveOptions,
     pub(crate) jobs: Option<usize>,
     pub(crate) observer: Arc<dyn BuildObserver>,
     pub(crate) cancellation: Cancellation,
@@ -84,24 +85,18 @@ impl Realiser {
         self.settings.cancellation.is_cancelled()
     }
 
-    /// How files of Debian's archive are fetched: over HTTP from the mirrors that the environment names, else by the host's
-    /// apt.
+    /// Where Debian's archive comes from, and whose word counts for it.
+    pub(crate) fn archive_options(&self) -> &ArchiveOptions {
+        &self.settings.archive
+    }
+
+    /// How files of Debian's archive are fetched.
     pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
         if self.settings.offline {
             return Ok(Arc::new(crate::fetch::Offline));
         }
         let cancellation = self.settings.cancellation.clone();
-        let interrupt = Interrupt::new(move || cancellation.is_cancelled());
-        let archive_error = |error: FetchError| SystemError::Archive(Box::new(error));
-        let named = Mirrors::from_environment(|name| std::env::var(name).ok());
-        let apt = AptFetcher::of_host().map_err(archive_error)?;
-        Ok(match apt {
-            Some(apt) if named.is_empty() => Arc::new(apt.interruptible(interrupt)),
-            apt => {
-                let mirrors = named.or(apt.map(|apt| apt.mirrors().clone()).unwrap_or_default());
-                Arc::new(HttpFetcher::new(mirrors).interruptible(interrupt))
-            }
-        })
+        self.settings.archive.fetcher(Interrupt::new(move || cancellation.is_cancelled()))
     }
 
     pub(crate) fn with_builder<R>(

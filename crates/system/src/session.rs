@@ -13,7 +13,7 @@ use store::Store;
 use crate::evaluation::{Instantiated, attribute_path, evaluate, select_path};
 use crate::realiser::{BuildSettings, Realiser, Supply};
 use crate::store_mount::{self, OuterNamespace};
-use crate::{Configuration, Locations, Subject, SystemError, cache};
+use crate::{ArchiveOptions, Configuration, Locations, Subject, SystemError, cache};
 
 /// How to open a session.
 pub struct SessionOptions {
@@ -21,6 +21,8 @@ pub struct SessionOptions {
     pub store: Option<PathBuf>,
     /// Whether the network must not be touched.
     pub offline: bool,
+    /// Where Debian's archive is fetched from, and when it is believed.
+    pub archive: ArchiveOptions,
     /// How many builds run at once; one per core by default.
     pub jobs: Option<usize>,
     /// Whether reports are coloured.
@@ -65,8 +67,8 @@ impl Session {
     /// Errors when Esker's own parts are missing or the store cannot be opened.
     pub fn open(options: SessionOptions) -> Result<Self, SystemError> {
         let locations = Locations::find(options.store.as_deref())?;
-        let SessionOptions { offline, jobs, colour, full_trace, observer, cancellation, .. } = options;
-        let settings = BuildSettings { offline, jobs, observer, cancellation };
+        let SessionOptions { offline, archive, jobs, colour, full_trace, observer, cancellation, .. } = options;
+        let settings = BuildSettings { offline, archive, jobs, observer, cancellation };
         let realiser = Arc::new(Realiser::new(&locations.store_root, locations.cache.clone(), settings)?);
         let store = realiser.store()?.clone();
         let outer = match store.layout().is_chroot() {
@@ -124,6 +126,10 @@ impl Session {
 
     pub(crate) fn archive_fetcher(&self) -> Result<Arc<dyn archive::Fetcher>, SystemError> {
         self.realiser.archive_fetcher()
+    }
+
+    pub(crate) fn archive_options(&self) -> &ArchiveOptions {
+        self.realiser.archive_options()
     }
 
     /// Whether the user wants no more.

@@ -45,8 +45,7 @@ fn fixture() -> Fixture {
         in_release_sha256: "0".repeat(64),
         indices: vec![index],
     }]);
-    let fetcher =
-        AptFetcher::with_mirrors(Mirrors::new(&[&format!("file:{}/mirror", directory.path().display())], &[]));
+    let fetcher = AptFetcher::new(Mirrors::new(&[&format!("file:{}/mirror", directory.path().display())], &[]));
     let archive = Archive::open(&directory.path().join("state"), lock, Arc::new(fetcher));
     Fixture { directory, archive }
 }

@@ -2,7 +2,7 @@
 //!
 //! Runs `apt-helper download-file` on groups of files, a few processes side by side; it follows the host's proxies and
 //! certificates, resumes parts, and needs no privileges. No package list, cache or lock of the host's apt is touched, and
-//! nothing is installed. Mirrors come from the host's sources.
+//! nothing is installed. Which mirrors to use is the caller's choice.
 //!
 //! Source: apt-helper(1), apt.conf(5).
 
@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::sources::variable;
 use super::{Download, DownloadError, FetchError, Fetcher, Interrupt, Mirrors, Progress, accept, part_path};
 use crate::mirror::MirrorName;
 
@@ -30,24 +29,14 @@ pub struct AptFetcher {
 }
 
 impl AptFetcher {
-    /// A fetcher on this host's sources, or `None` when the host has no apt.
-    pub fn of_host() -> Result<Option<Self>, FetchError> {
-        let helper = PathBuf::from(HELPER);
-        if !helper.exists() {
-            return Ok(None);
-        }
-        Ok(Some(Self { helper, mirrors: Mirrors::load(Path::new("/etc/apt"))?, interrupt: Interrupt::default() }))
+    /// Whether this host has apt.
+    pub fn is_available() -> bool {
+        Path::new(HELPER).exists()
     }
 
-    /// A fetcher that uses apt's downloader with these mirrors.
-    pub fn with_mirrors(mirrors: Mirrors) -> Self {
+    /// A fetcher that uses the host's apt with these mirrors.
+    pub fn new(mirrors: Mirrors) -> Self {
         Self { helper: PathBuf::from(HELPER), mirrors, interrupt: Interrupt::default() }
-    }
-
-    /// Where it fetches from.
-    #[must_use]
-    pub fn mirrors(&self) -> &Mirrors {
-        &self.mirrors
     }
 
     /// The same, ended by an interrupt.
@@ -59,7 +48,7 @@ impl AptFetcher {
 
     /// Whether the host's apt is configured to accept archives that expired (`Acquire::Check-Valid-Until "false"`), as hosts
     /// on a frozen mirror are.
-    pub fn accepts_expired(&self) -> Result<bool, FetchError> {
+    pub fn accepts_expired() -> Result<bool, FetchError> {
         let error = |source| FetchError::Program { program: PathBuf::from("apt-config"), source };
         let output = Command::new("apt-config")
             .args(["dump", "--format", "%v", "Acquire::Check-Valid-Until"])
@@ -197,14 +186,7 @@ impl Fetcher for AptFetcher {
     fn fetch(&self, downloads: &[Download], progress: &mut dyn FnMut(&Progress)) -> Result<(), FetchError> {
         let mut wanted: Vec<(usize, &Download)> =
             downloads.iter().enumerate().filter(|(_, download)| !download.target.exists()).collect();
-        for (_, download) in &wanted {
-            if self.mirrors.of(download.url.mirror).is_empty() {
-                return Err(FetchError::NoMirror {
-                    mirror: download.url.mirror,
-                    variable: variable(download.url.mirror),
-                });
-            }
-        }
+        self.mirrors.must_have(wanted.iter().map(|(_, download)| *download))?;
         let mut report = || progress(&measure(downloads));
         let mut errors: BTreeMap<usize, DownloadError> = BTreeMap::new();
         let mirrors = MirrorName::ALL.iter().map(|&mirror| self.mirrors.of(mirror).len()).max().unwrap_or(0);

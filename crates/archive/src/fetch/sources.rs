@@ -1,4 +1,4 @@
-//! The mirrors a Debian host uses, read from its apt sources.
+//! Which mirrors to fetch from: those that a person names, else those that a Debian host uses, read from its apt sources.
 //!
 //! Reads both formats, deb822 (`*.sources`) and one-line (`*.list`), and `mirror+file:` lists. Third parties also publish
 //! suites called `trixie`; so mirrors are ranked, and whatever a wrong one serves fails the signature or hash check. Sources
@@ -40,34 +40,50 @@ struct Source {
 }
 
 impl Mirrors {
-    /// Mirrors given by address, for instance by an environment variable; empty texts mean none.
+    /// Mirrors given by address; empty texts mean none.
     pub fn new(debian: &[&str], debian_security: &[&str]) -> Self {
-        let clean = |uris: &[&str]| {
-            uris.iter().map(|uri| uri.trim_end_matches('/').to_owned()).filter(|uri| !uri.is_empty()).collect()
-        };
-        Self { debian: clean(debian), debian_security: clean(debian_security) }
+        let mut mirrors = Self::default();
+        debian.iter().for_each(|uri| mirrors.add(MirrorName::Debian, uri));
+        debian_security.iter().for_each(|uri| mirrors.add(MirrorName::DebianSecurity, uri));
+        mirrors
     }
 
-    /// The mirrors named by `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY`; `value` looks a variable up.
+    /// The mirrors that `ESKER_MIRROR_DEBIAN` and `ESKER_MIRROR_DEBIAN_SECURITY` list, parted by spaces; `value` looks a
+    /// variable up.
     pub fn from_environment(value: impl Fn(&str) -> Option<String>) -> Self {
-        let value = |mirror| value(variable(mirror)).unwrap_or_default();
-        Self::new(&[&value(MirrorName::Debian)], &[&value(MirrorName::DebianSecurity)])
+        let mut mirrors = Self::default();
+        for mirror in MirrorName::ALL {
+            let addresses = value(mirror.variable()).unwrap_or_default();
+            addresses.split_ascii_whitespace().for_each(|uri| mirrors.add(mirror, uri));
+        }
+        mirrors
     }
 
-    /// Whether no mirror of any archive is known.
+    /// Adds a mirror after those that are there.
+    pub fn add(&mut self, mirror: MirrorName, address: &str) {
+        let address = address.trim_end_matches('/');
+        let list = match mirror {
+            MirrorName::Debian => &mut self.debian,
+            MirrorName::DebianSecurity => &mut self.debian_security,
+        };
+        if !address.is_empty() {
+            list.push(address.to_owned());
+        }
+    }
+
+    /// For each archive these mirrors, or the other's where there are none.
     #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let either = |own: Vec<String>, other| if own.is_empty() { other } else { own };
+        Self {
+            debian: either(self.debian, other.debian),
+            debian_security: either(self.debian_security, other.debian_security),
+        }
+    }
+
+    /// Whether there is no mirror of any archive.
     pub fn is_empty(&self) -> bool {
         self.debian.is_empty() && self.debian_security.is_empty()
-    }
-
-    /// These, and `others` for an archive of which none is known here.
-    #[must_use]
-    pub fn or(self, others: Self) -> Self {
-        let choose = |own: Vec<String>, other| if own.is_empty() { other } else { own };
-        Self {
-            debian: choose(self.debian, others.debian),
-            debian_security: choose(self.debian_security, others.debian_security),
-        }
     }
 
     /// The mirrors in the sources under `etc_apt` (`/etc/apt`). Empty when there are none. Errors when a file that is there
@@ -91,14 +107,6 @@ impl Mirrors {
             MirrorName::Debian => &self.debian,
             MirrorName::DebianSecurity => &self.debian_security,
         }
-    }
-}
-
-/// The environment variable that names a mirror.
-pub(super) fn variable(mirror: MirrorName) -> &'static str {
-    match mirror {
-        MirrorName::Debian => "ESKER_MIRROR_DEBIAN",
-        MirrorName::DebianSecurity => "ESKER_MIRROR_DEBIAN_SECURITY",
     }
 }
 
@@ -242,6 +250,19 @@ mod tests {
         let own = "Types: deb\nURIs: https://mirror.example/debian\nSuites: trixie trixie-updates\nComponents: main\n";
         let found = mirrors(&[("sources.list", third), ("sources.list.d/debian.sources", own)]);
         assert_eq!(found, Mirrors::new(&["https://mirror.example/debian", "https://third.example/debian"], &[]));
+    }
+
+    #[test]
+    fn named_mirrors_replace_those_of_their_archive_alone() {
+        let named = Mirrors::from_environment(|name| {
+            (name == "ESKER_MIRROR_DEBIAN").then(|| "http://a.example/debian/ file:/mnt/debian".to_owned())
+        });
+        assert!(!named.is_empty());
+        let sources = Mirrors::new(&["http://b.example/debian"], &["http://b.example/debian-security"]);
+        let expected =
+            Mirrors::new(&["http://a.example/debian", "file:/mnt/debian"], &["http://b.example/debian-security"]);
+        assert_eq!(named.or(sources.clone()), expected);
+        assert_eq!(Mirrors::default().or(sources.clone()), sources);
     }
 
     #[test]

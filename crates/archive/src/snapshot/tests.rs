@@ -1,5 +1,7 @@
 //! A mirror of one real signed file, and signed texts judged one rule at a time.
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::fetch::Progress;
 
@@ -19,8 +21,10 @@ impl Fetcher for OneFile {
     }
 }
 
+static KEYRING: LazyLock<Keyring> = LazyLock::new(|| Keyring::debian().unwrap());
+
 fn update(directory: &Path) -> Update<'_> {
-    Update { directory, old: None, now: NOW, expiry: Expiry::Check }
+    Update { directory, old: None, now: NOW, expiry: Expiry::Check, keyring: &KEYRING }
 }
 
 fn signed() -> String {
@@ -75,7 +79,8 @@ fn an_expired_suite_is_refused_unless_told_otherwise() {
     let error = lock_suite(&signed(), &late).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the Release file of `trixie-security` expired on Tue, 24 Nov 2026 22:33:40 UTC; the mirror is out of date, try another one"
+        "the Release file of `trixie-security` expired on Tue, 24 Nov 2026 22:33:40 UTC; the mirror is out of date: \
+         try another one, or accept it with `--accept-expired` where it is frozen on purpose"
     );
     lock_suite(&signed(), &Update { expiry: Expiry::Accept, ..late }).unwrap();
 }

@@ -21,9 +21,17 @@ impl Update {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let session = context.session()?;
         let configuration = self.configuration.find()?;
+        if session.ensure_lock(&configuration)? {
+            context.say(&format!("pinned Debian's archive in {}", configuration.lock.display()));
+        }
         let write = if self.dry_run { system::WriteLock::No } else { system::WriteLock::Yes };
         let update = session.update(&configuration, &self.configuration.system(), write)?;
         context.print(update.json(), &update.describe());
+        match (update.is_moved(), self.dry_run) {
+            (true, true) => context.say(&format!("{} stays as it is", configuration.lock.display())),
+            (true, false) => context.say(&format!("moved {}; the next build uses it", configuration.lock.display())),
+            (false, _) => {}
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

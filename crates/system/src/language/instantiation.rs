@@ -206,7 +206,9 @@ impl<'a> Run<'_, '_, 'a> {
             let output = match eval.get(derivation, "outputName") {
                 Some(name) => eval.force_str(name.value())?.to_string_lossy(),
                 None => {
-                    return Err(lang::Error::eval(format!("derivation '{path}' lacks an 'outputName' attribute")).into());
+                    return Err(
+                        lang::Error::eval(format!("derivation '{path}' lacks an 'outputName' attribute")).into()
+                    );
                 }
             };
             let output = if output == "out" { String::new() } else { format!("!{output}") };

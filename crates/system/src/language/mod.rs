@@ -71,9 +71,10 @@ impl Language {
         let realiser = match named {
             Some(store) if store.as_os_str() == DUMMY => None,
             named => {
-                let SessionOptions { offline, jobs, observer, cancellation, .. } = &options.session;
+                let SessionOptions { offline, archive, jobs, observer, cancellation, .. } = &options.session;
                 let settings = BuildSettings {
                     offline: *offline,
+                    archive: archive.clone(),
                     jobs: *jobs,
                     observer: observer.clone(),
                     cancellation: cancellation.clone(),
