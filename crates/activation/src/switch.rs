@@ -52,11 +52,21 @@ pub enum SwitchError {
 /// the confirmation ([`ServiceManager::cancel_rollback`], then profile and boot entries) a cut boots the old generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rollback {
-    /// How long to wait for the confirmation.
+    /// How long to wait for the confirmation, once the switch is done.
     pub seconds: u32,
     /// What to run then, such as `esker switch --toplevel OLD`.
     #[serde(skip)]
     pub command: Vec<OsString>,
+}
+
+/// How much later than wanted a rollback comes when the switch itself never ends.
+const ALLOWANCE: u32 = 300;
+
+impl Rollback {
+    fn schedule(&self, manager: &mut dyn ServiceManager, allowance: u32) -> Result<(), ManagerError> {
+        let command: Vec<&OsStr> = self.command.iter().map(OsString::as_os_str).collect();
+        manager.schedule_rollback(self.seconds.saturating_add(allowance), &command)
+    }
 }
 
 /// The flip of /usr.
@@ -180,8 +190,7 @@ pub fn apply_switch(
     write_boot_entries: &mut dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
 ) -> Result<SwitchReport, SwitchError> {
     if let Some(rollback) = &plan.rollback {
-        let command: Vec<&OsStr> = rollback.command.iter().map(OsString::as_os_str).collect();
-        manager.schedule_rollback(rollback.seconds, &command).map_err(SwitchError::Rollback)?;
+        rollback.schedule(manager, ALLOWANCE).map_err(SwitchError::Rollback)?;
     }
     write_boot_entries().map_err(SwitchError::BootEntries)?;
     let failed_before = failed_units(manager)?;
@@ -201,6 +210,10 @@ pub fn apply_switch(
     attempt("reload units", manager.act("reload", &plan.units.units(&[UnitAction::Reload])));
     attempt("restart units", manager.act("restart", &plan.units.units(&[UnitAction::Restart])));
     attempt("start units", manager.act("start", &plan.units.units(&[UnitAction::StopThenStart, UnitAction::Start])));
+    if let Some(rollback) = &plan.rollback {
+        // The time to confirm begins now.
+        attempt("set the rollback's timer", manager.cancel_rollback().and_then(|()| rollback.schedule(manager, 0)));
+    }
     failures.extend(system_failures);
 
     if root.is_machine() {

@@ -2,6 +2,7 @@
 //! Carries out, never decides. Source: systemctl(1).
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use crate::units::{ManagerReload, UnitState};
@@ -99,6 +100,17 @@ impl ServiceManager for Systemctl {
     }
 }
 
+impl Systemctl {
+    /// Whether a rollback is scheduled and has not begun.
+    pub fn rollback_is_scheduled(&self) -> Result<bool, ManagerError> {
+        match run("systemctl", &["is-active", "--quiet", &format!("{ROLLBACK}.timer")]) {
+            Ok(_) => Ok(true),
+            Err(ManagerError::Failed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Result<Output, ManagerError> {
     let words = arguments.iter().map(|word| word.as_ref().to_string_lossy().into_owned());
     let command = std::iter::once(program.to_owned()).chain(words).collect::<Vec<_>>().join(" ");
@@ -108,6 +120,8 @@ fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Result<Output, Manage
         .env("PATH", "/usr/sbin:/usr/bin")
         .env("LC_ALL", "C.UTF-8")
         .env("SYSTEMD_PAGER", "")
+        // A terminal that goes away in the middle of a switch takes its own processes with it, and not this one.
+        .process_group(0)
         .output()
         .map_err(|source| ManagerError::Run { command: command.clone(), source })?;
     if output.status.success() {

@@ -267,6 +267,9 @@ fn an_unconfirmed_switch_is_scheduled_to_be_taken_back() {
     assert!(plan.describe().starts_with("roll back after 60 seconds unless confirmed\n"));
     apply_switch(&machine.root, &plan, &mut manager, &mut || Ok(())).unwrap();
     assert!(manager.calls[0].starts_with(r#"schedule ["esker", "switch""#), "{:?}", manager.calls);
+    assert!(manager.calls[0].ends_with(" in 360 s in /nix/store/1-top"), "{:?}", manager.calls);
+    let last: Vec<&str> = manager.calls.iter().rev().take(2).rev().map(String::as_str).collect();
+    assert!(last[0].starts_with("cancel") && last[1].ends_with(" in 60 s in /nix/store/2-top"), "{last:?}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! `esker switch`, `boot`, `test`, `dry-activate`, `rollback`: this machine, from one generation to another.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use activation::{Rollback as ScheduledRollback, Root, SwitchReport, Systemctl, apply_switch, plan_switch};
+use activation::{
+    Rollback as ScheduledRollback, Root, ServiceManager, SwitchLock, SwitchReport, Systemctl, apply_switch, plan_switch,
+};
 use clap::Args;
 use nix_formats::StorePath;
 use serde_json::json;
@@ -70,8 +73,9 @@ impl Source {
 pub(crate) struct Switch {
     #[command(flatten)]
     source: Source,
-    /// Go back on its own after so many seconds, unless `esker switch --confirmed` comes before
-    #[arg(long, value_name = "SECONDS")]
+    /// Go back on its own after so many seconds (120 without a number), unless `esker switch --confirmed` comes before
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "120",
+          value_parser = clap::value_parser!(u32).range(1..))]
     confirm: Option<u32>,
     /// Keep the system that a switch with --confirm left on trial
     #[arg(long, conflicts_with_all = ["confirm", "configuration", "toplevel"])]
@@ -80,36 +84,34 @@ pub(crate) struct Switch {
 
 impl Switch {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let session = machine_session(context)?;
+        let machine = Machine::open(context)?;
         if self.confirmed {
-            return confirmed(context, &session);
+            return machine.keep_trial();
         }
-        let toplevel = self.source.obtain(context, &session)?;
-        let target = self.source.activated(&session, &toplevel);
-        match self.confirm {
-            Some(seconds) => {
-                let old = activation::switch::current_system(&Root::machine())
-                    .ok_or("no system runs here that could be gone back to")?;
-                let command =
-                    ["esker", "test", "--toplevel"].map(Into::into).into_iter().chain([old.into_os_string()]).collect();
-                let rollback = ScheduledRollback { seconds, command };
-                context.say(&format!("on trial for {seconds}s; `esker switch --confirmed` keeps it"));
-                activate(context, &session, &target, Some(rollback), &mut || Ok(()))
-            }
-            None => activate(context, &session, &target, None, &mut || install(&session, &toplevel).map(drop)),
+        if self.confirm.is_some() && machine.trial()?.is_some() {
+            return Err("a system is on trial already; `esker switch --confirmed` keeps it, `esker test` or a switch \
+                        without --confirm replaces it"
+                .into());
         }
+        let toplevel = self.source.obtain(context, &machine.session)?;
+        let target = self.source.activated(&machine.session, &toplevel);
+        let Some(seconds) = self.confirm else {
+            return machine.activate(&target, None, &mut || install(&machine.session, &toplevel).map(drop));
+        };
+        let rollback = ScheduledRollback { seconds, command: way_back()? };
+        survive_hang_up()?;
+        activation::trial::begin(&Root::machine(), Path::new(&machine.session.store().logical(&toplevel)))?;
+        let code = machine.activate(&target, Some(rollback), &mut || Ok(()))?;
+        context.say(&format!("on trial for {seconds} s; `esker switch --confirmed` keeps it"));
+        Ok(code)
     }
 }
 
-/// Keeps a system on trial: the timer ends, the running system becomes the default.
-fn confirmed(context: &Context, session: &Session) -> Outcome {
-    use activation::ServiceManager;
-    let current = activation::switch::current_system(&Root::machine()).ok_or("no system runs here")?;
-    Systemctl.cancel_rollback()?;
-    let toplevel = session.store().dir().parse(current.to_str().ok_or("the running system's path is no text")?)?;
-    install(session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
-    context.say("kept");
-    Ok(ExitCode::SUCCESS)
+/// The command that goes back to what runs now: its own program, so that a broken one in the new system does no harm.
+fn way_back() -> Result<Vec<OsString>, Box<dyn std::error::Error>> {
+    let old = activation::switch::current_system(&Root::machine()).ok_or("no system runs here to go back to")?;
+    let program = old.join("runtime/bin/esker");
+    Ok(vec![program.into(), "test".into(), "--toplevel".into(), old.into()])
 }
 
 /// Build the configuration and make it the default at boot, without touching what runs
@@ -121,9 +123,9 @@ pub(crate) struct Boot {
 
 impl Boot {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let session = machine_session(context)?;
-        let toplevel = self.source.obtain(context, &session)?;
-        let generation = install(&session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
+        let machine = Machine::open(context)?;
+        let toplevel = self.source.obtain(context, &machine.session)?;
+        let generation = install(&machine.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
         context.print(json!({ "generation": generation }), &format!("generation {generation} boots next"));
         Ok(ExitCode::SUCCESS)
     }
@@ -138,9 +140,9 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let session = machine_session(context)?;
-        let toplevel = self.source.obtain(context, &session)?;
-        activate(context, &session, &self.source.activated(&session, &toplevel), None, &mut || Ok(()))
+        let machine = Machine::open(context)?;
+        let toplevel = self.source.obtain(context, &machine.session)?;
+        machine.activate(&self.source.activated(&machine.session, &toplevel), None, &mut || Ok(()))
     }
 }
 
@@ -172,7 +174,8 @@ pub(crate) struct Rollback {
 
 impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let session = machine_session(context)?;
+        let machine = Machine::open(context)?;
+        let session = &machine.session;
         let profile = system_profile(session.store());
         let current = profile.current()?.ok_or("this machine has no generations")?;
         let generations = profile.generations()?;
@@ -187,7 +190,7 @@ impl Rollback {
         context.say(&format!("back to generation {}", chosen.number));
         let target = PathBuf::from(session.store().logical(&chosen.path));
         let number = chosen.number;
-        activate(context, &session, &target, None, &mut || make_default(&session, number))
+        machine.activate(&target, None, &mut || make_default(session, number))
     }
 }
 
@@ -245,22 +248,74 @@ fn tell_firmware(
 
 type BootWriter<'w> = &'w mut (dyn FnMut() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send);
 
-/// Plans, says what will happen, does it and reports.
-fn activate(
-    context: &Context,
-    session: &Session,
-    target: &Path,
-    rollback: Option<ScheduledRollback>,
-    write_boot_entries: BootWriter<'_>,
-) -> Outcome {
-    let root = Root::machine();
-    let plan = session.on_machine(|| plan_switch(&root, target, &mut Systemctl, rollback))??;
-    if !context.global.json {
-        context.say(plan.describe().trim_end());
+/// This machine, while one command changes it.
+struct Machine<'c> {
+    context: &'c Context,
+    session: Session,
+    // Given back when the command ends.
+    _lock: SwitchLock,
+}
+
+impl<'c> Machine<'c> {
+    fn open(context: &'c Context) -> Result<Self, Box<dyn std::error::Error>> {
+        let session = machine_session(context)?;
+        let waits = || context.say("waiting for another switch of this machine to end");
+        Ok(Self { context, session, _lock: SwitchLock::take(&Root::machine(), waits)? })
     }
-    let report = session.on_machine(|| apply_switch(&root, &plan, &mut Systemctl, write_boot_entries))??;
-    show(context, &plan, &report)?;
-    Ok(ExitCode::from(report.exit_code()))
+
+    /// The system on trial whose rollback is scheduled.
+    fn trial(&self) -> Result<Option<PathBuf>, Box<dyn std::error::Error>> {
+        Ok(if Systemctl.rollback_is_scheduled()? { activation::trial::current(&Root::machine())? } else { None })
+    }
+
+    /// Keeps a system on trial: the timer ends, the system becomes the default.
+    fn keep_trial(&self) -> Outcome {
+        let Some(trial) = self.trial()? else {
+            return Err("no system is on trial; one that nobody confirmed in time was taken back".into());
+        };
+        let toplevel = self.session.store().dir().parse(trial.to_str().ok_or("the system's path is no text")?)?;
+        self.end_trial()?;
+        let generation = install(&self.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
+        self.context.say(&format!("kept: generation {generation} is the default at boot"));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn end_trial(&self) -> Result<(), Box<dyn std::error::Error>> {
+        if Systemctl.rollback_is_scheduled()? {
+            Systemctl.cancel_rollback()?;
+        }
+        Ok(activation::trial::end(&Root::machine())?)
+    }
+
+    /// Plans, says what will happen, does it and reports.
+    fn activate(
+        &self,
+        target: &Path,
+        rollback: Option<ScheduledRollback>,
+        write_boot_entries: BootWriter<'_>,
+    ) -> Outcome {
+        let root = Root::machine();
+        let is_trial = rollback.is_some();
+        let plan = self.session.on_machine(|| plan_switch(&root, target, &mut Systemctl, rollback))??;
+        if !self.context.global.json {
+            self.context.say(plan.describe().trim_end());
+        }
+        survive_hang_up()?;
+        if !is_trial {
+            // Whoever switches now has decided about the system on trial, too.
+            self.end_trial()?;
+        }
+        let report = self.session.on_machine(|| apply_switch(&root, &plan, &mut Systemctl, write_boot_entries))??;
+        show(self.context, &plan, &report)?;
+        Ok(ExitCode::from(report.exit_code()))
+    }
+}
+
+/// From here on the end of the terminal or of the connection does not end this program: half a switch is worse than one
+/// that nobody watches.
+fn survive_hang_up() -> std::io::Result<()> {
+    let hung_up = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, hung_up).map(drop)
 }
 
 fn show(context: &Context, plan: &activation::SwitchPlan, report: &SwitchReport) -> Result<(), serde_json::Error> {
