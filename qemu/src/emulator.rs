@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sandbox::{SandboxChild, StandardStreams, view_plan};
+use sandbox::{Exit, SandboxChild, StandardStreams, view_plan};
 
 use crate::VmError;
 
@@ -34,6 +34,15 @@ pub(crate) enum Terminal {
     Inherited,
     /// Into a file that can be asked for.
     Captured,
+}
+
+/// How QEMU ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Its exit status, in words.
+    pub(crate) words: String,
+    /// Whether that means success.
+    pub(crate) well: bool,
 }
 
 /// A QEMU that runs. Dropping it kills it.
@@ -107,26 +116,29 @@ fn spawn_in_view(
 }
 
 impl Process {
-    /// The exit status in words, once QEMU has ended.
-    pub(crate) fn try_wait(&mut self) -> Result<Option<String>, VmError> {
+    /// How QEMU ended, once it has.
+    pub(crate) fn try_wait(&mut self) -> Result<Option<Ended>, VmError> {
         self.wait_timeout(Duration::ZERO)
     }
 
     /// Waits until QEMU ends or the time is up.
-    pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<String>, VmError> {
+    pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<Ended>, VmError> {
         match &mut self.kind {
             Kind::View(child) => {
                 let exit = child
                     .wait_timeout(timeout)
                     .map_err(|source| VmError::StartInView { program: "QEMU".into(), source })?;
-                Ok(exit.map(|exit| format!("{exit:?}")))
+                Ok(exit.map(|exit| match exit {
+                    Exit::Code(code) => Ended { words: format!("exit status: {code}"), well: code == 0 },
+                    Exit::Signal(signal) => Ended { words: format!("signal: {signal}"), well: false },
+                }))
             }
             Kind::Host(child) => {
                 let deadline = std::time::Instant::now() + timeout;
                 loop {
                     let status = child.try_wait().map_err(VmError::io("wait for", "QEMU"))?;
                     if let Some(status) = status {
-                        return Ok(Some(status.to_string()));
+                        return Ok(Some(Ended { words: status.to_string(), well: status.success() }));
                     }
                     if std::time::Instant::now() >= deadline {
                         return Ok(None);

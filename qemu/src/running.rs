@@ -44,20 +44,19 @@ impl Running {
     }
 
     /// Runs a machine on this terminal until it ends, or cuts its power once `cancelled` says so. For a person.
-    /// Returns QEMU's exit status in words.
-    pub fn interactive(
-        emulator: &Emulator,
-        machine: &Machine,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<String, VmError> {
+    ///
+    /// Errors when QEMU cannot be started or fails; it has said why on the terminal.
+    pub fn interactive(emulator: &Emulator, machine: &Machine, cancelled: &dyn Fn() -> bool) -> Result<(), VmError> {
         let mut process = emulator.spawn(&machine.arguments(), Terminal::Inherited)?;
         loop {
-            if let Some(status) = process.wait_timeout(Duration::from_millis(200))? {
-                return Ok(status);
-            }
-            if cancelled() {
-                process.kill();
-                return Ok("cancelled".to_owned());
+            match process.wait_timeout(Duration::from_millis(200))? {
+                Some(ended) if ended.well => return Ok(()),
+                Some(ended) => return Err(VmError::Ended { status: ended.words, output: String::new() }),
+                None if cancelled() => {
+                    process.kill();
+                    return Ok(());
+                }
+                None => {}
             }
         }
     }
@@ -93,8 +92,8 @@ fn connect(process: &mut Process, path: &Path) -> Result<UnixStream, VmError> {
         match UnixStream::connect(path) {
             Ok(stream) => return Ok(stream),
             Err(source) => {
-                if let Some(status) = process.try_wait()? {
-                    return Err(VmError::Ended { status, output: process.output() });
+                if let Some(ended) = process.try_wait()? {
+                    return Err(VmError::Ended { status: ended.words, output: process.output() });
                 }
                 if Instant::now() >= end {
                     return Err(VmError::Io { action: "connect to", path: path.to_owned(), source });

@@ -113,36 +113,75 @@ impl DiskImage<'_> {
 pub(crate) struct MachineDisk {
     pub(crate) image: PathBuf,
     pub(crate) variables: PathBuf,
+    /// Where the disk before went, if it had to make room.
+    pub(crate) set_aside: Option<PathBuf>,
 }
 
-/// The disk for a system below a state folder; a new one where the system is another than the disk was made for, unless
-/// it is to be kept. The one before stays beside it, with what the machine wrote: `disk.old.img`.
+/// What becomes of the disk of an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// It is used where it was made for the same system, else set aside: it becomes `disk.old.img`.
+    SetAside,
+    /// It is used whatever system it was made for.
+    Keep,
+    /// It is used where it was made for the same system, and left alone else: the disk is one that may be thrown away.
+    LeaveAlone,
+}
+
+/// The disk for a system below a state folder.
 pub(crate) fn machine_disk(
     session: &Session,
     toplevel: &StorePath,
     state: &Path,
-    keep: bool,
+    earlier: Earlier,
 ) -> Result<MachineDisk, Error> {
-    fs_err::create_dir_all(state)?;
-    let disk = MachineDisk { image: state.join("disk.img"), variables: state.join("efi-variables") };
-    let made_for = state.join("toplevel");
+    let own = MachineDisk::below(state);
     let logical = session.store().logical(toplevel);
-    let same = fs_err::read_to_string(&made_for).is_ok_and(|text| text == logical);
-    if disk.image.exists() && (same || keep) {
+    if own.image.exists() && (earlier == Earlier::Keep || is_made_for(state, &logical)) {
+        return Ok(own);
+    }
+    if earlier == Earlier::LeaveAlone {
+        let state = state.join("ephemeral");
+        let disk = MachineDisk::below(&state);
+        if !disk.image.exists() || !is_made_for(&state, &logical) {
+            make_disk(session, toplevel, &state)?;
+        }
         return Ok(disk);
     }
-    if disk.image.exists() {
-        fs_err::rename(&disk.image, state.join("disk.old.img"))?;
+    let set_aside = own.image.exists().then(|| state.join("disk.old.img"));
+    if let Some(place) = &set_aside {
+        fs_err::rename(&own.image, place)?;
+    }
+    Ok(MachineDisk { set_aside, ..make_disk(session, toplevel, state)? })
+}
+
+impl MachineDisk {
+    fn below(state: &Path) -> Self {
+        Self { image: state.join("disk.img"), variables: state.join("efi-variables"), set_aside: None }
+    }
+}
+
+/// Whether the disk in a state folder holds a system from its beginning.
+fn is_made_for(state: &Path, logical: &str) -> bool {
+    fs_err::read_to_string(state.join("toplevel")).is_ok_and(|text| text == logical)
+}
+
+fn make_disk(session: &Session, toplevel: &StorePath, state: &Path) -> Result<MachineDisk, Error> {
+    fs_err::create_dir_all(state)?;
+    let disk = MachineDisk::below(state);
+    // Should this be interrupted, nothing may take the disk for whole.
+    let made_for = state.join("toplevel");
+    for stale in [&made_for, &disk.variables] {
+        // The variables may name boot entries of another disk.
+        if stale.exists() {
+            fs_err::remove_file(stale)?;
+        }
     }
     let image = DiskImage { session, toplevel, output: &disk.image, size: None, generations: Generations::Alone };
     if let Planned::Write(mut request) = image.plan()? {
         request.sizes.free_bytes = MACHINE_FREE_BYTES;
         build_image(&request)?;
     }
-    // The variables may name boot entries of the old disk.
-    if disk.variables.exists() {
-        fs_err::remove_file(&disk.variables)?;
-    }
-    fs_err::write(&made_for, logical)?;
+    fs_err::write(&made_for, session.store().logical(toplevel))?;
     Ok(disk)
 }

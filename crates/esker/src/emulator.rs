@@ -12,32 +12,50 @@ pub(crate) struct Tools {
     pub(crate) firmware_variables: PathBuf,
 }
 
+/// Where the machine's screen will be shown: a window needs more of QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// Nowhere.
+    None,
+    /// In a window.
+    Window,
+}
+
 /// The view in `pkgs/` that holds QEMU for a target, and where firmware is in it.
 struct Names {
     view: &'static str,
+    view_with_window: &'static str,
     code: &'static str,
     variables: &'static str,
 }
 
-const X86_64: Names =
-    Names { view: "vm.x86_64", code: "share/OVMF/OVMF_CODE_4M.fd", variables: "share/OVMF/OVMF_VARS_4M.fd" };
-const AARCH64: Names =
-    Names { view: "vm.aarch64", code: "share/AAVMF/AAVMF_CODE.no-secboot.fd", variables: "share/AAVMF/AAVMF_VARS.fd" };
+const X86_64: Names = Names {
+    view: "vm.x86_64",
+    view_with_window: "vm.window.x86_64",
+    code: "share/OVMF/OVMF_CODE_4M.fd",
+    variables: "share/OVMF/OVMF_VARS_4M.fd",
+};
+const AARCH64: Names = Names {
+    view: "vm.aarch64",
+    view_with_window: "vm.window.aarch64",
+    code: "share/AAVMF/AAVMF_CODE.no-secboot.fd",
+    variables: "share/AAVMF/AAVMF_VARS.fd",
+};
 
-/// Builds QEMU's view for a target.
+/// Builds QEMU's view for a target; `program` is another QEMU to use.
 pub(crate) fn prepare(
     session: &Session,
     configuration: &Configuration,
-    system: &str,
+    (architecture, screen): (Architecture, Screen),
     program: Option<PathBuf>,
 ) -> Result<Tools, Box<dyn std::error::Error>> {
-    let architecture = Architecture::of_system(system).ok_or_else(|| format!("no machine for `{system}`"))?;
     let names = match architecture {
         Architecture::X86_64 => X86_64,
         Architecture::Aarch64 => AARCH64,
     };
     // The emulator runs here, whatever it emulates.
-    let view = session.build_package(configuration, &system::host_system(), names.view)?;
+    let view = if screen == Screen::Window { names.view_with_window } else { names.view };
+    let view = session.build_package(configuration, &system::host_system(), view)?;
     let usr = session.materialise(&view)?;
     let emulator = match program {
         Some(program) => Emulator::Host { program },
