@@ -136,6 +136,7 @@ rec {
   # Esker's own target programs for this system: one content-addressed path with bin/{init,activate,agent,esker}.
   runtime = builtins.__runtime system;
 
-  # The library, modules and package set of this very evaluation.
-  share = linkFarm "esker-share" builtins.__share;
+  # The library, modules and package set of this very evaluation. Copies and not links: they import each other by relative
+  # paths, and an import looks where a link leads.
+  share = mkTree "esker-share" (builtins.mapAttrs (_: path: { source = "${path}"; }) builtins.__share);
 }

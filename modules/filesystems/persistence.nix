@@ -80,6 +80,8 @@ in
       "/srv"
       "/home"
       "/opt"
+      # The machine's own configuration and its lock.
+      "/etc/esker"
       { path = "/root"; mode = "0700"; }
     ];
     environment.persistence.entries = lib.optionals cfg.enable (

@@ -69,7 +69,11 @@ in
       pkgs.caches.hwdb
       pkgs.caches.catalog
       (pkgs.caches.ldSo config.system.build.view)
-      (pkgs.mkTree "esker-program" { "usr/bin/esker".link = "/run/current-system/runtime/bin/esker"; })
+      (pkgs.mkTree "esker-program" {
+        "usr/bin/esker".link = "/run/current-system/runtime/bin/esker";
+        # Manual pages and completions.
+        "usr/share".source = "${pkgs.runtime}/share";
+      })
       # The booted kernel's modules are mounted here, whatever /usr becomes.
       (pkgs.mkTree "mount-points" { "usr/lib/modules".directory = true; })
     ];

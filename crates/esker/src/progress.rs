@@ -12,6 +12,8 @@ use nix_formats::StorePath;
 
 /// How often the terminal is redrawn.
 const TICK: Duration = Duration::from_millis(100);
+/// How often the time of a running build changes.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Shows what a build does.
 pub(crate) struct Progress {
@@ -75,6 +77,8 @@ impl Progress {
         bar.set_style(style("  {prefix:.bold} {msg} {elapsed:.dim}"));
         bar.set_prefix(verb);
         bar.set_message(shown(path));
+        // Else the time that it shows would be that of its first appearance.
+        bar.enable_steady_tick(SECOND);
         state.running.insert(path.clone(), bar);
     }
 

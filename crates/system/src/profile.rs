@@ -5,9 +5,9 @@ use std::path::Path;
 
 use nix_formats::StorePath;
 use serde::Serialize;
-use store::{Generation, Profile, Store};
+use store::{Access, Generation, Profile, Store, StoreOptions};
 
-use crate::SystemError;
+use crate::{Locations, SystemError};
 
 /// The profile of whole systems.
 pub const SYSTEM_PROFILE: &str = "system";
@@ -15,6 +15,19 @@ pub const SYSTEM_PROFILE: &str = "system";
 /// The system profile of a store.
 pub fn system_profile(store: &Store) -> Profile {
     store.profile(SYSTEM_PROFILE)
+}
+
+/// Opens the store whose generations are meant, for questions only: the named one, else this machine's, whoever asks, else
+/// one's own.
+///
+/// Errors when there is none.
+pub fn open_store(named: Option<&Path>) -> Result<Store, SystemError> {
+    let root = match named {
+        None if crate::locations::is_esker_machine() => Path::new("/").to_owned(),
+        _ => Locations::find(named)?.store_root,
+    };
+    let access = if root.join("nix/var/nix/db").exists() { Access::ReadOnly } else { Access::ReadWrite };
+    Ok(Store::open(StoreOptions { access, ..StoreOptions::new(root) })?)
 }
 
 /// A generation, and what it is to this machine.

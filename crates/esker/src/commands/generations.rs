@@ -33,11 +33,11 @@ enum GenerationsCommand {
 
 impl Generations {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let session = context.session()?;
+        let store = profile::open_store(context.global.store.as_deref())?;
         match self.command.unwrap_or(GenerationsCommand::List) {
-            GenerationsCommand::List => list(context, session.store()),
+            GenerationsCommand::List => list(context, &store),
             GenerationsCommand::Diff { from, to } => {
-                let difference = profile::diff(session.store(), from, to)?;
+                let difference = profile::diff(&store, from, to)?;
                 context.print(serde_json::to_value(&difference)?, &difference.describe());
                 Ok(ExitCode::SUCCESS)
             }
