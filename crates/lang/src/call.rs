@@ -52,6 +52,9 @@ impl<'a> Eval<'a> {
 
     #[inline(never)]
     fn evaluate(&self, slot: &'a Slot<'a>) -> Run<Value<'a>> {
+        if self.stack_is_short() {
+            return self.on_more_stack(|| self.evaluate(slot));
+        }
         let state = slot.state.get();
         if let Value::Thunk(other) = state {
             // A reference to another thunk is shortened on the way.
@@ -123,20 +126,29 @@ impl<'a> Eval<'a> {
         self.fail(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"))
     }
 
-    /// Runs `body` one level down, on a new piece of stack when this one is nearly used up.
-    #[inline]
+    /// Runs `body` one level down.
+    #[inline(always)]
     fn deeper(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
         let depth = self.native_depth.get();
         self.native_depth.set(depth + 1);
-        let result = if depth % CHECK_EVERY != 0 {
-            body()
-        } else if depth > MAX_NATIVE_DEPTH {
-            Err(self.stack_overflow())
-        } else {
-            stacker::maybe_grow(RED_ZONE, STACK_CHUNK, body)
-        };
+        let result = body();
         self.native_depth.set(depth);
         result
+    }
+
+    /// Whether the next levels may need more stack than is left. Whoever counts levels asks first, and starts over on
+    /// more stack: that keeps the growing, and a second copy of what is to be run, out of the common way.
+    #[inline(always)]
+    fn stack_is_short(&self) -> bool {
+        self.native_depth.get() % CHECK_EVERY == 0 && stacker::remaining_stack().is_none_or(|left| left < RED_ZONE)
+    }
+
+    #[cold]
+    fn on_more_stack(&self, again: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
+        if self.native_depth.get() > MAX_NATIVE_DEPTH {
+            return Err(self.stack_overflow());
+        }
+        stacker::grow(STACK_CHUNK, again)
     }
 
     /// Runs a longer piece of work on a large stack of its own, so that deep recursion in it need not grow the stack
@@ -156,7 +168,7 @@ impl<'a> Eval<'a> {
     }
 
     /// Counts a nested call.
-    #[inline]
+    #[inline(always)]
     fn nested_call(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
         let depth = self.call_depth.get();
         if depth >= self.interrupt.limit() {
@@ -180,6 +192,9 @@ impl<'a> Eval<'a> {
     /// [`Eval::call`] as the machine does it.
     #[inline(never)]
     pub(crate) fn called(&self, function: Value<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
+        if self.stack_is_short() {
+            return self.on_more_stack(|| self.called(function, args));
+        }
         let function = self.forced(function)?;
         match function {
             Value::Lambda(closure) if closure.code.arity == args.len() => {
@@ -250,7 +265,7 @@ impl<'a> Eval<'a> {
     }
 
     /// Runs a function's body with exactly as many arguments as it takes at once.
-    #[inline]
+    #[inline(always)]
     fn enter(&self, closure: &'a Closure<'a>, args: &[Value<'a>]) -> Run<Value<'a>> {
         let code = closure.code;
         with_locals(code.locals, |locals| {
@@ -365,6 +380,9 @@ impl<'a> Eval<'a> {
     /// A call as written.
     #[inline(never)]
     pub(crate) fn run_call(&self, code: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        if self.stack_is_short() {
+            return self.on_more_stack(|| self.run_call(code, frame));
+        }
         let function = self.operand(code.function, frame)?;
         let result = match function {
             Value::Lambda(closure) if closure.code.arity == code.args.len() => {
@@ -393,7 +411,7 @@ impl<'a> Eval<'a> {
     }
 
     /// The common call: exactly the parameters, written straight into the new activation.
-    #[inline]
+    #[inline(always)]
     fn enter_directly(
         &self,
         closure: &'a Closure<'a>,
