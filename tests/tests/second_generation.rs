@@ -1,5 +1,6 @@
 //! A second generation is put into an image: both are in its boot menu, the earlier one boots from there, and once a machine
-//! has used the image it is not written anew.
+//! has used the image it is not written anew. In that machine a boot partition without room, or read-only, refuses a further
+//! generation and keeps what it has.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
 
 use std::time::Duration;
@@ -44,6 +45,7 @@ fn the_earlier_generation_of_an_image_boots_from_its_menu() {
     checks.prints(agent, "what both have is there once", "ls -d /nix/store/*-linux-image-* | wc -l", "1");
     checks.succeeds(agent, "the collector leaves both", &format!("esker gc && test -e {second}/init"));
     full_boot_partition(agent, &first.toplevel, &mut checks);
+    read_only_boot_partition(agent, second, &mut checks);
     checks.succeeds(agent, "it turns off", "systemctl --no-block poweroff");
     let off = vm.wait_for_power_off(MOMENT);
     checks.fact("it is off", off.is_ok(), format!("{off:?}"));
@@ -79,4 +81,17 @@ fn full_boot_partition(agent: &mut Agent, toplevel: &str, checks: &mut Checks) {
     checks.succeeds(agent, "with room again", "rm /boot/filler && sync -f /boot");
     checks.succeeds(agent, "the same command succeeds", &boot);
     checks.mentions(agent, "and its entry is there", "cat /boot/loader/loader.conf", "default esker-3.conf");
+}
+
+/// A boot partition that cannot be written to is named as that.
+fn read_only_boot_partition(agent: &mut Agent, toplevel: &str, checks: &mut Checks) {
+    checks.succeeds(agent, "the boot partition is read-only", "ls /boot && mount -o remount,ro /boot");
+    let refused = agent.run(&format!("esker boot --toplevel {toplevel}"), MOMENT).expect("esker runs");
+    let said = &refused.errors;
+    let words =
+        ["on the EFI system partition", "Read-only file system", "hint: the EFI system partition is mounted read-only"];
+    let named = refused.status == 1 && words.iter().all(|word| said.contains(word));
+    checks.fact("a read-only boot partition is named with what to do", named, format!("{}: {said}", refused.status));
+    let default = "readlink /nix/var/nix/profiles/system && head -n 1 /boot/loader/loader.conf";
+    checks.prints(agent, "the default is as it was", default, "system-3-link\ndefault esker-3.conf");
 }
