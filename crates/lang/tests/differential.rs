@@ -49,6 +49,11 @@ fn here() -> String {
     folder().join("files").to_str().unwrap().to_owned()
 }
 
+/// A text without this checkout's place.
+fn portable(text: &str) -> String {
+    text.replace(&here(), "/here").replace(folder().to_str().unwrap(), "/above")
+}
+
 /// The value as it prints, or the error's first line; this checkout's folder is left out.
 fn evaluate(text: &str) -> Result<String, String> {
     let bump = Bump::new();
@@ -56,8 +61,8 @@ fn evaluate(text: &str) -> Result<String, String> {
     let here = here();
     let result = eval.on_large_stack(|| eval.force_deep(eval.eval_string(text, "«string»", &here)?));
     match result {
-        Ok(value) => Ok(eval.show(value).replace(&here, "/here")),
-        Err(error) => Err(format!("error: {}", error.message().replace('\n', " ")).replace(&here, "/here")),
+        Ok(value) => Ok(portable(&eval.show(value))),
+        Err(error) => Err(portable(&format!("error: {}", error.message().replace('\n', " ")))),
     }
 }
 
@@ -107,7 +112,7 @@ impl Reference {
     /// Values of all expressions, or nothing when one of them fails.
     fn together(&self, texts: &[String]) -> Option<Vec<String>> {
         let output = self.command("dummy://").arg("-E").args(texts).output().unwrap();
-        let shown = String::from_utf8_lossy(&output.stdout).replace(&here(), "/here");
+        let shown = portable(&String::from_utf8_lossy(&output.stdout));
         let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
         (output.status.success() && lines.len() == texts.len()).then_some(lines)
     }
