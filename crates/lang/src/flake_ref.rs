@@ -405,7 +405,8 @@ pub(crate) fn print(attrs: &Attrs) -> Result<String, String> {
 
 fn located(attrs: &Attrs, kind: &str) -> Result<Url, String> {
     let address = text(attrs, "url").unwrap_or_default();
-    let mut url = parse_url(address).ok_or_else(|| format!("'{address}' is not a valid URL"))?;
+    let address = if address.starts_with('/') { format!("file://{address}") } else { address.to_owned() };
+    let mut url = parse_url(&address).ok_or_else(|| format!("'{address}' is not a valid URL"))?;
     let mut names = vec!["narHash"];
     if matches!(kind, "git" | "hg") {
         if url.scheme != "git" {

@@ -11,6 +11,7 @@ mod error;
 mod eval_command;
 mod evaluation;
 mod fetch;
+mod fetchers;
 pub mod language;
 pub mod locations;
 mod locking;

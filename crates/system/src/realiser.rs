@@ -80,6 +80,11 @@ impl Realiser {
         self.settings.offline
     }
 
+    /// The handle by which the user ends what runs.
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        self.settings.cancellation.clone()
+    }
+
     /// Whether the user wants no more.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.settings.cancellation.is_cancelled()

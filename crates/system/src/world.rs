@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive::solver::SolvedPackage;
-use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
+use lang::io::{CopyError, CopyRequest, EvalIo, FetchRequest, Fetched, FileType, IoError};
 use nix_formats::{
     ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, HashAlgo, Hasher, ReferenceSet, StoreDir,
     StorePath,
 };
 use store::{Store, digest_tree};
 
+use crate::fetchers::Fetching;
 use crate::realiser::Realiser;
 use crate::record::{Observation, Record};
 
@@ -254,6 +255,23 @@ impl StoreIo {
         }
     }
 
+    /// The path of what has a declared hash and is in the store.
+    fn fetched_before(&self, request: &FetchRequest) -> Result<Option<StorePath>, IoError> {
+        let (name, sha256, method) = match request {
+            FetchRequest::Url { name, sha256: Some(sha256), .. } => (name, sha256, ContentAddressMethod::Flat),
+            FetchRequest::Tarball { name, sha256: Some(sha256), .. } => {
+                (name, sha256, ContentAddressMethod::NixArchive)
+            }
+            _ => return Ok(None),
+        };
+        let (Some(_), Ok(hash)) = (&self.realiser, nix_formats::Hash::parse(sha256, Some(HashAlgo::Sha256))) else {
+            return Ok(None);
+        };
+        let path = self.source_path(name, method, hash)?;
+        let is_valid = self.store()?.is_valid(&path).map_err(|e| failed(format!("cannot look up '{path}'"), e))?;
+        Ok(is_valid.then_some(path))
+    }
+
     fn filtered(&self, source: &Path, request: &mut CopyRequest<'_>) -> Result<Option<tempfile::TempDir>, CopyError> {
         let Some(filter) = request.filter.as_mut() else { return Ok(None) };
         let folder = tempfile::tempdir().map_err(|e| world("make a folder in", &std::env::temp_dir(), e))?;
@@ -437,6 +455,27 @@ impl EvalIo for StoreIo {
             }
         }
         realiser.realise_output(drv, output).map_err(|e| failed(cannot(), e))
+    }
+
+    fn fetch(&self, request: &FetchRequest) -> Result<Fetched, IoError> {
+        if let Some(path) = self.fetched_before(request)? {
+            return Ok(Fetched { path, attrs: BTreeMap::new() });
+        }
+        let fetched = Fetching { realiser: self.realiser.as_deref() }.fetch(request)?;
+        let (method, hash) = if fetched.flat {
+            let bytes = std::fs::read(&fetched.source).map_err(|e| world("read", &fetched.source, e))?;
+            (ContentAddressMethod::Flat, nix_formats::Hash::of(HashAlgo::Sha256, &bytes))
+        } else {
+            let digest = digest_tree(&fetched.source).map_err(|e| copy_failed(&fetched.source, e))?;
+            (ContentAddressMethod::NixArchive, digest.hash)
+        };
+        let path = self.source_path(&fetched.name, method, hash)?;
+        if fetched.kept.is_none() {
+            self.observe(&fetched.source, Observation::tree(hash));
+        }
+        let tree = Tree { name: fetched.name, source: fetched.source, method, _copy: fetched.kept };
+        self.pending.borrow_mut().trees.insert(path.clone(), tree);
+        Ok(Fetched { path, attrs: fetched.attrs })
     }
 
     fn env(&self, name: &str) -> String {

@@ -6,6 +6,7 @@ use crate::builtins::Table;
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Res};
 use crate::eval::{AttrsBuilder, Eval};
+use crate::flake_ref;
 use crate::io::{FetchAttr, FetchRequest, Fetched};
 use crate::value::Value;
 
@@ -61,38 +62,67 @@ fn store_string<'a>(eval: &Eval<'a>, fetched: &Fetched) -> Value<'a> {
     eval.arena_string(path.as_bytes(), Context::new(eval.bump(), vec![Element::Opaque(path)]))
 }
 
-/// The attributes as given; the world knows what each kind wants.
+/// Reads the attributes a fetcher is given, checks them and has the world fetch.
 fn fetch_tree<'a>(eval: &Eval<'a>, arg: Value<'a>, kind: Option<&str>) -> Res<Value<'a>> {
-    let mut attrs = BTreeMap::new();
-    match eval.force(arg)? {
-        Value::Attrs(set) => {
-            for attr in set.all() {
-                let value = match eval.force(attr.value())? {
-                    Value::Null => continue,
-                    Value::Bool(b) => FetchAttr::Bool(b.get()),
-                    Value::Int(n) => FetchAttr::Int(
-                        u64::try_from(n)
-                            .map_err(|_| Error::eval(format!("negative value given for fetchTree attr: {n}")))?,
-                    ),
-                    Value::Path(p) => FetchAttr::String(p.to_string_lossy().into_owned()),
-                    other => FetchAttr::String(eval.force_str(other)?.to_string_lossy().into_owned()),
-                };
-                attrs.insert(eval.symbols().text(attr.name), value);
-            }
-        }
+    let builtin = if kind == Some("git") { "fetchGit" } else { "fetchTree" };
+    let mut attrs = match eval.force(arg)? {
+        Value::Attrs(set) => given_attrs(eval, set)?,
         other => {
             let url = eval.coerce(other, crate::coerce::Coerce::PATH_SEGMENT)?.to_string_lossy().into_owned();
-            attrs.insert("url".to_owned(), FetchAttr::String(url));
+            match kind {
+                Some(_) => BTreeMap::from([("url".to_owned(), FetchAttr::String(url))]),
+                None => flake_ref::parse(&url).map_err(Error::eval)?,
+            }
         }
-    }
-    let kind = match (kind, attrs.get("type")) {
-        (Some(kind), _) => kind.to_owned(),
-        (None, Some(FetchAttr::String(kind))) => kind.clone(),
-        (None, _) if attrs.len() == 1 && attrs.contains_key("url") => "url".to_owned(),
-        _ => return Err(Error::eval("argument 'type' is missing in call to 'fetchTree'")),
     };
-    let fetched = eval.io().fetch(&FetchRequest::Tree { kind, attrs }).map_err(|e| eval.io_error(&e))?;
+    match (kind, attrs.get("type")) {
+        (Some(kind), None) => drop(attrs.insert("type".to_owned(), FetchAttr::String(kind.to_owned()))),
+        (Some(kind), Some(given)) if *given != FetchAttr::String(kind.to_owned()) => {
+            return Err(Error::eval("unexpected attribute 'type'"));
+        }
+        (None, None) => return Err(Error::eval("attribute 'type' is missing in call to 'fetchTree'")),
+        _ => {}
+    }
+    flake_ref::check(&attrs).map_err(Error::eval)?;
+    let is_locked = attrs.contains_key("narHash") || attrs.contains_key("rev");
+    if eval.settings().pure && !is_locked {
+        let shown = flake_ref::print(&attrs).unwrap_or_default();
+        return Err(Error::new(
+            ErrorKind::Restricted,
+            format!("in pure evaluation mode, '{builtin}' will not fetch unlocked input '{shown}'"),
+        ));
+    }
+    let kind = match attrs.remove("type") {
+        Some(FetchAttr::String(kind)) => kind,
+        _ => return Err(Error::eval("input attribute 'type' is not a string")),
+    };
+    let mut fetched = eval.io().fetch(&FetchRequest::Tree { kind, attrs }).map_err(|e| eval.io_error(&e))?;
+    if builtin == "fetchGit" && !fetched.attrs.contains_key("rev") {
+        // What is not committed has no revision, but the attributes were always there.
+        fetched.attrs.insert("rev".to_owned(), FetchAttr::String("0".repeat(40)));
+        fetched.attrs.insert("shortRev".to_owned(), FetchAttr::String("0".repeat(7)));
+        fetched.attrs.insert("revCount".to_owned(), FetchAttr::Int(0));
+    }
     Ok(attr_set(eval, &fetched.attrs).entry("outPath", store_string(eval, &fetched)).finish())
+}
+
+fn given_attrs<'a>(eval: &Eval<'a>, set: &'a crate::Attrs<'a>) -> Res<flake_ref::Attrs> {
+    let mut attrs = flake_ref::Attrs::new();
+    for attr in set.all() {
+        let name = eval.symbols().text(attr.name);
+        let value = match eval.force(attr.value())? {
+            Value::Null => continue,
+            Value::Bool(b) => FetchAttr::Bool(b.get()),
+            Value::Int(n) => FetchAttr::Int(
+                u64::try_from(n)
+                    .map_err(|_| Error::eval(format!("negative value given for fetchTree attr {name}: {n}")))?,
+            ),
+            Value::Path(p) => FetchAttr::String(p.to_string_lossy().into_owned()),
+            other => FetchAttr::String(eval.force_str(other)?.to_string_lossy().into_owned()),
+        };
+        attrs.insert(name, value);
+    }
+    Ok(attrs)
 }
 
 /// A fetcher's attributes as a set.
