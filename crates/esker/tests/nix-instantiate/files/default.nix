@@ -1,0 +1,1 @@
+{ a = derivation { name="a"; builder="b"; system="s"; }; b.c = derivation { name="bc"; builder="b"; system="s"; outputs=["dev" "out"]; }; f = { x ? 1, y }: x + y; g = {x}: derivation {name="g"; builder="b"; system="s"; inherit x;}; l = [ 1 2 { z = 3; } ]; }
