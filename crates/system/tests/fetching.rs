@@ -35,6 +35,7 @@ impl Lab {
             session: SessionOptions {
                 store: Some(self.path("ours")),
                 offline: false,
+                archive: system::ArchiveOptions::default(),
                 jobs: Some(1),
                 colour: false,
                 full_trace: false,
