@@ -12,6 +12,7 @@
 pub mod contents;
 mod database;
 pub mod existing;
+pub mod format;
 mod identity;
 mod output;
 pub mod plan;
@@ -33,6 +34,7 @@ use store::{Store, StoreError};
 use thiserror::Error;
 
 use contents::Contents;
+use format::{Compression, Format};
 use plan::ImagePlan;
 
 /// The label of the store partition and its filesystem, by which stage 1 finds `/nix`.
@@ -54,6 +56,8 @@ pub struct ImageRequest<'a> {
     pub sizes: Sizes,
     /// The image's file; replaced when the new one is complete.
     pub output: PathBuf,
+    /// What that file is, and how it is compressed.
+    pub format: (Format, Compression),
     /// Whether the user wants no more; asked between files.
     pub is_cancelled: Box<dyn Fn() -> bool + Sync + 'a>,
 }
@@ -237,9 +241,9 @@ impl ImageError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooSmall { .. } => Some("give a larger --size, or none"),
-            Self::NotEskers { .. } => {
-                Some("name an image with --output; without --add a new one is written, in the place of what has that name")
-            }
+            Self::NotEskers { .. } => Some(
+                "name an image with --output; without --add a new one is written, in the place of what has that name",
+            ),
             Self::Used { .. } => Some(
                 "run `esker switch` in that machine to give it the new generation, or leave --add away to write a new image \
                  in its place",

@@ -100,6 +100,11 @@ impl Output {
         Ok(Output { file, path: path.to_owned(), _lock: lock })
     }
 
+    /// Another empty file for the same name.
+    pub(crate) fn beside(&self) -> Result<Self, ImageError> {
+        Self::create(&self.path)
+    }
+
     pub(crate) fn file(&self) -> &File {
         self.file.as_file()
     }

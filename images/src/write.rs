@@ -20,7 +20,7 @@ use disk_formats::window::Window;
 use crate::contents::Source;
 use crate::output::Output;
 use crate::plan::ImagePlan;
-use crate::{ESP_LABEL, ImageError, ImageReport, ImageRequest};
+use crate::{ESP_LABEL, ImageError, ImageReport, ImageRequest, format};
 
 /// Threads that copy files; more would only wait for the disk.
 const MOST_COPIERS: usize = 4;
@@ -38,7 +38,7 @@ pub fn write_image(plan: &ImagePlan, wanted: &Wanted, request: &ImageRequest<'_>
     let copy = Copy { plan, start_bytes: plan.store().first.offset_bytes(), output: &output, request };
     copy.all()?;
     copy.go_on()?;
-    output.finish()?;
+    format::convert(output, plan.disk_bytes(), request.format)?.finish()?;
     Ok(ImageReport {
         output: request.output.clone(),
         disk_bytes: plan.disk_bytes(),

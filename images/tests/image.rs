@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use images::contents::Contents;
 use images::existing::ExistingImage;
+use images::format::{Compression, Format};
 use images::{ImageError, ImageRequest, build_image};
 use machine::{Machine, extract, partition, run, text};
 use nix_formats::{Derivation, StorePath};
@@ -100,6 +101,28 @@ fn the_same_systems_give_the_same_image_from_any_store() {
     assert!(fs::read(one.path("disk.img")).unwrap() == fs::read(two.path("disk.img")).unwrap());
     build_image(&one.request(&first, "again.img")).unwrap();
     assert!(fs::read(one.path("disk.img")).unwrap() == fs::read(one.path("again.img")).unwrap());
+}
+
+#[test]
+fn every_form_of_an_image_is_the_same_disk() {
+    let machine = Machine::new();
+    let toplevel = machine.toplevel("system");
+    let write = |output: &str, format| {
+        let request = ImageRequest { format, ..machine.request(std::slice::from_ref(&toplevel), output) };
+        build_image(&request).unwrap();
+        text(&request.output).to_owned()
+    };
+    let raw = write("disk.img", (Format::Raw, Compression::None));
+    for (name, compression) in [("plain.qcow2", Compression::None), ("small.qcow2", Compression::Zstd)] {
+        let image = write(name, (Format::Qcow2, compression));
+        run("qemu-img", &["check", &image]);
+        run("qemu-img", &["compare", &raw, &image]);
+        assert!(fs::metadata(&image).unwrap().len() < fs::metadata(&raw).unwrap().len() / 2);
+    }
+    let compressed = write("disk.img.zst", (Format::Raw, Compression::Zstd));
+    let unpacked = format!("{compressed}.raw");
+    run("zstd", &["-q", "-d", &compressed, "-o", &unpacked]);
+    run("cmp", &[&raw, &unpacked]);
 }
 
 #[test]

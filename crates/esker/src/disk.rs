@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bootloader::entry::EntryId;
 use images::existing::ExistingImage;
+use images::format::{Compression, Format};
 use images::{BootSettings, ImageGeneration, ImageReport, ImageRequest, Sizes, build_image};
 use nix_formats::StorePath;
 use system::Session;
@@ -29,6 +30,7 @@ pub(crate) struct DiskImage<'a> {
     pub(crate) toplevel: &'a StorePath,
     pub(crate) output: &'a Path,
     pub(crate) size: Option<u64>,
+    pub(crate) format: (Format, Compression),
     pub(crate) generations: Generations,
 }
 
@@ -104,6 +106,7 @@ impl DiskImage<'_> {
             },
             sizes,
             output: self.output.to_owned(),
+            format: self.format,
             is_cancelled: Box::new(|| self.session.is_cancelled()),
         })))
     }
@@ -177,7 +180,14 @@ fn make_disk(session: &Session, toplevel: &StorePath, state: &Path) -> Result<Ma
             fs_err::remove_file(stale)?;
         }
     }
-    let image = DiskImage { session, toplevel, output: &disk.image, size: None, generations: Generations::Alone };
+    let image = DiskImage {
+        session,
+        toplevel,
+        output: &disk.image,
+        size: None,
+        format: Default::default(),
+        generations: Generations::Alone,
+    };
     if let Planned::Write(mut request) = image.plan()? {
         request.sizes.free_bytes = MACHINE_FREE_BYTES;
         build_image(&request)?;

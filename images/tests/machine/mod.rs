@@ -105,6 +105,7 @@ impl Machine {
             },
             sizes: Sizes { free_bytes: 16 << 20, esp_bytes: 40 << 20, ..Sizes::default() },
             output: self.path(output),
+            format: Default::default(),
             is_cancelled: Box::new(|| false),
         }
     }

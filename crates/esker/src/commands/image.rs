@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use images::format::{Compression, Format};
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
@@ -18,19 +19,76 @@ use crate::table::size;
 pub(crate) struct Image {
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// The image
-    #[arg(short, long, value_name = "FILE", default_value = "disk.img")]
-    output: PathBuf,
+    /// The image; by default disk.img, disk.img.zst or disk.qcow2
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What the image's file is
+    #[arg(long, value_enum, default_value_t = FormatArgument::Raw)]
+    format: FormatArgument,
+    /// Compress the image
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t = CompressArgument::None)]
+    compress: CompressArgument,
+    /// Say what the formats are for, and stop
+    #[arg(long)]
+    list: bool,
     /// The image's size, such as 8G; by default what the system needs and room for more
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
     /// Keep the generations that the image has, and add this one as the new default of its boot menu. No machine may have
     /// used the image yet: there it is `esker switch` that adds one
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "compress"])]
     add: bool,
     /// Say how the disk would be laid out, and stop
     #[arg(long)]
     dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FormatArgument {
+    /// The disk's bytes: for writing to disks, and for every virtual machine
+    Raw,
+    /// QEMU's format, without the holes: for libvirt, Proxmox, OpenStack
+    Qcow2,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CompressArgument {
+    /// Not at all
+    None,
+    /// By zstd: raw as one stream that `zstd -d` gives back, qcow2 cluster by cluster, ready to run
+    Zstd,
+}
+
+impl FormatArgument {
+    fn with(self, compress: CompressArgument) -> (Format, Compression) {
+        let format = match self {
+            Self::Raw => Format::Raw,
+            Self::Qcow2 => Format::Qcow2,
+        };
+        let compression = match compress {
+            CompressArgument::None => Compression::None,
+            CompressArgument::Zstd => Compression::Zstd,
+        };
+        (format, compression)
+    }
+
+    /// The formats and what each is for, a line each.
+    fn list() -> String {
+        let line = |format: &Self| {
+            let value = format.to_possible_value()?;
+            Some(format!("{:<8}{}\n", value.get_name(), value.get_help()?))
+        };
+        Self::value_variants().iter().filter_map(line).collect()
+    }
+}
+
+/// How an image is called that nobody named.
+fn default_name(format: (Format, Compression)) -> &'static str {
+    match format {
+        (Format::Raw, Compression::None) => "disk.img",
+        (Format::Raw, Compression::Zstd) => "disk.img.zst",
+        (Format::Qcow2, _) => "disk.qcow2",
+    }
 }
 
 /// `8G`, `512M`, `4096` in bytes.
@@ -50,14 +108,21 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 
 impl Image {
     pub(crate) fn run(self, context: &Context) -> Outcome {
+        if self.list {
+            context.print_text(&FormatArgument::list());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let format = self.format.with(self.compress);
+        let output = self.output.unwrap_or_else(|| PathBuf::from(default_name(format)));
         let session = context.session()?;
         let built = session.build_system(&self.configuration.find()?, &self.configuration.system())?;
         context.messages(&built.messages);
         let image = DiskImage {
             session: &session,
             toplevel: &built.toplevel,
-            output: &self.output,
+            output: &output,
             size: self.size,
+            format,
             generations: if self.add { Generations::Added } else { Generations::Alone },
         };
         if self.dry_run {
@@ -65,7 +130,7 @@ impl Image {
             return Ok(ExitCode::SUCCESS);
         }
         let toplevel = session.store().logical(&built.toplevel);
-        let place = self.output.display();
+        let place = output.display();
         let (generation, bytes, text) = match image.write()? {
             Written::Known { generation } => {
                 (generation, None, format!("{place} has this system as generation {generation} already"))
@@ -82,7 +147,7 @@ impl Image {
                 (generation, Some(report.disk_bytes), text)
             }
         };
-        let json = json!({ "image": self.output, "toplevel": toplevel, "generation": generation, "bytes": bytes });
+        let json = json!({ "image": output, "toplevel": toplevel, "generation": generation, "bytes": bytes });
         context.print(json, &text);
         Ok(ExitCode::SUCCESS)
     }

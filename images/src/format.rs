@@ -1,0 +1,99 @@
+//! What file a disk becomes: its bytes, or a form that is smaller to keep and to send.
+//!
+//! The disk is always written whole first (its holes take no room), then converted front to back; no form is held in
+//! memory. The result is a function of the disk: neither its holes nor the number of threads show.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::num::NonZero;
+
+use disk_formats::qcow2::{self, Extent};
+use nix::unistd::{Whence, lseek};
+
+use crate::ImageError;
+use crate::output::Output;
+
+/// zstd's level: what a network or a disk does not wait for.
+const ZSTD_LEVEL: i32 = 3;
+
+/// The form of an image's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// The disk's bytes.
+    #[default]
+    Raw,
+    /// QEMU's copy-on-write format, without the holes.
+    Qcow2,
+}
+
+/// How an image's file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// By zstd: a raw disk as one stream (`zstd -d` gives it back), a qcow2 cluster by cluster, so that it runs as it is.
+    Zstd,
+}
+
+/// The file that a complete disk becomes: itself, or another one of the same name.
+pub(crate) fn convert(
+    disk: Output,
+    size_bytes: u64,
+    (format, compression): (Format, Compression),
+) -> Result<Output, ImageError> {
+    if (format, compression) == (Format::Raw, Compression::None) {
+        return Ok(disk);
+    }
+    let result = disk.beside()?;
+    let mut source = disk.reopen()?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    match (format, compression) {
+        (Format::Raw, _) => compress(source, &mut result.file(), threads).map_err(result.failed("compress"))?,
+        (Format::Qcow2, compression) => {
+            let extents = data_extents(&source, size_bytes).map_err(result.failed("look for data in"))?;
+            let compression = match compression {
+                Compression::None => qcow2::Compression::None,
+                Compression::Zstd => qcow2::Compression::Zstd { level: ZSTD_LEVEL, threads },
+            };
+            qcow2::write(&mut source, (size_bytes, &extents), compression, &mut result.file())
+                .map_err(result.failed("convert"))?;
+        }
+    }
+    Ok(result)
+}
+
+/// One zstd stream with a checksum. With workers zstd cuts its input at places of its own, however many there are; with
+/// none it does not, so there is always one.
+fn compress(source: File, target: &mut &File, threads: usize) -> io::Result<()> {
+    let mut encoder = zstd::Encoder::new(target, ZSTD_LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.multithread(u32::try_from(threads).unwrap_or(1).max(1))?;
+    io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut encoder)?;
+    encoder.finish().map(drop)
+}
+
+/// Where a file holds data; all of it where the filesystem cannot say.
+fn data_extents(file: &File, size_bytes: u64) -> io::Result<Vec<Extent>> {
+    let seek = |from: u64, whence| match lseek(file, i64::try_from(from).map_err(io::Error::other)?, whence) {
+        Ok(offset) => Ok(u64::try_from(offset).ok()),
+        // There is no data behind this place.
+        Err(nix::errno::Errno::ENXIO) => Ok(None),
+        Err(errno) => Err(io::Error::from(errno)),
+    };
+    let mut extents = Vec::new();
+    let mut position = 0;
+    while position < size_bytes {
+        let start_bytes = match seek(position, Whence::SeekData) {
+            Ok(Some(start_bytes)) => start_bytes,
+            Ok(None) => break,
+            Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => {
+                return Ok(vec![Extent { start_bytes: 0, length_bytes: size_bytes }]);
+            }
+            Err(error) => return Err(error),
+        };
+        position = seek(start_bytes, Whence::SeekHole)?.unwrap_or(size_bytes);
+        extents.push(Extent { start_bytes, length_bytes: position - start_bytes });
+    }
+    Ok(extents)
+}
