@@ -67,12 +67,17 @@ impl Progress {
             return;
         };
         let mut state = self.state();
+        let state = &mut *state;
         let totals = state.totals.get_or_insert_with(|| {
             let bar = lines.add(ProgressBar::new_spinner());
             bar.set_style(style("{spinner:.cyan} {msg}"));
             bar.enable_steady_tick(TICK);
             bar
         });
+        // Downloads begin all at once and would fill the screen; the totals speak for them.
+        if task == Task::Fetch {
+            return;
+        }
         let bar = lines.insert_before(totals, ProgressBar::new_spinner());
         bar.set_style(style("  {prefix:.bold} {msg} {elapsed:.dim}"));
         bar.set_prefix(verb);

@@ -30,7 +30,7 @@ pub(crate) struct Build {
 impl Build {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let session = context.session()?;
-        let configuration = self.configuration.find()?;
+        let configuration = self.configuration.pinned(context, &session)?;
         let system = self.configuration.system();
         if self.dry_run {
             context.print_text(&session.plan_system(&configuration, &system)?);

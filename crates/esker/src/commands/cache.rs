@@ -48,7 +48,7 @@ impl Cache {
             }
             CacheCommand::Export { configuration, to, key } => {
                 let session = context.session()?;
-                let built = session.build_system(&configuration.find()?, &configuration.system())?;
+                let built = session.build_system(&configuration.pinned(context, &session)?, &configuration.system())?;
                 context.messages(&built.messages);
                 let written = system::binary_cache::export(&session, &built.toplevel, &to, &key)?;
                 let toplevel = session.store().logical(&built.toplevel);

@@ -115,7 +115,8 @@ impl Image {
         let format = self.format.with(self.compress);
         let output = self.output.unwrap_or_else(|| PathBuf::from(default_name(format)));
         let session = context.session()?;
-        let built = session.build_system(&self.configuration.find()?, &self.configuration.system())?;
+        let built =
+            session.build_system(&self.configuration.pinned(context, &session)?, &self.configuration.system())?;
         context.messages(&built.messages);
         let image = DiskImage {
             session: &session,

@@ -23,7 +23,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use system::{Configuration, SystemError};
+use system::{Configuration, Session, SystemError};
+
+use crate::context::Context;
 
 /// How a command ends. An error is printed with its causes and hints.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -42,6 +44,16 @@ pub(crate) struct ConfigurationArguments {
 impl ConfigurationArguments {
     pub(crate) fn find(&self) -> Result<Configuration, SystemError> {
         Configuration::find(self.configuration.as_deref())
+    }
+
+    /// The configuration, with its lock; says so where that has to be made first.
+    pub(crate) fn pinned(&self, context: &Context, session: &Session) -> Result<Configuration, SystemError> {
+        let configuration = self.find()?;
+        if !configuration.lock.exists() {
+            context.say(&format!("pinning Debian's archive in {}", configuration.lock.display()));
+            session.ensure_lock(&configuration)?;
+        }
+        Ok(configuration)
     }
 
     pub(crate) fn system(&self) -> String {

@@ -39,7 +39,8 @@ impl Source {
     /// The system's path in the store, where it is complete.
     fn obtain(&self, context: &Context, session: &Session) -> Result<StorePath, Box<dyn std::error::Error>> {
         let Some(named) = &self.toplevel else {
-            let built = session.build_system(&self.configuration.find()?, &self.configuration.system())?;
+            let built =
+                session.build_system(&self.configuration.pinned(context, session)?, &self.configuration.system())?;
             context.messages(&built.messages);
             return Ok(built.toplevel);
         };

@@ -20,10 +20,7 @@ pub(crate) struct Update {
 impl Update {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let session = context.session()?;
-        let configuration = self.configuration.find()?;
-        if session.ensure_lock(&configuration)? {
-            context.say(&format!("pinned Debian's archive in {}", configuration.lock.display()));
-        }
+        let configuration = self.configuration.pinned(context, &session)?;
         let write = if self.dry_run { system::WriteLock::No } else { system::WriteLock::Yes };
         let update = session.update(&configuration, &self.configuration.system(), write)?;
         context.print(update.json(), &update.describe());

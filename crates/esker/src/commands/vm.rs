@@ -84,7 +84,7 @@ fn parse_forward(text: &str) -> Result<Forward, String> {
 impl Vm {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let session = context.session()?;
-        let configuration = self.configuration.find()?;
+        let configuration = self.configuration.pinned(context, &session)?;
         let system = self.configuration.system();
         let architecture = Architecture::of_system(&system).ok_or_else(|| format!("no machine for `{system}`"))?;
         let screen = if self.display == DisplayArgument::Window { Screen::Window } else { Screen::None };
