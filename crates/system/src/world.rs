@@ -415,6 +415,10 @@ impl EvalIo for StoreIo {
     }
 
     fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
+        if self.realiser.is_none() {
+            // Never to be written; the evaluator itself knows what it needs of its derivations.
+            return Ok(());
+        }
         // As the file it will be: that takes a tenth of the derivation's memory.
         let references: Vec<StorePath> = derivation.references().into_iter().collect();
         self.add_text(path, &derivation.to_aterm(&StoreDir::default()), &references)
