@@ -222,6 +222,7 @@ fn boots(vm: &mut Running, toplevel: &str, checks: &mut Checks) {
     vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
     let state = vm.agent.wait_until_succeeds("systemctl is-system-running", MOMENT);
     checks.fact("the system is running", state.as_deref().is_ok_and(|s| s == "running"), format!("{state:?}"));
+    checks.prints(&mut vm.agent, "no unit failed", "systemctl --failed --no-legend --plain", "");
     checks.prints(&mut vm.agent, "the generation that runs", "readlink -f /run/current-system", toplevel);
     checks.prints(&mut vm.agent, "the generation that was booted", "readlink -f /run/booted-system", toplevel);
 }
