@@ -11,6 +11,7 @@ use crate::io::{FetchAttr, FetchRequest, Fetched};
 use crate::value::Value;
 
 pub(super) const TABLE: Table = &[
+    ("fetchClosure", 1, fetch_closure),
     ("fetchGit", 1, |e, a| fetch_tree(e, a[0], Some("git"))),
     ("fetchMercurial", 1, |e, a| fetch_tree(e, a[0], Some("hg"))),
     ("fetchTarball", 1, |e, a| fetch_file(e, a[0], true)),
@@ -55,6 +56,29 @@ fn fetch_file<'a>(eval: &Eval<'a>, arg: Value<'a>, tarball: bool) -> Res<Value<'
         if tarball { FetchRequest::Tarball { url, name, sha256 } } else { FetchRequest::Url { url, name, sha256 } };
     let fetched = eval.io().fetch(&request).map_err(|e| eval.io_error(&e))?;
     Ok(store_string(eval, &fetched))
+}
+
+/// A path of another store. It must be in this one already, or a cache that the world asks must have it.
+fn fetch_closure<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let mut path = None;
+    for attr in eval.sorted_attrs(eval.force_attrs(args[0])?) {
+        match eval.symbols().text(attr.name).as_str() {
+            "fromPath" => {
+                path = Some(eval.coerce(attr.value(), crate::coerce::Coerce::PATH_SEGMENT)?.to_string_lossy())
+            }
+            "fromStore" => drop(eval.force_plain(attr.value())?),
+            "inputAddressed" => drop(eval.force_bool(attr.value())?),
+            "toPath" => drop(eval.force(attr.value())?),
+            other => {
+                let message = format!("attribute '{other}' isn't supported in call to 'fetchClosure'");
+                return Err(Error::eval(message).at(attr.pos));
+            }
+        }
+    }
+    let path = path.ok_or_else(|| Error::eval("attribute 'fromPath' is missing in call to 'fetchClosure'"))?;
+    let path = eval.store_path(&path)?;
+    eval.io().ensure_path(&path).map_err(|e| eval.io_error(&e))?;
+    Ok(store_string(eval, &Fetched { path, attrs: BTreeMap::new() }))
 }
 
 fn store_string<'a>(eval: &Eval<'a>, fetched: &Fetched) -> Value<'a> {

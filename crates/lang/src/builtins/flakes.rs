@@ -1,7 +1,7 @@
-//! Flake references as attribute sets and back.
+//! Flake references as attribute sets and back, and flakes whose inputs their lock files pin.
 
 use crate::builtins::Table;
-use crate::error::{Error, Res};
+use crate::error::{Error, ErrorKind, Res};
 use crate::eval::Eval;
 use crate::flake_ref;
 use crate::io::FetchAttr;
@@ -9,12 +9,27 @@ use crate::value::Value;
 
 pub(super) const TABLE: Table = &[
     ("flakeRefToString", 1, to_text),
+    ("getFlake", 1, get_flake),
     ("parseFlakeRef", 1, |e, a| {
         let text = String::from_utf8_lossy(e.force_plain(a[0])?).into_owned();
         let attrs = flake_ref::parse(&text).map_err(Error::eval)?;
         Ok(super::fetch::attr_set(e, &attrs).finish())
     }),
 ];
+
+fn get_flake<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let text = String::from_utf8_lossy(eval.force_plain(args[0])?).into_owned();
+    let attrs = flake_ref::parse(&text).map_err(Error::eval)?;
+    let is_locked = attrs.contains_key("narHash") || attrs.contains_key("rev");
+    if eval.settings().pure && !is_locked {
+        return Err(Error::new(
+            ErrorKind::Restricted,
+            format!("cannot call 'getFlake' on unlocked flake reference '{text}' (use --impure to override)"),
+        ));
+    }
+    let call = eval.eval_string(include_str!("get-flake.nix"), "«getFlake»", "/")?;
+    eval.call(call, &[super::fetch::attr_set(eval, &attrs).finish()])
+}
 
 fn to_text<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let set = eval.force_attrs(args[0])?;
