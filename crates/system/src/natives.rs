@@ -10,7 +10,6 @@
 //! | `__share` | the paths of the library, modules and package set that this evaluation uses: `{ lib, modules, pkgs }` |
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use archive::solver::{Essential, Recommends, Request, Root, SolvedPackage};
@@ -19,7 +18,7 @@ use lang::{Element, Error, Eval, Value};
 use nix_formats::{Derivation, StorePath};
 
 use crate::world::StoreIo;
-use crate::{Session, Subject, SystemError};
+use crate::{Locations, Session, Subject, SystemError};
 
 /// Registers the builtins.
 ///
@@ -51,16 +50,17 @@ pub(crate) fn install<'a>(
     let runtimes = session.locations().clone();
     eval.register_native("__runtime", 1, move |eval, arguments| {
         let system = text(eval, arguments[0])?;
-        runtime(eval, &world, runtimes.runtime(&system), &system)
+        runtime(eval, &world, &runtimes, &system)
     });
     let world = io.clone();
-    let share = session.locations().share.clone();
+    let locations = session.locations().clone();
     let parts = eval.lazy(move |eval| {
         let mut parts = eval.attrs();
         for part in ["lib", "modules", "pkgs"] {
             // In a checkout these are links to the working tree.
-            let folder = fs_err::canonicalize(share.join(part)).map_err(archive_error)?;
-            let path = world.add_source(&format!("esker-{part}"), &folder).map_err(archive_error)?;
+            let folder = fs_err::canonicalize(locations.share.join(part)).map_err(archive_error)?;
+            let memory = locations.cache.join("trees");
+            let path = world.add_source(&format!("esker-{part}"), &folder, &memory).map_err(archive_error)?;
             parts = parts.entry(part, source_string(eval, &world, &path));
         }
         Ok(parts.finish())
@@ -278,13 +278,14 @@ fn package_of(derivation: &Derivation) -> Result<(String, String), Error> {
     Ok((field("pname")?, field("version")?))
 }
 
-fn runtime<'a>(eval: &Eval<'a>, io: &StoreIo, folder: PathBuf, system: &str) -> Result<Value<'a>, Error> {
+fn runtime<'a>(eval: &Eval<'a>, io: &StoreIo, locations: &Locations, system: &str) -> Result<Value<'a>, Error> {
+    let folder = locations.runtime(system);
     if !folder.join("bin/init").exists() {
         let error = SystemError::NoRuntime { system: system.to_owned(), path: folder };
         let hint = error.hint().unwrap_or_default();
         return Err(Error::eval(error.to_string()).hint(hint));
     }
-    let path = io.add_source("esker-runtime", &folder).map_err(archive_error)?;
+    let path = io.add_source("esker-runtime", &folder, &locations.cache.join("trees")).map_err(archive_error)?;
     Ok(source_string(eval, io, &path))
 }
 

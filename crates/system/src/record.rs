@@ -13,6 +13,8 @@ use lang::io::FileType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::tree_stamp::TreeStamp;
+
 /// Everything that was read, by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -49,6 +51,8 @@ pub(crate) enum Observation {
     Tree {
         /// Its hash.
         hash: String,
+        /// Its stamp when it was copied.
+        stamp: Option<TreeStamp>,
     },
 }
 
@@ -110,8 +114,8 @@ impl Observation {
         Self::Link { target: target.to_owned() }
     }
 
-    pub(crate) fn tree(hash: nix_formats::Hash) -> Self {
-        Self::Tree { hash: hash.to_string() }
+    pub(crate) fn tree(path: &Path, hash: nix_formats::Hash) -> Self {
+        Self::Tree { hash: hash.to_string(), stamp: TreeStamp::of(path) }
     }
 
     /// Whether the same would be seen now.
@@ -130,7 +134,12 @@ impl Observation {
                 now == *kind
             }
             Self::Link { target } => std::fs::read_link(path).is_ok_and(|now| now.to_string_lossy() == *target),
-            Self::Tree { hash } => store::digest_tree(path).is_ok_and(|digest| digest.hash.to_string() == *hash),
+            Self::Tree { hash, stamp } => {
+                let is_untouched =
+                    |stamp: &TreeStamp| stamp.is_older_than(recorded_ns) && TreeStamp::of(path).as_ref() == Some(stamp);
+                stamp.as_ref().is_some_and(is_untouched)
+                    || store::digest_tree(path).is_ok_and(|digest| digest.hash.to_string() == *hash)
+            }
         }
     }
 }

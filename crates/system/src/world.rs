@@ -22,6 +22,7 @@ use store::{Store, digest_tree};
 use crate::fetchers::Fetching;
 use crate::realiser::Realiser;
 use crate::record::{Observation, Record};
+use crate::tree_stamp;
 
 /// What paths in the store begin with.
 const STORE_PREFIX: &str = "/nix/store/";
@@ -186,14 +187,14 @@ impl StoreIo {
         batch.commit()
     }
 
-    /// Copies a folder of this machine as a source, to be written with the rest.
+    /// Copies a large folder of this machine as a source, to be written with the rest. Its hash is remembered in the
+    /// folder `memory`.
     ///
     /// Errors when it cannot be read.
-    pub(crate) fn add_source(&self, name: &str, source: &Path) -> Result<StorePath, IoError> {
-        let digest =
-            digest_tree(source).map_err(|e| failed(format!("cannot copy '{}' to the store", source.display()), e))?;
-        let path = self.source_path(name, ContentAddressMethod::NixArchive, digest.hash)?;
-        self.observe(source, Observation::tree(digest.hash));
+    pub(crate) fn add_source(&self, name: &str, source: &Path, memory: &Path) -> Result<StorePath, IoError> {
+        let hash = tree_stamp::digest_remembered(source, memory).map_err(|e| copy_failed(source, e))?;
+        let path = self.source_path(name, ContentAddressMethod::NixArchive, hash)?;
+        self.observe(source, Observation::tree(source, hash));
         let method = ContentAddressMethod::NixArchive;
         let tree = Tree { name: name.to_owned(), source: source.to_owned(), method, _copy: None };
         self.pending.borrow_mut().trees.insert(path.clone(), tree);
@@ -402,7 +403,7 @@ impl EvalIo for StoreIo {
                 return Err(IoError::Failed { message, source: None }.into());
             }
         }
-        self.observe(&place, Observation::tree(hash));
+        self.observe(&place, Observation::tree(&place, hash));
         let path = self.source_path(request.name, method, hash)?;
         let tree = Tree { name: request.name.to_owned(), source, method, _copy: copy };
         self.pending.borrow_mut().trees.insert(path.clone(), tree);
@@ -475,7 +476,7 @@ impl EvalIo for StoreIo {
         };
         let path = self.source_path(&fetched.name, method, hash)?;
         if fetched.kept.is_none() {
-            self.observe(&fetched.source, Observation::tree(hash));
+            self.observe(&fetched.source, Observation::tree(&fetched.source, hash));
         }
         let tree = Tree { name: fetched.name, source: fetched.source, method, _copy: fetched.kept };
         self.pending.borrow_mut().trees.insert(path.clone(), tree);

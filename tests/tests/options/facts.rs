@@ -50,7 +50,11 @@ const BOOT: &[Fact] = &[
 ];
 
 const DISKS: &[Fact] = &[
-    ("the store's filesystem may grow", "systemctl show -P Result -P ActiveState systemd-growfs@nix | xargs", "success active"),
+    (
+        "the store's filesystem may grow",
+        "systemctl show -P Result -P ActiveState systemd-growfs@nix | xargs",
+        "success active",
+    ),
     ("an empty disk was formatted", "findmnt -no SOURCE,FSTYPE /data", "/dev/vdb ext4"),
     (
         "and mounted with its options",
