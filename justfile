@@ -21,9 +21,9 @@ build:
 
 # Build the programs of the other architecture's machines beside them, for images with --system
 [group('build')]
-build-other:
-    RUSTFLAGS="{{ static_flags }}" bootstrap/cross-build.sh {{ other }}-unknown-linux-gnu {{ justfile_directory() }}/.esker/tools/cross --quiet --release {{ programs }} --target-dir target/cross
-    @STRIP={{ other }}-linux-gnu-strip tests/assemble-dist.sh target/cross/{{ other }}-unknown-linux-gnu/release {{ dist }} {{ other }}-linux
+build-other profile="release":
+    RUSTFLAGS="{{ static_flags }}" bootstrap/cross-build.sh {{ other }}-unknown-linux-gnu {{ justfile_directory() }}/.esker/tools/cross --quiet --profile {{ profile }} {{ programs }} --target-dir target/cross
+    @STRIP={{ other }}-linux-gnu-strip tests/assemble-dist.sh target/cross/{{ other }}-unknown-linux-gnu/{{ profile }} {{ dist }} {{ other }}-linux
 
 # Build a configuration and boot it in QEMU on this terminal
 [group('use')]
@@ -32,7 +32,7 @@ vm configuration="examples/server" *arguments: build
 
 # Run every test
 [group('test')]
-test: build build-other
+test: build (build-other "fast")
     ESKER={{ esker }} tests/run.sh
 
 # The fast tests only: no virtual machine
