@@ -15,7 +15,7 @@ if [ ! -x "$folder/root/usr/bin/mkosi" ]; then
 fi
 work=$folder/work
 sources=$work/mkosi.sandbox/etc/apt/sources.list.d
-mkdir -p "$sources" "$folder/root/work" "$folder/root/old"
+mkdir -p "$sources" "$work/cache" "$folder/root/work" "$folder/root/old"
 cp "$here/mkosi.conf" "$work/mkosi.conf"
 # mkosi's own list names archives that the host's mirror need not have.
 cat > "$sources/mkosi.sources" <<SOURCES
