@@ -67,7 +67,13 @@ fn declared_files_win_and_carry_mode_and_owner() {
 
 #[test]
 fn a_unit_that_a_package_has_is_only_changed() {
-    let view = view(&[("usr/lib/systemd/system/p.service", 0o644, 0)]);
+    let view = view(&[
+        ("usr/", 0o755, 0),
+        ("usr/lib/", 0o755, 0),
+        ("usr/lib/systemd/", 0o755, 0),
+        ("usr/lib/systemd/system/", 0o755, 0),
+        ("usr/lib/systemd/system/p.service", 0o644, 0),
+    ]);
     let entries = r#"{ "systemd/system/p.service": { "text": "[Service]\n", "dropinIfPackaged": true },
         "systemd/system/own.service": { "text": "[Service]\n", "dropinIfPackaged": true } }"#;
     let plan = plan(&view, entries).unwrap();
