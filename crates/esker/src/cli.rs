@@ -101,6 +101,7 @@ pub(crate) enum Command {
     NixInstantiate(commands::nix_instantiate::NixInstantiate),
     Option(commands::option::OptionCommand),
     Search(commands::search::Search),
+    Schema(commands::schema::Schema),
     Lock(commands::lock::Lock),
     Update(commands::update::Update),
     Generations(commands::generations::Generations),

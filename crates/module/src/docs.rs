@@ -175,9 +175,10 @@ impl<'a> ModuleSystem<'a> {
 /// Submodules within submodules deeper than this are not documented: types may refer to themselves.
 const DEPTH: usize = 10;
 
-struct Reader<'e, 'a> {
-    eval: &'e Eval<'a>,
-    system: &'a System<'a>,
+/// Reads declarations as the language sees them.
+pub(crate) struct Reader<'e, 'a> {
+    pub(crate) eval: &'e Eval<'a>,
+    pub(crate) system: &'a System<'a>,
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -186,11 +187,7 @@ impl<'a> Reader<'_, 'a> {
         let names = &self.system.names;
         for attr in self.eval.sorted_attrs(self.eval.force_attrs(options)?) {
             let Value::Attrs(set) = self.eval.force(attr.value())? else { continue };
-            let is_option = match set.get(names.underscore_type) {
-                Some(kind) => matches!(self.eval.force(kind.value())?, Value::String(s) if s.as_bytes() == b"option"),
-                None => false,
-            };
-            if !is_option {
+            if !self.is_option(set)? {
                 self.set(Value::Attrs(set), depth, docs)?;
                 continue;
             }
@@ -207,13 +204,20 @@ impl<'a> Reader<'_, 'a> {
         Ok(())
     }
 
+    /// Whether a set declares an option, and is not a set of options.
+    pub(crate) fn is_option(&self, set: &'a Attrs<'a>) -> Res<bool> {
+        let Some(kind) = set.get(self.system.names.underscore_type) else { return Ok(false) };
+        Ok(matches!(self.eval.force(kind.value())?, Value::String(s) if s.as_bytes() == b"option"))
+    }
+
     /// `visible = "shallow"`: the option is shown, what is below it is not.
     fn is_shallow(&self, set: &'a Attrs<'a>) -> Res<bool> {
         let Some(visible) = set.get(self.system.names.visible) else { return Ok(false) };
         Ok(matches!(self.eval.force(visible.value())?, Value::String(s) if s.as_bytes() == b"shallow"))
     }
 
-    fn doc(&self, set: &'a Attrs<'a>) -> Res<OptionDoc> {
+    /// What one declared option's attributes say.
+    pub(crate) fn doc(&self, set: &'a Attrs<'a>) -> Res<OptionDoc> {
         let (eval, names) = (self.eval, &self.system.names);
         let get = |name| set.get(name).map(lang::Attr::value);
         let flag = |name, default: bool| match get(name).map(|v| eval.force(v)).transpose() {

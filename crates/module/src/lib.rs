@@ -21,6 +21,7 @@ mod merging;
 mod names;
 mod natives;
 mod option;
+mod schema;
 mod submodule;
 mod system;
 mod toml;

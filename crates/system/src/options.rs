@@ -30,6 +30,16 @@ impl Session {
             evaluate_unchecked(self, &subject, |eval, modules, value| look_up(eval, modules, value, &path))?;
         Ok(shown)
     }
+
+    /// The JSON Schema of a configuration in TOML, from the options that this configuration has.
+    ///
+    /// Errors when its options cannot be evaluated.
+    pub fn schema(&self, configuration: &Configuration, system: &str) -> Result<Value, SystemError> {
+        self.ensure_lock(configuration)?;
+        let subject = Subject::System { configuration: configuration.clone(), system: system.to_owned() };
+        let (schema, _) = evaluate_unchecked(self, &subject, |eval, modules, value| modules.schema(eval, value))?;
+        Ok(schema)
+    }
 }
 
 fn look_up<'a>(

@@ -13,6 +13,7 @@ pub(crate) mod nix_instantiate;
 pub(crate) mod option;
 pub(crate) mod parse;
 pub(crate) mod repl;
+pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod shell;
 pub(crate) mod switch;
