@@ -22,6 +22,8 @@ const RED_ZONE: usize = 192 * 1024;
 const STACK_CHUNK: usize = 4 * 1024 * 1024;
 /// The stack of a whole evaluation; untouched pages of it cost nothing.
 const LARGE_STACK: usize = 64 * 1024 * 1024;
+/// Values within values that are compared or converted end here.
+const MAX_NESTING: u32 = 100_000;
 /// Nested evaluations that are no calls (a long chain of thunks) end here.
 const MAX_NATIVE_DEPTH: u32 = 4_000_000;
 
@@ -123,7 +125,7 @@ impl<'a> Eval<'a> {
         if self.interrupt.is_set() {
             return self.fail(Error::new(ErrorKind::Interrupted, "interrupted by the user"));
         }
-        self.fail(Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion"))
+        self.fail(Error::stack_overflow())
     }
 
     /// Runs `body` one level down.
@@ -167,6 +169,21 @@ impl<'a> Eval<'a> {
         result
     }
 
+    /// Follows a value one level deeper. Values may hold themselves, so this ends somewhere.
+    ///
+    /// # Errors
+    /// Those of `job`, or that it is too deep.
+    pub(crate) fn one_level_down<T>(&self, job: impl FnOnce() -> Res<T>) -> Res<T> {
+        let depth = self.nesting.get();
+        if depth >= MAX_NESTING {
+            return Err(Error::stack_overflow());
+        }
+        self.nesting.set(depth + 1);
+        let result = stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, job);
+        self.nesting.set(depth);
+        result
+    }
+
     /// Counts a nested call.
     #[inline(always)]
     fn nested_call(&self, body: impl FnOnce() -> Run<Value<'a>>) -> Run<Value<'a>> {
@@ -207,6 +224,7 @@ impl<'a> Eval<'a> {
 
     #[inline(never)]
     fn apply(&self, mut function: Value<'a>, mut args: &[Value<'a>]) -> Run<Value<'a>> {
+        let mut functors = 0;
         loop {
             let used = match function {
                 Value::Lambda(closure) => {
@@ -227,6 +245,11 @@ impl<'a> Eval<'a> {
                 Value::Partial(partial) => return self.complete(partial, args),
                 Value::Attrs(set) => {
                     let Some(functor) = set.get(self.names.functor) else { return Err(self.not_a_function(function)) };
+                    // A functor may give itself, for ever.
+                    functors += 1;
+                    if functors > self.interrupt.limit() {
+                        return Err(self.stack_overflow());
+                    }
                     function = self.called(functor.value(), &[function])?;
                     0
                 }

@@ -75,10 +75,10 @@ impl<'a> Eval<'a> {
     fn coerce_set(&self, set: &'a Attrs<'a>, how: Coerce) -> Res<&'a Str<'a>> {
         if let Some(to_string) = set.get(self.names.to_string) {
             let text = self.call(to_string.value(), &[Value::Attrs(set)])?;
-            return self.coerce(text, how);
+            return self.one_level_down(|| self.coerce(text, how));
         }
         match set.get(self.names.out_path) {
-            Some(out) => stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.coerce(out.value(), how)),
+            Some(out) => self.one_level_down(|| self.coerce(out.value(), how)),
             None => Err(Error::type_error(format!(
                 "cannot coerce a set to a string: {}",
                 self.show_short(Value::Attrs(set))
@@ -92,7 +92,7 @@ impl<'a> Eval<'a> {
         let mut context = None;
         for (i, item) in list.iter().enumerate() {
             let item = self.force(item)?;
-            let text = stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.coerce(item, how))?;
+            let text = self.one_level_down(|| self.coerce(item, how))?;
             context = Context::union(self.bump(), context, text.context());
             parts.push(text.as_bytes());
             let empty_list = matches!(item, Value::List(l) if l.is_empty());
@@ -268,7 +268,7 @@ impl<'a> Eval<'a> {
             Value::Int(_) | Value::Bool(_) | Value::Null | Value::String(_) | Value::Float(_) | Value::Path(_) => {
                 Ok(())
             }
-            value => stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.force_deep_seen(value, seen)).map(|_| ()),
+            value => self.one_level_down(|| self.force_deep_seen(value, seen)).map(|_| ()),
         }
     }
 }

@@ -239,6 +239,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn stack_overflow() -> Self {
+        Error::new(ErrorKind::StackOverflow, "stack overflow; possible infinite recursion")
+    }
+
     pub(crate) fn undefined(eval: &Eval<'_>, name: Sym, span: Span, candidates: Vec<String>) -> Self {
         let text = eval.symbols().text(name);
         let error = Error::new(ErrorKind::UndefinedVariable, format!("undefined variable '{text}'")).label(span, "");

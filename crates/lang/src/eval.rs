@@ -111,6 +111,8 @@ pub struct Eval<'a> {
     pub(crate) call_depth: Cell<u32>,
     pub(crate) interrupt: Interrupt,
     pub(crate) native_depth: Cell<u32>,
+    /// How far below some value is what is being compared or converted.
+    pub(crate) nesting: Cell<u32>,
     /// The error of the evaluation that just failed.
     pub(crate) failure: Cell<Option<Error>>,
     empty_list: &'a List<'a>,
@@ -142,6 +144,7 @@ impl<'a> Eval<'a> {
             call_depth: Cell::new(0),
             interrupt: Interrupt::new(settings.max_call_depth),
             native_depth: Cell::new(0),
+            nesting: Cell::new(0),
             failure: Cell::new(None),
             settings,
             empty_list: bump.alloc(List { items: &[] }),

@@ -116,7 +116,7 @@ impl<'e, 'a> Writer<'e, 'a> {
     }
 
     fn nested(&mut self, value: Value<'a>) -> Res<()> {
-        stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.value(value))
+        self.eval.one_level_down(|| self.value(value))
     }
 
     fn set(&mut self, set: &'a crate::Attrs<'a>) -> Res<()> {

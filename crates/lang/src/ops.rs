@@ -82,7 +82,7 @@ impl<'a> Eval<'a> {
     }
 
     fn equal_nested(&self, a: Value<'a>, b: Value<'a>) -> Res<bool> {
-        stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.equal(a, b))
+        self.one_level_down(|| self.equal(a, b))
     }
 
     fn equal_attrs(&self, a: &'a crate::Attrs<'a>, b: &'a crate::Attrs<'a>) -> Res<bool> {
@@ -139,8 +139,8 @@ impl<'a> Eval<'a> {
             (Value::String(a), Value::String(b)) | (Value::Path(a), Value::Path(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Value::List(a), Value::List(b)) => {
                 for (x, y) in a.iter().zip(b.iter()) {
-                    if !self.equal(x, y)? {
-                        return self.compare(x, y);
+                    if !self.equal_nested(x, y)? {
+                        return self.one_level_down(|| self.compare(x, y));
                     }
                 }
                 a.len().cmp(&b.len())

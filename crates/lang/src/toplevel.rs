@@ -139,7 +139,7 @@ impl<'a> Eval<'a> {
     }
 
     fn collect_deeper(&self, value: Value<'a>, args: &'a Attrs<'a>, found: &mut Vec<&'a Attrs<'a>>) -> Res<()> {
-        stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || self.collect_derivations(value, args, found))
+        self.one_level_down(|| self.collect_derivations(value, args, found))
     }
 
     /// A set of arguments: names with values.

@@ -4,9 +4,12 @@ use diagnostics::Pos;
 use hashbrown::HashSet;
 
 use crate::context::Context;
-use crate::error::Res;
+use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::value::Value;
+
+/// Elements within elements end here: each level indents all below it, so their text grows with the square.
+const MAX_DEPTH: usize = 10_000;
 
 /// What a document of a value says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +85,11 @@ impl<'a> Printer<'_, 'a> {
     fn element(&mut self, name: &str, marks: &Marks<'_>, body: impl FnOnce(&mut Self) -> Res<()>) -> Res<()> {
         self.open(name, marks, ">\n");
         self.depth += 1;
-        let result = stacker::maybe_grow(128 * 1024, 2 * 1024 * 1024, || body(self));
+        let result = if self.depth > MAX_DEPTH {
+            Err(Error::stack_overflow())
+        } else {
+            self.eval.one_level_down(|| body(self))
+        };
         self.depth -= 1;
         self.out.extend(std::iter::repeat_n(b' ', self.depth * 2));
         self.text("</");

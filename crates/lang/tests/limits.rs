@@ -55,6 +55,23 @@ fn what_uses_a_deep_value_fails_or_works_but_does_not_crash() {
 }
 
 #[test]
+fn values_without_an_end_are_no_crash() {
+    for text in [
+        "let xs = [ xs ]; ys = [ ys ]; in xs == ys",
+        "let xs = [ xs ]; ys = [ ys ]; in xs < ys",
+        "let f = n: [ (f (n + 1)) ]; in builtins.toJSON (f 0)",
+        "let f = n: [ (f (n + 1)) ]; in builtins.deepSeq (f 0) 1",
+        "let xs = [ xs ]; in builtins.toXML xs",
+        "let xs = [ xs ]; in toString xs",
+        "let s = { outPath = s; }; in \"${s}\"",
+        "let s = { __toString = s: s; }; in \"${s}\"",
+        "let f = { __functor = self: self; }; in f 1",
+    ] {
+        assert_eq!(evaluate(text), Err(OVERFLOW.to_owned()), "{text}");
+    }
+}
+
+#[test]
 fn deeply_nested_texts_are_refused_or_understood() {
     for (open, middle, close) in [
         ("[", "1", "]"),
