@@ -1,7 +1,8 @@
-//! Diagnostics as text: the message, each labelled source line with a mark under it, the trace, notes and hints.
+//! Diagnostics as text: the code and the message, each labelled source line with a mark under it, the trace, notes and hints.
 //!
 //! The layout is fixed here and nowhere else, so goldens of all packages change together.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use crate::{Diagnostic, Frame, Severity, SourceMap, Span};
@@ -28,7 +29,11 @@ pub fn render(diagnostic: &Diagnostic, map: &SourceMap, style: Style) -> String 
         Severity::Error => ("1;31", "error"),
         Severity::Warning => ("1;33", "warning"),
     };
-    out.paint(colour, word);
+    // A warning that is no special one has no code but that.
+    match diagnostic.code == word {
+        true => out.paint(colour, word),
+        false => out.paint(colour, &format!("{word}[{}]", diagnostic.code)),
+    }
     out.text.push_str(": ");
     out.indented(&diagnostic.message, "       ");
     for label in &diagnostic.labels {
@@ -96,9 +101,11 @@ impl Writer {
 
     fn trace(&mut self, map: &SourceMap, frames: &[Frame]) {
         let shown: Vec<&Frame> = frames.iter().filter(|f| self.style.full_trace || f.important).collect();
-        for (index, frame) in shown.iter().enumerate() {
-            // Steps between two that say the same were left out; to say it twice then explains nothing.
-            if index > 0 && shown[index - 1].text == frame.text && !self.style.full_trace {
+        let mut said = HashSet::new();
+        for frame in &shown {
+            // A recursion takes the same steps over and over. Where some are left out, the place tells them apart no more.
+            let place = if self.style.full_trace { frame.span.start.0 } else { 0 };
+            if !said.insert((place, &frame.text)) {
                 continue;
             }
             self.push(format_args!("  … {}", frame.text));
@@ -106,6 +113,10 @@ impl Writer {
                 self.push(format_args!("\n    at {}:{}:{}", at.file, at.line, at.column));
             }
             self.text.push('\n');
+        }
+        let again = shown.len() - said.len();
+        if again > 0 && self.style.full_trace {
+            self.push(format_args!("  ({again} more step{} like these)\n", if again == 1 { "" } else { "s" }));
         }
         if shown.len() < frames.len() {
             let more = frames.len() - shown.len();
@@ -135,7 +146,7 @@ mod tests {
         let text = render(&d, &map, Style::default());
         assert_eq!(
             text,
-            "error: undefined variable 'pkg'\n  --> a.nix:2:7\n2 |   x = pkg;\n  |       ^^^ not in scope\n  hint: did you mean `pkgs`?\n"
+            "error[undefined-variable]: undefined variable 'pkg'\n  --> a.nix:2:7\n2 |   x = pkg;\n  |       ^^^ not in scope\n  hint: did you mean `pkgs`?\n"
         );
     }
 }

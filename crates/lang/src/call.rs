@@ -8,8 +8,8 @@ use std::cell::Cell;
 use diagnostics::{Pos, Span};
 
 use crate::builtins::int;
-use crate::code::{CallCode, FormalsCode, LambdaCode, Lazy};
-use crate::error::{Error, ErrorKind, Failed, Res, Run, did_you_mean};
+use crate::code::{CallCode, FormalsCode, Lazy};
+use crate::error::{Error, ErrorKind, Failed, Res, Run};
 use crate::eval::Eval;
 use crate::run::{Frame, with_locals};
 use crate::value::{Closure, NativeFn, Partial, Slot, Value};
@@ -72,7 +72,7 @@ impl<'a> Eval<'a> {
             }
             Err(failed) => {
                 slot.state.set(state);
-                Err(self.amend(failed, |e| thunk_failed(e, state)))
+                Err(self.amend(failed, |e| self.left_thunk(e, slot, state)))
             }
         }
     }
@@ -94,7 +94,7 @@ impl<'a> Eval<'a> {
             Value::Generate((f, place)) => return self.called(*f, &[int(place.index(slot))]),
             Value::LazyNative(code) => self.kept(code(self))?,
             Value::Inherit((from, name, pos)) => return self.run_inherit(*from, *name, *pos),
-            Value::Running | Value::Unset => return Err(self.infinite_recursion()),
+            Value::Running | Value::Unset => return Err(self.fail(self.infinite_recursion(slot))),
             value => value,
         };
         self.forced(value)
@@ -110,14 +110,9 @@ impl<'a> Eval<'a> {
             Some(attr) => self.forced_slot(&attr.slot),
             None => {
                 let name = self.symbols().bytes(name);
-                Err(self.fail(Error::missing_attribute(self, name, Span::at(pos), Some(set))))
+                Err(self.fail(Error::missing_attribute(self, name, Span::at(pos), set)))
             }
         }
-    }
-
-    #[cold]
-    fn infinite_recursion(&self) -> Failed {
-        self.fail(Error::new(ErrorKind::InfiniteRecursion, "infinite recursion encountered"))
     }
 
     #[cold]
@@ -225,6 +220,7 @@ impl<'a> Eval<'a> {
     #[inline(never)]
     fn apply(&self, mut function: Value<'a>, mut args: &[Value<'a>]) -> Run<Value<'a>> {
         let mut functors = 0;
+        let mut given = false;
         loop {
             let used = match function {
                 Value::Lambda(closure) => {
@@ -244,7 +240,9 @@ impl<'a> Eval<'a> {
                 }
                 Value::Partial(partial) => return self.complete(partial, args),
                 Value::Attrs(set) => {
-                    let Some(functor) = set.get(self.names.functor) else { return Err(self.not_a_function(function)) };
+                    let Some(functor) = set.get(self.names.functor) else {
+                        return Err(self.not_a_function(function, given));
+                    };
                     // A functor may give itself, for ever.
                     functors += 1;
                     if functors > self.interrupt.limit() {
@@ -253,8 +251,9 @@ impl<'a> Eval<'a> {
                     function = self.called(functor.value(), &[function])?;
                     0
                 }
-                other => return Err(self.not_a_function(other)),
+                other => return Err(self.not_a_function(other, given)),
             };
+            given |= used > 0;
             args = &args[used..];
             if args.is_empty() {
                 return Ok(function);
@@ -276,15 +275,6 @@ impl<'a> Eval<'a> {
             Ok(value) => self.forced(value),
             Err(error) => Err(self.fail(error)),
         }
-    }
-
-    #[cold]
-    fn not_a_function(&self, value: Value<'a>) -> Failed {
-        self.fail(Error::type_error(format!(
-            "attempt to call something which is not a function but {}: {}",
-            crate::print::describe_type(value),
-            self.show_short(value)
-        )))
     }
 
     /// Runs a function's body with exactly as many arguments as it takes at once.
@@ -324,7 +314,7 @@ impl<'a> Eval<'a> {
                     matched += 1;
                     attr.value()
                 }
-                None if formal.default.is_none() => return Err(self.missing_argument(code, formal.name)),
+                None if formal.default.is_none() => return Err(self.missing_argument(code, formal.name, set)),
                 None if formal.early => Value::Thunk(self.bump().alloc(Slot::new(Value::Unset))),
                 None => Value::Unset,
             });
@@ -356,50 +346,6 @@ impl<'a> Eval<'a> {
         }
     }
 
-    #[cold]
-    fn no_argument_set(&self, code: &LambdaCode<'a>, arg: Value<'a>) -> Failed {
-        self.fail(
-            Error::expected(self, "a set", arg)
-                .at_span(code.span)
-                .step(code.span, "while evaluating the function's argument"),
-        )
-    }
-
-    fn function_name(&self, code: &LambdaCode<'_>) -> String {
-        match code.name {
-            Some(name) => format!("'{}'", self.symbols().text(name)),
-            None => "'anonymous lambda'".to_owned(),
-        }
-    }
-
-    #[cold]
-    fn missing_argument(&self, code: &LambdaCode<'a>, name: syntax::Sym) -> Failed {
-        let text = self.symbols().text(name);
-        let function = self.function_name(code);
-        let message = format!("function {function} called without required argument '{text}'");
-        self.fail(Error::type_error(message).label(code.span, ""))
-    }
-
-    #[cold]
-    fn unexpected_argument(&self, code: &LambdaCode<'a>, set: &crate::Attrs<'a>) -> Failed {
-        let formals = code.formals.map_or(&[][..], |f| f.list);
-        let mut extra: Vec<String> = set
-            .all()
-            .iter()
-            .filter(|a| !formals.iter().any(|f| f.name == a.name))
-            .map(|a| self.symbols().text(a.name))
-            .collect();
-        extra.sort_unstable();
-        let name = extra.into_iter().next().unwrap_or_default();
-        let error = Error::type_error(format!(
-            "function {} called with unexpected argument '{name}'",
-            self.function_name(code)
-        ))
-        .label(code.span, "");
-        let known = formals.iter().map(|f| self.symbols().text(f.name)).collect();
-        self.fail(did_you_mean(error, &name, known))
-    }
-
     /// A call as written.
     #[inline(never)]
     pub(crate) fn run_call(&self, code: &'a CallCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
@@ -415,7 +361,7 @@ impl<'a> Eval<'a> {
         };
         match result {
             Ok(value) => Ok(value),
-            Err(failed) => Err(self.amend(failed, |e| self.in_call(e, function, code.pos))),
+            Err(failed) => Err(self.amend(failed, |e| self.in_call(e, function, code.span))),
         }
     }
 
@@ -454,38 +400,4 @@ impl<'a> Eval<'a> {
             self.run(code.body, &inner)
         })
     }
-
-    #[cold]
-    fn in_call(&self, error: Error, function: Value<'a>, pos: Pos) -> Error {
-        match function {
-            Value::Lambda(closure) => {
-                error.step(Span::at(pos), format!("while calling {}", self.function_name(closure.code)))
-            }
-            Value::Native(native) => {
-                let name = native.name.trim_start_matches("__");
-                error.at(pos).step(Span::at(pos), format!("while calling the '{name}' builtin"))
-            }
-            _ => error.at(pos),
-        }
-    }
-}
-
-/// Tells where the value stands that needs itself.
-#[cold]
-fn thunk_failed(error: Error, state: Value<'_>) -> Error {
-    if error.kind() != ErrorKind::InfiniteRecursion {
-        return error;
-    }
-    let code = match state {
-        Value::Code0(code) => code,
-        Value::Code1(s) => s.code,
-        Value::Code2(s) => s.code,
-        Value::Code3(s) => s.code,
-        Value::Code4(s) => s.code,
-        Value::Code5(s) => s.code,
-        Value::Code6(s) => s.code,
-        Value::CodeN((code, _)) => code,
-        _ => return error,
-    };
-    error.at(code.pos)
 }

@@ -31,8 +31,8 @@ pub(crate) enum Code<'a> {
     Call(&'a CallCode<'a>),
     Select(&'a SelectCode<'a>),
     HasAttr(&'a HasAttrCode<'a>),
-    Not(&'a (Code<'a>, Pos)),
-    Negate(&'a (Code<'a>, Pos)),
+    Not(&'a (Code<'a>, Span)),
+    Negate(&'a (Code<'a>, Span)),
     Binary(&'a BinaryCode<'a>),
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Template<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Piece<'a> {
     Text(&'a [u8]),
-    Code(Code<'a>, Pos),
+    Code(Code<'a>, Span),
 }
 
 pub(crate) struct AttrCode<'a> {
@@ -207,13 +207,14 @@ pub(crate) struct IfCode<'a> {
     pub(crate) condition: Code<'a>,
     pub(crate) then: Code<'a>,
     pub(crate) other: Code<'a>,
-    pub(crate) pos: Pos,
+    /// Of the condition.
+    pub(crate) span: Span,
 }
 
 pub(crate) struct CallCode<'a> {
     pub(crate) function: Code<'a>,
     pub(crate) args: &'a [Lazy<'a>],
-    pub(crate) pos: Pos,
+    pub(crate) span: Span,
 }
 
 #[derive(Clone, Copy)]
@@ -241,6 +242,13 @@ pub(crate) struct BinaryCode<'a> {
     pub(crate) pos: Pos,
     pub(crate) lhs: Code<'a>,
     pub(crate) rhs: Code<'a>,
+}
+
+impl BinaryCode<'_> {
+    /// The operator itself.
+    pub(crate) fn span(&self) -> Span {
+        self.op.span(self.pos)
+    }
 }
 
 const _: () = assert!(size_of::<Code<'_>>() == 16);

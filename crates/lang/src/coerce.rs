@@ -48,11 +48,17 @@ impl<'a> Eval<'a> {
             Value::Float(n) if how.more => crate::print::float(n.get()),
             Value::List(list) if how.more => return self.coerce_list(list, how),
             other => {
-                return Err(Error::type_error(format!(
+                let message = format!(
                     "cannot coerce {} to a string: {}",
                     crate::print::describe_type(other),
                     self.show_short(other)
-                )));
+                );
+                let error = Error::type_error(message);
+                return Err(match other {
+                    Value::Int(_) | Value::Float(_) => error.hint("`toString` makes a string of it"),
+                    Value::List(_) => error.hint("`toString` or `builtins.concatStringsSep` make a string of a list"),
+                    _ => error,
+                });
             }
         };
         Ok(self.new_str(text.as_bytes(), None))

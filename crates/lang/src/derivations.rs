@@ -117,7 +117,7 @@ impl<'a> Eval<'a> {
                 match set.get(name) {
                     Some(attr) => Ok(attr.value()),
                     None => {
-                        Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, None))
+                        Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, set))
                     }
                 }
             })
@@ -136,7 +136,7 @@ impl<'a> Eval<'a> {
     pub(crate) fn derivation_strict(&self, attrs: &'a Attrs<'a>) -> Res<Value<'a>> {
         let name_attr = attrs
             .get(self.names.name)
-            .ok_or_else(|| Error::missing_attribute(self, b"name", diagnostics::Span::NONE, Some(attrs)))?;
+            .ok_or_else(|| Error::missing_attribute(self, b"name", diagnostics::Span::NONE, attrs))?;
         let name = String::from_utf8_lossy(self.force_plain(name_attr.value())?).into_owned();
         self.derivation_named(attrs, &name).map_err(|e| {
             e.important_step(diagnostics::Span::at(name_attr.pos), format!("while evaluating derivation '{name}'"))

@@ -8,6 +8,7 @@ use std::fmt;
 use diagnostics::{Diagnostic, Frame, Label, Pos, Severity, Span};
 use syntax::{Sym, SyntaxError};
 
+use crate::cycle::Cycle;
 use crate::eval::Eval;
 use crate::value::Value;
 
@@ -118,6 +119,9 @@ impl ErrorKind {
     }
 }
 
+/// So many names are told where none is like the one that is missing.
+const FEW: usize = 8;
+
 /// Steps beyond this many are not recorded; the innermost ones matter.
 const MAX_TRACE: usize = 1000;
 
@@ -130,12 +134,20 @@ struct Inner {
     kind: ErrorKind,
     diagnostic: Diagnostic,
     more: Vec<Diagnostic>,
+    /// Of an infinite recursion, while the way is not known.
+    cycle: Option<Cycle>,
+}
+
+impl Inner {
+    fn new(kind: ErrorKind, diagnostic: Diagnostic, more: Vec<Diagnostic>) -> Box<Self> {
+        Box::new(Inner { kind, diagnostic, more, cycle: None })
+    }
 }
 
 impl Error {
     /// An error without a place.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, diagnostic: Diagnostic::error(kind.code(), message), more: Vec::new() }))
+        Error(Inner::new(kind, Diagnostic::error(kind.code(), message), Vec::new()))
     }
 
     /// A type error.
@@ -152,7 +164,7 @@ impl Error {
     pub fn many(kind: ErrorKind, diagnostics: Vec<Diagnostic>) -> Option<Self> {
         let mut all = diagnostics.into_iter();
         let diagnostic = all.next()?;
-        Some(Error(Box::new(Inner { kind, diagnostic, more: all.collect() })))
+        Some(Error(Inner::new(kind, diagnostic, all.collect())))
     }
 
     /// Several errors as one; the first gives the kind. None for no errors.
@@ -221,6 +233,22 @@ impl Error {
         self
     }
 
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.0.diagnostic.notes.push(text.into());
+        self
+    }
+
+    pub(crate) fn on_cycle(mut self, cycle: Cycle) -> Self {
+        self.0.cycle = Some(cycle);
+        self
+    }
+
+    pub(crate) fn take_cycle(&mut self) -> Option<Cycle> {
+        self.0.cycle.take()
+    }
+
     /// Adds a step of the way that led here, innermost first.
     #[must_use]
     pub fn step(mut self, span: Span, text: impl Into<String>) -> Self {
@@ -249,14 +277,12 @@ impl Error {
         did_you_mean(error, &text, candidates)
     }
 
-    pub(crate) fn missing_attribute(eval: &Eval<'_>, name: &[u8], span: Span, set: Option<&crate::Attrs<'_>>) -> Self {
+    pub(crate) fn missing_attribute(eval: &Eval<'_>, name: &[u8], span: Span, set: &crate::Attrs<'_>) -> Self {
         let text = String::from_utf8_lossy(name).into_owned();
-        let candidates = match set {
-            Some(set) => set.all().iter().map(|a| eval.symbols().text(a.name)).collect(),
-            None => Vec::new(),
-        };
+        let mut names: Vec<String> = set.all().iter().map(|a| eval.symbols().text(a.name)).collect();
+        names.sort_unstable();
         let error = Error::new(ErrorKind::MissingAttribute, format!("attribute '{text}' missing")).label(span, "");
-        did_you_mean(error, &text, candidates)
+        did_you_mean_or(error, &text, names, "the set has")
     }
 
     /// "expected a list but found a set: { }"
@@ -268,7 +294,13 @@ impl Error {
 }
 
 /// Adds the names most like `name` as a hint.
-pub(crate) fn did_you_mean(error: Error, name: &str, mut candidates: Vec<String>) -> Error {
+pub(crate) fn did_you_mean(error: Error, name: &str, candidates: Vec<String>) -> Error {
+    let names: Vec<String> = nearest(name, candidates).into_iter().map(|c| format!("`{c}`")).collect();
+    if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
+}
+
+/// The names most like `name`, at most three.
+pub(crate) fn nearest(name: &str, mut candidates: Vec<String>) -> Vec<String> {
     let limit = if name.len() < 3 { 1 } else { 2 };
     candidates.retain(|c| c != name);
     let mut near: Vec<(usize, String)> =
@@ -277,9 +309,21 @@ pub(crate) fn did_you_mean(error: Error, name: &str, mut candidates: Vec<String>
     near.dedup();
     // Among the 60,000 names of an archive there are always some at two edits; they only distract from one at one.
     let best = near.first().map_or(0, |(d, _)| *d);
-    let names: Vec<String> =
-        near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| format!("`{c}`")).collect();
-    if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
+    near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| c).collect()
+}
+
+/// Adds the names most like `name` as a hint; where none is, all of them as a note, unless they are many.
+pub(crate) fn did_you_mean_or(error: Error, name: &str, names: Vec<String>, all: &str) -> Error {
+    let note = match names.len() {
+        0 => Some(format!("{all} none")),
+        1..=FEW => Some(format!("{all} {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))),
+        _ => None,
+    };
+    let error = did_you_mean(error, name, names);
+    match note {
+        Some(note) if error.0.diagnostic.hints.is_empty() => error.note(note),
+        _ => error,
+    }
 }
 
 /// Edits in bytes that turn one text into the other; a swap of neighbours is one.
@@ -306,7 +350,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 impl From<SyntaxError> for Error {
     fn from(error: SyntaxError) -> Self {
-        Error(Box::new(Inner { kind: ErrorKind::Syntax, diagnostic: error.diagnostic(), more: Vec::new() }))
+        Error(Inner::new(ErrorKind::Syntax, error.diagnostic(), Vec::new()))
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bumpalo::Bump;
-use diagnostics::{Location, Pos, SourceMap};
+use diagnostics::{Pos, SourceMap};
 use hashbrown::HashMap;
 use syntax::{Features, Sym, Symbols};
 
@@ -99,7 +99,7 @@ pub struct Eval<'a> {
     symbols: Symbols<'a>,
     pub(crate) names: Names,
     name_strings: RefCell<Vec<Option<&'a Str<'a>>>>,
-    sources: RefCell<SourceMap>,
+    pub(crate) sources: RefCell<SourceMap>,
     pub(crate) globals: RefCell<Rc<Globals<'a>>>,
     pub(crate) builtins: RefCell<Vec<(Sym, Value<'a>)>>,
     builtins_slot: &'a Slot<'a>,
@@ -415,16 +415,6 @@ impl<'a> Eval<'a> {
         )
     }
 
-    /// All texts read so far, for rendering errors.
-    pub fn sources(&self) -> std::cell::Ref<'_, SourceMap> {
-        self.sources.borrow()
-    }
-
-    /// File, line and column of a place.
-    pub fn location(&self, pos: Pos) -> Option<Location> {
-        self.sources.borrow().location(pos)
-    }
-
     // ---- building values
 
     /// `[ ]`
@@ -492,19 +482,6 @@ impl<'a> Eval<'a> {
         left.update(self.bump, right)
     }
 
-    /// File, line and column as `builtins.unsafeGetAttrPos` gives them; `null` when not from a file.
-    pub fn position_value(&self, pos: Pos) -> Value<'a> {
-        match self.location(pos) {
-            Some(at) if at.is_file => self
-                .attrs()
-                .entry("file", self.string(&at.file))
-                .entry("line", Value::Int(i64::from(at.line)))
-                .entry("column", Value::Int(i64::from(at.column)))
-                .finish(),
-            _ => Value::Null,
-        }
-    }
-
     // ---- looking at values
 
     /// The attribute `name` of a set, forced.
@@ -515,7 +492,7 @@ impl<'a> Eval<'a> {
         let attrs = self.force_attrs(set)?;
         match self.get(attrs, name) {
             Some(attr) => self.force(attr.value()),
-            None => Err(Error::missing_attribute(self, name.as_bytes(), diagnostics::Span::NONE, Some(attrs))),
+            None => Err(Error::missing_attribute(self, name.as_bytes(), diagnostics::Span::NONE, attrs)),
         }
     }
 

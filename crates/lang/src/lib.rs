@@ -5,13 +5,16 @@
 //! here opens a file, asks the clock or reads the environment.
 
 mod attrs;
+mod bad_call;
 mod builtins;
 mod call;
 pub mod code;
 mod coerce;
 mod compile;
 mod context;
+mod cycle;
 mod derivations;
+mod difference;
 mod document;
 mod error;
 mod eval;
@@ -22,6 +25,7 @@ mod json;
 mod names;
 mod ops;
 mod paths;
+mod places;
 mod print;
 mod regex;
 mod run;

@@ -24,8 +24,9 @@ impl<'a> Eval<'a> {
                 .map(Value::Int)
                 .ok_or_else(|| Error::eval(format!("integer overflow in {verb} {a} {sign} {b}")));
         }
-        let a = self.number(lhs)?;
-        let b = self.number(rhs)?;
+        let whole = !matches!(lhs, Value::Float(_)) && !matches!(rhs, Value::Float(_));
+        let a = self.number(lhs, whole)?;
+        let b = self.number(rhs, whole)?;
         Ok(Value::float(match op {
             Op::Add => a + b,
             Op::Sub => a - b,
@@ -36,11 +37,11 @@ impl<'a> Eval<'a> {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "the language converts integers to floats this way")]
-    fn number(&self, value: Value<'a>) -> Res<f64> {
+    fn number(&self, value: Value<'a>, whole: bool) -> Res<f64> {
         match value {
             Value::Int(n) => Ok(n as f64),
             Value::Float(n) => Ok(n.get()),
-            other => Err(Error::expected(self, "a float", other)),
+            other => Err(Error::expected(self, if whole { "an integer" } else { "a float" }, other)),
         }
     }
 

@@ -72,7 +72,7 @@ impl<'a> Eval<'a> {
             value = match self.get(set, &name) {
                 Some(attr) => attr.value(),
                 None => {
-                    let missing = Error::missing_attribute(self, name.as_bytes(), Span::NONE, Some(set));
+                    let missing = Error::missing_attribute(self, name.as_bytes(), Span::NONE, set);
                     return Err(
                         missing.with_message(format!("attribute '{name}' in selection path '{path}' not found"))
                     );

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 
-use diagnostics::Span;
+use diagnostics::{Pos, Span};
 
 use crate::Eval;
 use crate::attrs::Attrs;
@@ -278,6 +278,30 @@ impl<'a> Value<'a> {
     #[inline]
     pub(crate) fn is_suspended(self) -> bool {
         !self.is_value() && !matches!(self, Value::Thunk(_))
+    }
+
+    /// Where suspended code was written; of a call to come, the function.
+    pub(crate) fn place(self) -> Option<Pos> {
+        let code = match self {
+            Value::Code0(code) => code,
+            Value::Code1(s) => s.code,
+            Value::Code2(s) => s.code,
+            Value::Code3(s) => s.code,
+            Value::Code4(s) => s.code,
+            Value::Code5(s) => s.code,
+            Value::Code6(s) => s.code,
+            Value::CodeN((code, _)) => code,
+            Value::Inherit((_, _, pos)) => return Some(*pos),
+            Value::Apply((function, ..))
+            | Value::Apply2((function, ..))
+            | Value::Map((function, ..))
+            | Value::Generate((function, _)) => match function.peek() {
+                Value::Lambda(closure) => return Some(closure.code.span.start),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(code.pos)
     }
 
     /// Whether this is in weak head normal form.

@@ -85,11 +85,8 @@ impl<'a> Printer<'_, 'a> {
     fn element(&mut self, name: &str, marks: &Marks<'_>, body: impl FnOnce(&mut Self) -> Res<()>) -> Res<()> {
         self.open(name, marks, ">\n");
         self.depth += 1;
-        let result = if self.depth > MAX_DEPTH {
-            Err(Error::stack_overflow())
-        } else {
-            self.eval.one_level_down(|| body(self))
-        };
+        let result =
+            if self.depth > MAX_DEPTH { Err(Error::stack_overflow()) } else { self.eval.one_level_down(|| body(self)) };
         self.depth -= 1;
         self.out.extend(std::iter::repeat_n(b' ', self.depth * 2));
         self.text("</");

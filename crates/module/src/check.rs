@@ -300,7 +300,7 @@ impl<'a> Report<'_, 'a> {
             Some(message) => self.eval.force_str(message.value())?.to_string_lossy().trim_end().to_owned(),
             None => "an assertion does not hold".to_owned(),
         };
-        let span = errors::name_span(self.eval, assertion.pos);
+        let span = self.eval.name_span(assertion.pos);
         Ok(Some(Diagnostic::error(code::ASSERTION, text).label(span, "asserted here")))
     }
 }

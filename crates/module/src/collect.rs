@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use diagnostics::{Pos, Span};
-use lang::{Coerce, Error, Eval, Res, Value};
+use lang::{Coerce, Error, ErrorKind, Eval, Res, Value};
 use syntax::Sym;
 
 use crate::definition::Raw;
@@ -234,7 +234,7 @@ impl<'a> Collector<'_, 'a> {
         let modules = beside.keys().map(|n| String::from_utf8_lossy(n).into_owned());
         let near = errors::nearest(name, modules);
         let error = errors::error(errors::code::MODULE, format!("the module `{path}` does not exist"))
-            .label(errors::name_span(self.eval, pos), "imported here");
+            .label(self.eval.name_span(pos), "imported here");
         let near: Vec<String> = near.into_iter().map(|n| format!("./{n}")).collect();
         Err(match errors::did_you_mean(&near) {
             Some(hint) => error.hint(hint),
@@ -268,6 +268,12 @@ impl<'a> Collector<'_, 'a> {
     fn call(&self, function: Value<'a>, file: Value<'a>) -> Res<Value<'a>> {
         let args = self.evaluation.arguments_for(self.eval, function)?;
         let result = self.eval.call(function, &[args]).map_err(|e| {
+            let e = match e.kind() {
+                ErrorKind::InfiniteRecursion => {
+                    e.hint("what a module imports and which options it has cannot depend on `config`")
+                }
+                _ => e,
+            };
             e.step(Span::NONE, format!("while calling the module `{}`", errors::file_text(self.eval, file)))
         })?;
         match result {
@@ -336,8 +342,9 @@ impl<'a> Collector<'_, 'a> {
                     eval.symbols().text(name),
                     errors::file_text(eval, file)
                 );
-                return Err(errors::error(errors::code::MODULE, message)
-                    .label(errors::name_span(eval, list.pos), "defined here"));
+                return Err(
+                    errors::error(errors::code::MODULE, message).label(eval.name_span(list.pos), "defined here")
+                );
             };
             self.follow(index, imports.iter().map(|import| (import, list.pos)).collect(), file)?;
         }
@@ -405,7 +412,7 @@ impl<'a> Collector<'_, 'a> {
                     "a module with `config` or `options` sets its options inside of `config`: move this there, or remove the explicit `config` attribute",
                 )
             });
-            error = Some(current.label(errors::name_span(self.eval, attr.pos), "defined here"));
+            error = Some(current.label(self.eval.name_span(attr.pos), "defined here"));
         }
         error.map_or(Ok(()), Err)
     }

@@ -41,19 +41,6 @@ pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Error {
     error
 }
 
-/// The span of the attribute name or path at `pos`.
-pub(crate) fn name_span(eval: &Eval<'_>, pos: Pos) -> Span {
-    let sources = eval.sources();
-    let Some(file) = sources.file(pos) else { return Span::at(pos) };
-    let start = (pos.0 - file.base) as usize;
-    let rest = file.text.get(start..).unwrap_or_default();
-    // The place of `services.foo.enable = …` is that of the whole path; of an import in TOML, that of its text.
-    let in_path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'\'' | b'"' | b'.' | b'/');
-    let width = rest.iter().take_while(|b| in_path(b)).count();
-    let width = u32::try_from(width.max(1)).unwrap_or(1);
-    Span::new(pos, Pos(pos.0 + width))
-}
-
 /// A module's file for people.
 pub(crate) fn file_text<'a>(eval: &Eval<'a>, file: Value<'a>) -> String {
     match eval.coerce(file, Coerce::TO_STRING) {
@@ -165,7 +152,7 @@ pub(crate) fn with_definitions<'a>(mut error: Error, eval: &Eval<'a>, definition
     let mut sorted = definitions.to_vec();
     sorted.sort_by_key(|d| d.pos);
     for d in &sorted {
-        let span = name_span(eval, d.pos);
+        let span = eval.name_span(d.pos);
         let shown = brief(eval, d.value.peek());
         if span.start.is_some() {
             error = error.label(span, format!("defined here: {shown}"));
@@ -223,7 +210,7 @@ pub(crate) fn undefined<'a>(eval: &Eval<'a>, loc: Loc<'a>, declared: &[Pos]) -> 
     let message = format!("the option `{}` was accessed but has no value defined", loc.show(eval));
     let mut error = error(code::OPTION_UNDEFINED, message);
     for pos in declared {
-        error = error.label(name_span(eval, *pos), "declared here without a default");
+        error = error.label(eval.name_span(*pos), "declared here without a default");
     }
     error.hint(format!("set it: `{} = …;`", loc.show(eval)))
 }

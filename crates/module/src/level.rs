@@ -134,7 +134,7 @@ impl<'a> Level<'a> {
                 errors::a_type(value)
             );
             let error = errors::error(errors::code::OPTION_DECLARATION, message);
-            return Err(error.label(errors::name_span(eval, declaration.pos), "declared here"));
+            return Err(error.label(eval.name_span(declaration.pos), "declared here"));
         };
         all.extend(
             set.all().iter().map(|a| (a.name, Declaration { file: declaration.file, pos: a.pos, options: a.value() })),
@@ -189,7 +189,7 @@ impl<'a> Level<'a> {
                 let error =
                     errors::error(errors::code::OPTION_DECLARATION, "an option's declaration is a type, not an option");
                 Err(error
-                    .label(errors::name_span(eval, declaration.pos), "declared here")
+                    .label(eval.name_span(declaration.pos), "declared here")
                     .hint("wrap it: `lib.mkOption { type = …; }`"))
             }
             _ => Ok(false),
@@ -241,8 +241,8 @@ impl<'a> Level<'a> {
             errors::place_text(eval, set.file, set.pos)
         );
         errors::error(errors::code::OPTION_DECLARATION, message)
-            .label(errors::name_span(eval, option.pos), "declared as an option here")
-            .label(errors::name_span(eval, set.pos), "declared as a set of options here")
+            .label(eval.name_span(option.pos), "declared as an option here")
+            .label(eval.name_span(set.pos), "declared as a set of options here")
     }
 
     // ---- definitions

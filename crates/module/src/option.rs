@@ -177,7 +177,7 @@ impl<'a> OptionNode<'a> {
         let message = format!("the option `{}` is read-only, but it's set multiple times", self.loc.show(eval));
         let mut error = errors::error(errors::code::OPTION_READ_ONLY, message);
         if let Some((_, pos)) = default {
-            error = error.label(errors::name_span(eval, pos), "its default is here");
+            error = error.label(eval.name_span(pos), "its default is here");
         }
         let definitions: Vec<Definition<'a>> =
             raws.iter().map(|(_, r)| Definition::plain(r.file, r.pos, r.value.peek())).collect();
@@ -250,7 +250,7 @@ pub(crate) fn merge_declarations<'a>(
         let attrs = eval.force_attrs(declaration.options)?;
         let ty = attrs.get(names.type_).map(|a| Type::decode(eval, system, a.value())).transpose();
         let ty = ty.map_err(|e| {
-            let span = errors::name_span(eval, declaration.pos);
+            let span = eval.name_span(declaration.pos);
             e.label(span, format!("in the declaration of `{}`", loc.show(eval)))
         })?;
         let Some((known, known_ty)) = merged else {
@@ -295,7 +295,7 @@ fn declared_twice<'a>(eval: &Eval<'a>, loc: Loc<'a>, declarations: &[Declaration
     let mut sorted = declarations.to_vec();
     sorted.sort_by_key(|d| d.pos);
     for d in &sorted {
-        error = error.label(errors::name_span(eval, d.pos), "declared here");
+        error = error.label(eval.name_span(d.pos), "declared here");
     }
     match twice {
         Some(name) => error.hint(format!("only one declaration may have `{}`", eval.symbols().text(name))),

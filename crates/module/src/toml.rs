@@ -224,7 +224,7 @@ pub(crate) fn interpret<'a>(
                 } else if admits.path && (text.starts_with("./") || text.starts_with("../")) {
                     eval.path(&format!("{}/{text}", file.directory))
                 } else if admits.package && !text.starts_with('/') {
-                    find_package(eval, file, &text).map_err(|e| e.at_span(errors::name_span(eval, d.pos)))?
+                    find_package(eval, file, &text).map_err(|e| e.at_span(eval.name_span(d.pos)))?
                 } else {
                     d.value
                 }

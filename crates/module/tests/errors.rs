@@ -5,7 +5,7 @@
 //! === NAME
 //! EXPRESSION
 //! --- the reference says `FIRST LINE`: WHY OURS DIFFERS      (only where it does)
-//! --- 
+//! ---
 //! REPORT
 //! ```
 //!
@@ -26,6 +26,11 @@ use lang::{Eval, Settings};
 #[path = "../../lang/tests/support/mod.rs"]
 mod support;
 
+const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../lib");
+
+/// What cases of the module system are written with, beside `lib`.
+const EVALUATE: &str = "modules: (import ./. ).evalModules { inherit modules; }";
+
 const REFERENCE: &str = "--- the reference says `";
 
 fn folder() -> PathBuf {
@@ -34,8 +39,7 @@ fn folder() -> PathBuf {
 
 /// A text without this checkout's place.
 fn portable(text: &str) -> String {
-    let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lib").canonicalize().unwrap();
-    text.replace(folder().to_str().unwrap(), "/here").replace(lib.to_str().unwrap(), "/lib")
+    text.replace(folder().to_str().unwrap(), "/here").replace(LIBRARY, "/lib")
 }
 
 struct Case {
@@ -44,11 +48,13 @@ struct Case {
     /// What the reference says instead, and why ours says something else.
     difference: Option<(String, String)>,
     report: String,
+    /// Whether it sees the library.
+    of_modules: bool,
 }
 
 impl Case {
     /// Errors in the file fail the test.
-    fn parse(text: &str) -> Self {
+    fn parse(text: &str, of_modules: bool) -> Self {
         let (name, rest) = text.split_once('\n').unwrap();
         let (expression, rest) = rest.split_once("\n---").unwrap_or((rest.trim_end(), ""));
         let header = format!("---{rest}");
@@ -56,11 +62,10 @@ impl Case {
             let (said, why) = line.lines().next().unwrap().split_once("`: ").unwrap();
             (said.to_owned(), why.to_owned())
         });
-        let report = rest.split_once("---\n").map_or_else(
-            || rest.strip_prefix('\n').unwrap_or_default(),
-            |(_, report)| report,
-        );
-        Case { name: name.to_owned(), expression: expression.to_owned(), difference, report: report.to_owned() }
+        let report =
+            rest.split_once("---\n").map_or_else(|| rest.strip_prefix('\n').unwrap_or_default(), |(_, report)| report);
+        let (name, expression, report) = (name.to_owned(), expression.to_owned(), report.to_owned());
+        Case { name, expression, difference, report, of_modules }
     }
 
     fn print(&self, report: &str) -> String {
@@ -76,18 +81,19 @@ impl Case {
         let bump = Bump::new();
         let settings = Settings { pure: false, ..Settings::default() };
         let eval = Eval::new(&bump, Rc::new(support::LocalIo::quiet()), settings);
-        let modules = module::install(&eval);
+        module::install(&eval);
         let outcome = eval.on_large_stack(|| {
-            let value = eval.eval_string(&self.expression, "«string»", folder().to_str().unwrap())?;
-            Ok((value, eval.force_deep(value)?))
+            let lib = eval.eval_file(&format!("{LIBRARY}/default.nix"))?;
+            let modules = eval.eval_string(EVALUATE, "«test»", LIBRARY)?;
+            let scope = [("lib", lib), ("evaluate", modules)].map(|(name, value)| (eval.sym(name), value));
+            let scope = if self.of_modules { &scope[..] } else { &[] };
+            let value = eval.eval_in_scope(scope, &self.expression, "«string»", folder().to_str().unwrap())?;
+            eval.force_deep(value)
         });
-        let _ = modules;
         let style = diagnostics::Style { colour: false, full_trace: true };
         match outcome {
-            Ok((value, _)) => format!("no error: {}\n", eval.show(value)),
-            Err::<_, lang::Error>(error) => {
-                portable(&diagnostics::render_all(error.diagnostics(), &eval.sources(), style))
-            }
+            Ok(value) => format!("no error: {}\n", eval.show(value)),
+            Err(error) => portable(&diagnostics::render_all(error.diagnostics(), &eval.sources(), style)),
         }
     }
 }
@@ -103,7 +109,9 @@ fn subjects() -> Vec<Subject> {
     files.sort();
     let read = |file: PathBuf| {
         let text = format!("\n{}", std::fs::read_to_string(&file).unwrap());
-        Subject { cases: text.split("\n=== ").skip(1).map(|c| Case::parse(&format!("{c}\n"))).collect(), file }
+        let of_modules = file.ends_with("modules.txt");
+        let cases = text.split("\n=== ").skip(1).map(|c| Case::parse(&format!("{c}\n"), of_modules));
+        Subject { cases: cases.collect(), file }
     };
     files.into_iter().map(read).collect()
 }
@@ -136,7 +144,8 @@ fn reference_says(program: &Path, expression: &str) -> String {
     let features = Settings::EXPERIMENTAL.join(" ");
     let output = Command::new(program)
         .args(["--eval", "--strict", "--store", "dummy://", "--option", "experimental-features", &features])
-        .args(["--expr", &format!(" {expression}")])
+        // A text that starts with a dash would be an option.
+        .args(["--expr", &expression.replacen('-', " -", usize::from(expression.starts_with('-')))])
         .current_dir(folder())
         .env("HOME", "/homeless")
         .env_remove("NIX_PATH")
@@ -162,9 +171,8 @@ fn the_reference_says_the_same_or_what_is_written_down() {
         let ours = ours.split_once(": ").map_or("", |(_, message)| message);
         let wanted = case.difference.as_ref().map_or(ours, |(said, _)| said);
         let needless = case.difference.is_some() && ours == theirs;
-        (theirs != wanted || needless).then(|| {
-            format!("{}: {}\n  ours      {ours}\n  reference {theirs}\n", file.display(), case.name)
-        })
+        (theirs != wanted || needless)
+            .then(|| format!("{}: {}\n  ours      {ours}\n  reference {theirs}\n", file.display(), case.name))
     };
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let parts = cases.chunks(cases.len().div_ceil(4));

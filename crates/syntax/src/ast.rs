@@ -89,6 +89,35 @@ pub enum Op {
     Implies,
 }
 
+impl Op {
+    /// The operator as written.
+    pub fn text(self) -> &'static str {
+        match self {
+            Op::Add => "+",
+            Op::Sub => "-",
+            Op::Mul => "*",
+            Op::Div => "/",
+            Op::Concat => "++",
+            Op::Update => "//",
+            Op::Eq => "==",
+            Op::Ne => "!=",
+            Op::Lt => "<",
+            Op::Le => "<=",
+            Op::Gt => ">",
+            Op::Ge => ">=",
+            Op::And => "&&",
+            Op::Or => "||",
+            Op::Implies => "->",
+        }
+    }
+
+    /// Where it stands, if it starts at `pos`.
+    pub fn span(self, pos: Pos) -> Span {
+        // No operator has more than two characters.
+        Span::new(pos, Pos(pos.0 + if self.text().len() == 1 { 1 } else { 2 }))
+    }
+}
+
 /// An operator between two operands.
 #[derive(Clone, Copy, Debug)]
 pub struct Binary<'s> {

@@ -15,6 +15,7 @@ mod parser;
 pub mod print;
 mod symbols;
 mod token;
+pub mod walk;
 
 pub use error::SyntaxError;
 pub use parser::{Features, parse};

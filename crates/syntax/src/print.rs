@@ -4,7 +4,6 @@
 use std::io::Write;
 
 use crate::ast::{AttrName, Attrs, Expr, Formals, Kind, Lambda, Op, Part, Value};
-use crate::token::op_text;
 use crate::{Sym, Symbols};
 
 /// Prints an expression. `absolute` makes an absolute path of the text that a path literal starts with.
@@ -119,7 +118,7 @@ impl Printer<'_, '_> {
             Op::Ge => ("(! (__lessThan ", lhs, rhs),
             Op::Le => ("(! (__lessThan ", rhs, lhs),
             _ => {
-                self.around("(", lhs, &format!(" {} ", op_text(op)));
+                self.around("(", lhs, &format!(" {} ", op.text()));
                 return self.around("", rhs, ")");
             }
         };

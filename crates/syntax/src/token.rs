@@ -78,7 +78,7 @@ impl Token {
             Token::Inherit => "'inherit'",
             Token::OrKw => "'or'",
             Token::Ellipsis => "'...'",
-            Token::Op(op) => return format!("'{}'", op_text(op)),
+            Token::Op(op) => return format!("'{}'", op.text()),
             Token::Minus => "'-'",
             Token::Not => "'!'",
             Token::Question => "'?'",
@@ -100,26 +100,5 @@ impl Token {
             Token::Invalid(_) => "invalid token",
         };
         text.to_owned()
-    }
-}
-
-/// The operator as written.
-pub(crate) fn op_text(op: Op) -> &'static str {
-    match op {
-        Op::Add => "+",
-        Op::Sub => "-",
-        Op::Mul => "*",
-        Op::Div => "/",
-        Op::Concat => "++",
-        Op::Update => "//",
-        Op::Eq => "==",
-        Op::Ne => "!=",
-        Op::Lt => "<",
-        Op::Le => "<=",
-        Op::Gt => ">",
-        Op::Ge => ">=",
-        Op::And => "&&",
-        Op::Or => "||",
-        Op::Implies => "->",
     }
 }

@@ -37,7 +37,7 @@ pub(super) const TABLE: Table = &[
         let set = e.force_attrs(a[1])?;
         match set.get(name) {
             Some(attr) => e.force(attr.value()),
-            None => Err(Error::missing_attribute(e, e.symbols().bytes(name), diagnostics::Span::NONE, Some(set))),
+            None => Err(Error::missing_attribute(e, e.symbols().bytes(name), diagnostics::Span::NONE, set)),
         }
     }),
     ("hasAttr", 2, |e, a| {
@@ -98,10 +98,10 @@ fn intersect<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 fn list_to_attrs<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let list = eval.force_list(args[0])?;
     let mut attrs: Vec<Attr<'a>> = Vec::with_capacity(list.len());
+    let mut incomplete = Vec::new();
     let need = |set: &'a Attrs<'a>, name: Sym| {
-        set.get(name).ok_or_else(|| {
-            Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, Some(set))
-        })
+        set.get(name)
+            .ok_or_else(|| Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, set))
     };
     for item in list.iter() {
         let set = eval.force_attrs(item)?;
@@ -111,15 +111,18 @@ fn list_to_attrs<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         let value = set.get(eval.names.value);
         let slot = match value {
             Some(attr) => Slot::new(attr.value()),
-            None => Slot::new(Value::Unset),
+            None => {
+                incomplete.push((name, set));
+                Slot::new(Value::Unset)
+            }
         };
         attrs.push(Attr::new(name, value.map_or(Pos::NONE, |v| v.pos), slot));
     }
     attrs.sort_by_key(|a| a.name);
     attrs.dedup_by_key(|a| a.name);
-    if let Some(bad) = attrs.iter().find(|a| matches!(a.slot.state.get(), Value::Unset)) {
-        let _ = bad;
-        return Err(Error::missing_attribute(eval, b"value", diagnostics::Span::NONE, None));
+    let bad = attrs.iter().find(|a| matches!(a.slot.state.get(), Value::Unset));
+    if let Some((_, set)) = bad.and_then(|bad| incomplete.iter().find(|(name, _)| *name == bad.name)) {
+        return Err(Error::missing_attribute(eval, b"value", diagnostics::Span::NONE, set));
     }
     Ok(sorted(eval, attrs))
 }

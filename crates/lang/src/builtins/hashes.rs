@@ -38,7 +38,7 @@ fn convert<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         Ok(Some(String::from_utf8_lossy(eval.force_plain(attr.value())?).into_owned()))
     };
     let need = |name: &str| {
-        text(name)?.ok_or_else(|| Error::missing_attribute(eval, name.as_bytes(), diagnostics::Span::NONE, Some(set)))
+        text(name)?.ok_or_else(|| Error::missing_attribute(eval, name.as_bytes(), diagnostics::Span::NONE, set))
     };
     let hash = need("hash")?;
     let algo = match text("hashAlgo")? {

@@ -339,5 +339,5 @@ fn generic_closure<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 }
 
 fn missing<'a>(eval: &Eval<'a>, name: syntax::Sym, set: &'a crate::Attrs<'a>) -> Error {
-    Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, Some(set))
+    Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, set)
 }

@@ -87,7 +87,7 @@ fn find_file<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             None => String::new(),
         };
         let Some(attr) = eval.get(entry, "path") else {
-            return Err(Error::missing_attribute(eval, b"path", diagnostics::Span::NONE, Some(entry)));
+            return Err(Error::missing_attribute(eval, b"path", diagnostics::Span::NONE, entry));
         };
         let rest = match name.strip_prefix(&prefix) {
             _ if prefix.is_empty() => name.as_str(),

@@ -157,7 +157,6 @@ impl<'a> Compiler<'_, 'a> {
     }
 
     fn code_inner(&mut self, expr: &Expr<'_>) -> Res<Code<'a>> {
-        let pos = expr.span.start;
         Ok(match expr.kind {
             Kind::Int(n) => self.constant(Value::Int(n)),
             Kind::Float(n) => self.constant(Value::float(n)),
@@ -181,17 +180,17 @@ impl<'a> Compiler<'_, 'a> {
                 Code::Assert(self.bump.alloc(AssertCode { condition, body, span }))
             }
             Kind::If((condition, then, other)) => {
-                let pos = condition.span.start;
+                let span = condition.span;
                 let condition = self.code(condition)?;
                 let then = self.code(then)?;
                 let other = self.code(other)?;
-                Code::If(self.bump.alloc(IfCode { condition, then, other, pos }))
+                Code::If(self.bump.alloc(IfCode { condition, then, other, span }))
             }
             Kind::Lambda(_) => self.lambda(expr, None)?,
             Kind::Apply((function, args)) => {
                 let function = self.code(function)?;
                 let args = args.iter().map(|e| self.argument(e)).collect::<Res<Vec<_>>>()?;
-                Code::Call(self.bump.alloc(CallCode { function, args: self.slice(args), pos }))
+                Code::Call(self.bump.alloc(CallCode { function, args: self.slice(args), span: expr.span }))
             }
             Kind::Select(select) => match self.known_select(expr) {
                 Some(value) => Code::Const(value),
@@ -204,15 +203,15 @@ impl<'a> Compiler<'_, 'a> {
             }
             Kind::Not(e) => {
                 let code = self.code(e)?;
-                Code::Not(self.bump.alloc((code, e.span.start)))
+                Code::Not(self.bump.alloc((code, e.span)))
             }
             Kind::Negate(e) if self.redefined => {
                 let zero = Expr { span: expr.span, kind: Kind::Int(0) };
-                self.operator_call(self.eval.names.sub, [&zero, e], pos)?
+                self.operator_call(self.eval.names.sub, [&zero, e], expr.span)?
             }
             Kind::Negate(e) => {
                 let code = self.code(e)?;
-                Code::Negate(self.bump.alloc((code, pos)))
+                Code::Negate(self.bump.alloc((code, expr.span)))
             }
             Kind::Binary(b) if self.redefined && self.as_call(b.op).is_some() => self.redefined_binary(b)?,
             Kind::Binary(b) => {

@@ -1,7 +1,7 @@
 //! Operators that stand for functions: `-`, `*`, `/` and `<` are calls of them, by whatever the names mean where they
 //! stand. Nearly always they mean the usual, and the operator is code of its own.
 
-use diagnostics::{Pos, Span};
+use diagnostics::Span;
 use syntax::Sym;
 use syntax::ast::{self, Expr, Op};
 
@@ -32,14 +32,15 @@ impl<'a> Compiler<'_, 'a> {
 
     pub(super) fn redefined_binary(&mut self, b: &ast::Binary<'_>) -> Res<Code<'a>> {
         let (function, swapped, negated) = self.as_call(b.op).unwrap_or((self.eval.names.sub, false, false));
+        let span = b.op.span(b.pos);
         let args = if swapped { [&b.rhs, &b.lhs] } else { [&b.lhs, &b.rhs] };
-        let call = self.operator_call(function, args, b.pos)?;
-        Ok(if negated { Code::Not(self.bump.alloc((call, b.pos))) } else { call })
+        let call = self.operator_call(function, args, span)?;
+        Ok(if negated { Code::Not(self.bump.alloc((call, span))) } else { call })
     }
 
-    pub(super) fn operator_call(&mut self, function: Sym, args: [&Expr<'_>; 2], pos: Pos) -> Res<Code<'a>> {
-        let function = self.var(function, Span::at(pos));
+    pub(super) fn operator_call(&mut self, function: Sym, args: [&Expr<'_>; 2], span: Span) -> Res<Code<'a>> {
+        let function = self.var(function, span);
         let args = args.into_iter().map(|e| self.argument(e)).collect::<Res<Vec<_>>>()?;
-        Ok(Code::Call(self.bump.alloc(CallCode { function, args: self.slice(args), pos })))
+        Ok(Code::Call(self.bump.alloc(CallCode { function, args: self.slice(args), span })))
     }
 }

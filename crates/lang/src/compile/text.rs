@@ -24,7 +24,7 @@ impl<'a> Compiler<'_, 'a> {
         for part in parts {
             pieces.push(match part {
                 Part::Text(text) => Piece::Text(self.bump.alloc_slice_copy(text)),
-                Part::Expr(e) => Piece::Code(self.code(e)?, e.span.start),
+                Part::Expr(e) => Piece::Code(self.code(e)?, e.span),
             });
         }
         Ok(self.slice(pieces))
@@ -61,6 +61,6 @@ impl<'a> Compiler<'_, 'a> {
         };
         let text = self.bump.alloc(self.text(name));
         let args = self.slice(vec![path, Lazy::Const(text)]);
-        Ok(Code::Call(self.bump.alloc(CallCode { function, args, pos: span.start })))
+        Ok(Code::Call(self.bump.alloc(CallCode { function, args, span })))
     }
 }

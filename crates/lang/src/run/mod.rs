@@ -11,10 +11,10 @@ mod text;
 
 use std::cell::Cell;
 
-use diagnostics::{Pos, Span};
+use diagnostics::{Label, Span};
 use syntax::ast::Op;
 
-use crate::code::{AssertCode, Code, IfCode, Source, ThunkCode};
+use crate::code::{AssertCode, BinaryCode, Code, IfCode, Source, ThunkCode};
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Failed, Run};
 use crate::eval::Eval;
@@ -102,7 +102,7 @@ impl<'a> Eval<'a> {
         let mut code = code;
         loop {
             let holds = self.operand(code.condition, frame)?;
-            let branch = if self.condition(holds, code.pos)? { code.then } else { code.other };
+            let branch = if self.condition(holds, code.span)? { code.then } else { code.other };
             match branch {
                 Code::If(next) => code = next,
                 other => return self.run(other, frame),
@@ -136,13 +136,13 @@ impl<'a> Eval<'a> {
     #[inline(never)]
     fn run_unary(&self, code: Code<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         match code {
-            Code::Not((code, pos)) => {
+            Code::Not((code, span)) => {
                 let value = self.operand(*code, frame)?;
-                Ok(Value::bool(!self.condition(value, *pos)?))
+                Ok(Value::bool(!self.condition(value, *span)?))
             }
-            Code::Negate((code, pos)) => {
+            Code::Negate((code, span)) => {
                 let value = self.operand(*code, frame)?;
-                self.kept(self.arithmetic(Op::Sub, Value::Int(0), value).map_err(|e| e.at(*pos)))
+                self.kept(self.arithmetic(Op::Sub, Value::Int(0), value).map_err(|e| e.at_span(*span)))
             }
             other => self.run(other, frame),
         }
@@ -179,37 +179,41 @@ impl<'a> Eval<'a> {
     }
 
     #[inline]
-    fn condition(&self, value: Value<'a>, pos: Pos) -> Run<bool> {
+    fn condition(&self, value: Value<'a>, span: Span) -> Run<bool> {
         match value {
             Value::Bool(b) => Ok(b.get()),
-            other => Err(self.no_condition(other, pos)),
+            other => Err(self.no_condition(other, span)),
         }
     }
 
     #[cold]
-    fn no_condition(&self, value: Value<'a>, pos: Pos) -> Failed {
-        self.fail(Error::expected(self, "a Boolean", value).at(pos))
+    fn no_condition(&self, value: Value<'a>, span: Span) -> Failed {
+        self.fail(Error::expected(self, "a Boolean", value).at_span(span))
     }
 
     #[inline(never)]
     fn run_assertion(&self, code: &AssertCode<'a>, frame: &Frame<'_, 'a>) -> Run<()> {
+        if let Code::Binary(equality @ BinaryCode { op: Op::Eq, .. }) = code.condition {
+            let lhs = self.run(equality.lhs, frame)?;
+            let rhs = self.run(equality.rhs, frame)?;
+            return self.assert_equal(lhs, rhs, code.span);
+        }
         let value = self.run(code.condition, frame)?;
-        if self.condition(value, code.span.start)? { Ok(()) } else { Err(self.assertion_failed(code.span)) }
+        if self.condition(value, code.span)? { Ok(()) } else { Err(self.assertion_failed(code.span)) }
+    }
+
+    /// An assertion of an equality says what differs.
+    fn assert_equal(&self, lhs: Value<'a>, rhs: Value<'a>, span: Span) -> Run<()> {
+        let Some(mut error) = self.kept(self.difference(lhs, rhs))? else { return Ok(()) };
+        let label = Label { span, text: "this does not hold".to_owned() };
+        error.diagnostic_mut().labels.insert(0, label);
+        Err(self.fail(error))
     }
 
     #[cold]
     fn assertion_failed(&self, span: Span) -> Failed {
         let text = self.source_text(span);
         self.fail(Error::new(ErrorKind::Assertion, format!("assertion '{text}' failed")).label(span, ""))
-    }
-
-    /// The text of a span, as it was written.
-    pub(crate) fn source_text(&self, span: Span) -> String {
-        let sources = self.sources();
-        let Some(file) = sources.file(span.start) else { return String::new() };
-        let start = (span.start.0 - file.base) as usize;
-        let end = (span.end.0 - file.base) as usize;
-        file.text.get(start..end).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default()
     }
 }
 

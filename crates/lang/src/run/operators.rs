@@ -44,13 +44,13 @@ impl<'a> Eval<'a> {
     #[inline(never)]
     fn run_logical(&self, code: &'a BinaryCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
         let lhs = self.operand(code.lhs, frame)?;
-        match (code.op, self.condition(lhs, code.pos)?) {
+        match (code.op, self.condition(lhs, code.span())?) {
             (Op::And, false) => return Ok(Value::bool(false)),
             (Op::Or, true) | (Op::Implies, false) => return Ok(Value::bool(true)),
             _ => {}
         }
         let rhs = self.operand(code.rhs, frame)?;
-        Ok(Value::bool(self.condition(rhs, code.pos)?))
+        Ok(Value::bool(self.condition(rhs, code.span())?))
     }
 
     /// Any operator, on values that are evaluated.
@@ -70,7 +70,7 @@ impl<'a> Eval<'a> {
             (Op::Add, ..) => self.add(lhs, rhs),
             (op, ..) => self.arithmetic(op, lhs, rhs),
         };
-        self.kept(result.map_err(|e| e.at(code.pos)))
+        self.kept(result.map_err(|e| e.at_span(code.span())))
     }
 
     fn concat_two(&self, a: &'a List<'a>, b: &'a List<'a>) -> Value<'a> {

@@ -116,7 +116,7 @@ impl<'a> Eval<'a> {
     fn no_attribute(&self, value: Value<'a>, sym: Sym, name: NameCode<'a>) -> Failed {
         let (NameCode::Static(_, span) | NameCode::Dynamic(_, span)) = name;
         self.fail(match value {
-            Value::Attrs(set) => Error::missing_attribute(self, self.symbols().bytes(sym), span, Some(set)),
+            Value::Attrs(set) => Error::missing_attribute(self, self.symbols().bytes(sym), span, set),
             other => Error::expected(self, "a set", other).at_span(span),
         })
     }

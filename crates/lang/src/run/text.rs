@@ -1,6 +1,6 @@
 //! Strings and paths with interpolations.
 
-use diagnostics::{Pos, Span};
+use diagnostics::Span;
 
 use crate::code::{Code, Piece, Template};
 use crate::coerce::Coerce;
@@ -31,8 +31,8 @@ impl<'a> Eval<'a> {
         for (part, piece) in parts.iter_mut().zip(code.parts) {
             *part = match piece {
                 Piece::Text(text) => text,
-                Piece::Code(inner, pos) => {
-                    let text = self.piece(*inner, *pos, frame)?;
+                Piece::Code(inner, span) => {
+                    let text = self.piece(*inner, *span, frame)?;
                     context = Context::union(self.bump(), context, text.context());
                     text.as_bytes()
                 }
@@ -42,12 +42,12 @@ impl<'a> Eval<'a> {
     }
 
     #[inline]
-    fn piece(&self, code: Code<'a>, pos: Pos, frame: &Frame<'_, 'a>) -> Run<&'a Str<'a>> {
+    fn piece(&self, code: Code<'a>, span: Span, frame: &Frame<'_, 'a>) -> Run<&'a Str<'a>> {
         match self.operand(code, frame)? {
             Value::String(text) => Ok(text),
             other => self.kept(
                 self.coerce(other, Coerce::INTERPOLATION)
-                    .map_err(|e| e.at(pos).step(Span::at(pos), "while evaluating a path segment")),
+                    .map_err(|e| e.at_span(span).step(span, "while evaluating a path segment")),
             ),
         }
     }
@@ -58,11 +58,11 @@ impl<'a> Eval<'a> {
         for part in code.parts {
             match part {
                 Piece::Text(text) => bytes.extend_from_slice(text),
-                Piece::Code(inner, pos) => {
+                Piece::Code(inner, span) => {
                     let value = self.run(*inner, frame)?;
-                    let text = self.kept(self.coerce(value, Coerce::PATH_SEGMENT).map_err(|e| e.at(*pos)))?;
+                    let text = self.kept(self.coerce(value, Coerce::PATH_SEGMENT).map_err(|e| e.at_span(*span)))?;
                     if text.context().is_some() {
-                        return Err(self.context_in_path(*pos));
+                        return Err(self.context_in_path(*span));
                     }
                     bytes.extend_from_slice(text.as_bytes());
                 }
@@ -72,7 +72,7 @@ impl<'a> Eval<'a> {
     }
 
     #[cold]
-    fn context_in_path(&self, pos: Pos) -> Failed {
-        self.fail(Error::eval("a string that refers to a store path cannot be appended to a path").at(pos))
+    fn context_in_path(&self, span: Span) -> Failed {
+        self.fail(Error::eval("a string that refers to a store path cannot be appended to a path").at_span(span))
     }
 }

@@ -51,7 +51,11 @@ pub fn parse<'s>(
     };
     parser.advance()?;
     let expr = parser.expr()?;
-    if parser.token == Token::Eof { Ok(expr) } else { Err(parser.unexpected("end of file")) }
+    match parser.token {
+        Token::Eof => Ok(expr),
+        Token::Assign => Err(parser.unexpected("end of file").hint("attributes stand in braces: `{ name = value; }`")),
+        _ => Err(parser.unexpected("end of file")),
+    }
 }
 
 pub(crate) type Res<T> = Result<T, SyntaxError>;
@@ -102,8 +106,21 @@ impl<'s> Parser<'_, '_, 's, '_> {
         )
     }
 
+    /// What ends too early says where it began.
+    fn unclosed(&self, open: usize, close: Token) -> SyntaxError {
+        if self.token == Token::Eof {
+            return self.unexpected(&close.describe()).related(self.lexer.span(open, open + 1), "opened here");
+        }
+        self.unexpected("")
+    }
+
     fn expect(&mut self, token: Token) -> Res<()> {
         if self.token == token { self.advance() } else { Err(self.unexpected(&token.describe())) }
+    }
+
+    fn expect_then(&mut self) -> Res<()> {
+        let assigns = self.token == Token::Assign;
+        self.expect(Token::Then).map_err(|e| if assigns { e.hint("`==` compares") } else { e })
     }
 
     fn eat(&mut self, token: Token) -> Res<bool> {
@@ -187,7 +204,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
             Token::If => {
                 self.advance()?;
                 let condition = self.expr()?;
-                self.expect(Token::Then)?;
+                self.expect_then()?;
                 let then = self.expr()?;
                 self.expect(Token::Else)?;
                 let other = self.expr()?;
@@ -199,7 +216,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
 
     fn let_in(&mut self, start: usize) -> Res<Expr<'s>> {
         self.advance()?;
-        let attrs = self.bindings(Builder::new(true, self.bump), Token::In)?;
+        let attrs = self.bindings(Builder::new(true, self.bump), start, Token::In)?;
         if let Some(dynamic) = attrs.dynamics.first() {
             return Err(SyntaxError::new("dynamic attributes not allowed in let", dynamic.span));
         }
@@ -223,6 +240,9 @@ impl<'s> Parser<'_, '_, 's, '_> {
             Token::LParen => {
                 self.advance()?;
                 let inner = self.expr()?;
+                if self.token == Token::Eof {
+                    return Err(self.unclosed(start, Token::RParen));
+                }
                 self.expect(Token::RParen)?;
                 return Ok(inner);
             }

@@ -45,10 +45,10 @@ impl<'s> Parser<'_, '_, 's, '_> {
             return Ok(());
         }
         Err(SyntaxError::new(
-            "experimental Nix feature 'pipe-operators' is disabled",
+            "experimental Nix feature 'pipe-operators' is disabled; add '--extra-experimental-features pipe-operators' \
+             to enable it",
             self.lexer.span(self.start, self.end),
-        )
-        .hint("add '--extra-experimental-features pipe-operators' to enable it"))
+        ))
     }
 
     pub(super) fn apply(&self, start: usize, f: Expr<'s>, args: &[Expr<'s>]) -> Expr<'s> {

@@ -15,7 +15,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
         let mut items = Vec::new();
         while self.token != Token::RBracket {
             if !self.starts_simple() {
-                return Err(self.unexpected(""));
+                return Err(self.unclosed(start, Token::RBracket));
             }
             items.push(self.nested(Self::expr_select)?);
         }
@@ -24,8 +24,9 @@ impl<'s> Parser<'_, '_, 's, '_> {
     }
 
     pub(super) fn attrs(&mut self, start: usize, recursive: bool) -> Res<Expr<'s>> {
+        let open = self.start;
         self.expect(Token::LBrace)?;
-        let attrs = self.bindings(Builder::new(recursive, self.bump), Token::RBrace)?;
+        let attrs = self.bindings(Builder::new(recursive, self.bump), open, Token::RBrace)?;
         Ok(self.make(start, Kind::Attrs(self.alloc(attrs))))
     }
 
@@ -38,8 +39,8 @@ impl<'s> Parser<'_, '_, 's, '_> {
         Ok(self.make(start, Kind::Select(self.alloc(Select { base, path, default: None }))))
     }
 
-    /// Bindings up to and including `close`.
-    pub(super) fn bindings(&mut self, mut builder: Builder<'s>, close: Token) -> Res<Attrs<'s>> {
+    /// Bindings up to and including `close`, of what begins at `open`.
+    pub(super) fn bindings(&mut self, mut builder: Builder<'s>, open: usize, close: Token) -> Res<Attrs<'s>> {
         while self.token != close {
             let start = self.start;
             if self.eat(Token::Inherit)? {
@@ -47,13 +48,18 @@ impl<'s> Parser<'_, '_, 's, '_> {
                 continue;
             }
             if !self.starts_attr() {
-                return Err(self.unexpected(""));
+                return Err(self.unclosed(open, close));
             }
             let path = self.attr_path()?;
             let span = self.lexer.span(start, self.prev_end);
+            if matches!(self.token, Token::Ident(_)) {
+                return Err(self
+                    .unexpected("'='")
+                    .hint("attributes are `name = value;`, arguments have commas between them"));
+            }
             self.expect(Token::Assign)?;
             let value = self.expr()?;
-            self.expect(Token::Semicolon)?;
+            self.expect(Token::Semicolon).map_err(|e| e.related(span, "this binding lacks its `;`"))?;
             builder.bind(path, span, value, self.symbols)?;
         }
         self.advance()?;

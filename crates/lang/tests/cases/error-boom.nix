@@ -1,1 +1,0 @@
-builtins.addErrorContext "ctx" (throw "boom")

@@ -1,1 +1,0 @@
-builtins.toJSON (x: x)

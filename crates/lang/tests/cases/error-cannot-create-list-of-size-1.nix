@@ -1,1 +1,0 @@
-builtins.genList (x: x) (-1)

@@ -1,1 +1,0 @@
-if 1 then 2 else 3

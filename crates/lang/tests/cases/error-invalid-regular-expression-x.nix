@@ -1,1 +1,0 @@
-builtins.match "(x" "x"

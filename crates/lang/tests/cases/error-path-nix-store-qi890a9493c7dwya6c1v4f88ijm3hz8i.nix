@@ -1,1 +1,0 @@
-builtins.scopedImport { x = 5; } (builtins.toFile "s" "x")

@@ -1,1 +1,0 @@
-let x = 1; y = x + z; in y

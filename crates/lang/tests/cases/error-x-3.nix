@@ -1,1 +1,0 @@
-builtins.deepSeq { a = throw "x"; } 1

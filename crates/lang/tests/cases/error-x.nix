@@ -1,1 +1,0 @@
-builtins.seq (throw "x") 1
