@@ -43,7 +43,7 @@ test-fast:
 # Compare the evaluator with the reference on the whole corpus
 [group('test')]
 diff-nix:
-    cargo test -p lang --test differential -p system --test fetching -p esker --test nix_instantiate
+    cargo test -p lang --test differential -p system --test fetching -p esker --test nix_instantiate -p module --test errors
 
 # Lints, formatting and the layers
 [group('test')]
