@@ -48,6 +48,7 @@
   ./system/packages.nix
   ./system/specialisation.nix
   ./system/toplevel.nix
+  ./systemd/boot.nix
   ./systemd/shutdown.nix
   ./systemd/systemd.nix
   ./systemd/tmpfiles.nix

@@ -7,13 +7,14 @@
 //!
 //! Source: systemd's "The initrd Interface" (bootup(7), `/run/initramfs/shutdown`).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use syscalls::mount::{UmountFlags, umount};
+use syscalls::mount_table::unescape;
 use syscalls::system::{MachineStop, stop_machine, sync};
 
 use crate::stage1::report::{Report, to_standard_error};
@@ -70,31 +71,14 @@ fn unmount_all(root: &Path) -> Vec<PathBuf> {
 
 /// The mount points at and below `root` in the order in which they can go: the last mounted first.
 fn mounts_below(root: &Path, mountinfo: &[u8]) -> Vec<PathBuf> {
-    let mount_point = |line: &[u8]| line.split(|byte| *byte == b' ').nth(4).map(unescape);
+    let mount_point = |line: &[u8]| {
+        let field = line.split(|byte| *byte == b' ').nth(4)?;
+        Some(PathBuf::from(OsString::from_vec(unescape(field))))
+    };
     let lines = mountinfo.split(|byte| *byte == b'\n').filter_map(mount_point);
     let mut mounts: Vec<PathBuf> = lines.filter(|path| path.starts_with(root)).collect();
     mounts.reverse();
     mounts
-}
-
-/// The kernel writes blanks and backslashes as three octal digits.
-fn unescape(text: &[u8]) -> PathBuf {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) if *first == b'\\' => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }
 
 #[cfg(test)]

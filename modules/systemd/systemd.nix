@@ -152,8 +152,6 @@ in
 
   config = {
     systemd.timers = timersOfServices;
-    # It opens sockets for ssh that nobody declared (and fails where a virtual machine has no AF_VSOCK).
-    systemd.generators.systemd-ssh-generator = lib.mkDefault "/dev/null";
     systemd.settings.Manager = {
       WatchdogDevice = lib.mkIf (cfg.watchdog.device != null) cfg.watchdog.device;
       RuntimeWatchdogSec = lib.mkIf (cfg.watchdog.runtimeTime != null) cfg.watchdog.runtimeTime;

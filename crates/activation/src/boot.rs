@@ -12,6 +12,7 @@ use fs_err as fs;
 use crate::machine::Occasion;
 use crate::root::Root;
 use crate::system::{ApplyError, PlanError, apply_system, plan_system};
+use crate::units::{GenerationView, plan_early_mounts};
 use crate::views;
 
 /// The service manager.
@@ -61,12 +62,21 @@ pub fn boot(toplevel: &Path, arguments: &[CString]) -> ApplyError {
             say(&format!("error: {error}"));
         }
     }
+    mount_early(&root, toplevel);
     let mut command = vec![CString::from(c"systemd")];
     command.extend(arguments.iter().cloned());
     let error = syscalls::process::exec(Path::new(SYSTEMD), &command);
     let failure = ApplyError::new("start systemd", error);
     say(&format!("error: {}", error_chain(&failure)));
     failure
+}
+
+/// Spares systemd some processes. What fails here it tries again, and reports.
+fn mount_early(root: &Root, toplevel: &Path) {
+    let mounts = GenerationView::of(root, toplevel).and_then(|view| plan_early_mounts(&view));
+    for mount in mounts.unwrap_or_default() {
+        let _tried_again = mount.apply();
+    }
 }
 
 fn record_failures(root: &Root, failures: &[String]) -> std::io::Result<()> {

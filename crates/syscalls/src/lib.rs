@@ -23,6 +23,8 @@ pub mod fs_context;
 pub mod kernel_modules;
 pub mod loop_device;
 pub mod mount;
+pub mod mount_options;
+pub mod mount_table;
 pub mod namespace;
 pub mod network;
 pub mod process;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use syscalls::fs_context::{Depth, DetachedMount, MountAttributes, Placement};
 use syscalls::mount::{MountFlags, mount};
+use syscalls::mount_options::MountOptions;
 
 use super::Boot;
 use super::block_device::{DeviceName, wait_for};
 use super::error::{Stage1Error, chain};
-use super::mount_options::MountOptions;
 use crate::settings::Filesystem;
 
 /// The store, as the system names it.

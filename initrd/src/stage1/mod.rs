@@ -11,7 +11,6 @@ mod error;
 mod failure;
 mod filesystems;
 mod kernel_modules;
-mod mount_options;
 mod partition;
 mod persistence;
 pub(crate) mod report;

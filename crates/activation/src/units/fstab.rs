@@ -1,7 +1,9 @@
 //! /etc/fstab: which mounts and swaps a switch has to touch. systemd's generator makes units of them that no generation's
 //! tree contains, so the lines themselves are compared. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use syscalls::mount_table::unescape;
 
 /// What a changed line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,11 @@ pub(super) fn added(old: &str, new: &str) -> Vec<String> {
     new.filter(|(unit, line)| !old.contains_key(unit) && is_automatic(line)).map(|(unit, _)| unit).collect()
 }
 
+/// Units of all lines.
+pub(super) fn units(text: &str) -> BTreeSet<String> {
+    parse(text).into_keys().collect()
+}
+
 fn parse(text: &str) -> BTreeMap<String, Line<'_>> {
     let mut units = BTreeMap::new();
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
@@ -60,7 +67,7 @@ fn parse(text: &str) -> BTreeMap<String, Line<'_>> {
 }
 
 fn mount_unit(place: &str) -> String {
-    format!("{}.mount", escape_path(&unescape_octal(place)))
+    format!("{}.mount", escape_path(&unescaped(place)))
 }
 
 /// The generator resolves tags to their link in /dev/disk.
@@ -69,9 +76,13 @@ fn swap_unit(device: &str) -> String {
         Some((tag @ ("LABEL" | "UUID" | "PARTLABEL" | "PARTUUID"), value)) => {
             format!("/dev/disk/by-{}/{value}", tag.to_ascii_lowercase())
         }
-        _ => unescape_octal(device),
+        _ => unescaped(device),
     };
     format!("{}.swap", escape_path(&path))
+}
+
+fn unescaped(field: &str) -> String {
+    String::from_utf8_lossy(&unescape(field.as_bytes())).into_owned()
 }
 
 /// `systemd-escape --path`.
@@ -90,26 +101,6 @@ fn escape_path(path: &str) -> String {
         }
     }
     escaped
-}
-
-/// fstab writes blanks as `\040`.
-fn unescape_octal(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) if *first == b'\\' => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod compare;
 mod decide;
+mod early_mounts;
 mod file;
 mod fstab;
 mod graph;
@@ -15,6 +16,7 @@ mod tests;
 mod view;
 
 pub use decide::plan_units;
+pub use early_mounts::{EarlyMount, plan_early_mounts};
 pub use file::Unit;
 pub use plan::{ManagerReload, UnitAction, UnitPlan, UnitState, UnitStep};
 pub use view::GenerationView;

@@ -1,17 +1,17 @@
 //! Options as fstab has them, split into the kernel's mount flags and what goes to the filesystem.
 //! Source: mount(8), `FILESYSTEM-INDEPENDENT MOUNT OPTIONS`; systemd.mount(5) for the `x-` options.
 
-use syscalls::mount::MountFlags;
+use crate::mount::MountFlags;
 
 /// Options taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MountOptions {
+pub struct MountOptions {
     /// For the kernel.
-    pub(super) flags: MountFlags,
+    pub flags: MountFlags,
     /// For the filesystem, comma separated.
-    pub(super) data: String,
+    pub data: String,
     /// Whether the boot goes on without it.
-    pub(super) no_fail: bool,
+    pub no_fail: bool,
 }
 
 /// Options that the kernel knows as flags; the second column is taken away, the third added.
@@ -47,8 +47,8 @@ const FLAGS: &[(&str, MountFlags, MountFlags)] = {
 const OTHERS: &[&str] = &["auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev"];
 
 impl MountOptions {
-    /// Takes options apart; later ones override earlier ones.
-    pub(super) fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Takes options apart; later ones override earlier ones. No option is an error: the filesystem judges what it is given.
+    pub fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
         let mut parsed = Self { flags: MountFlags::empty(), data: String::new(), no_fail: false };
         for option in options.into_iter().flat_map(|list| list.split(',')) {
             if let Some((_, clear, set)) = FLAGS.iter().find(|(name, ..)| *name == option) {
