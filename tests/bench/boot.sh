@@ -23,4 +23,4 @@ else
   echo "boot: mkosi wants root: not compared" >&2
 fi
 printf '\n| what | median | range | peak memory | |\n|---|---|---|---|---|\n'
-"$here/measure.py" -n "$rounds" -w 0 < "$state/boot.jobs"
+"$here/measure.py" -n "$rounds" -w 1 < "$state/boot.jobs"
