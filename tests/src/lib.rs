@@ -25,5 +25,5 @@ pub use cache_disk::CacheDisk;
 pub use check::Checks;
 pub use debian_archive::{DebianArchive, Extent, Invented, State};
 pub use lab::{Built, Lab, Ports};
-pub use loopback::{Loopback, Request};
+pub use loopback::Loopback;
 pub use ssh::Ssh;

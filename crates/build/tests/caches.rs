@@ -7,8 +7,6 @@
 mod world;
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,6 +14,7 @@ use build::{BuildError, DirectFetcher, FailurePolicy, FileCache, HttpCache, expo
 use nix_formats::signature::SecretKey;
 use nix_formats::{ContentAddressMethod, Hash, HashAlgo, StorePath};
 use store::{ContentCheck, Repair};
+use test_server::WebServer;
 use world::{Drv, World};
 
 /// Runs a program of the reference Nix on the store below `root`.
@@ -161,41 +160,15 @@ fn a_web_server_serves_as_a_cache() {
     let key = SecretKey::from_seed("test-1", &[1; 32]);
     let cache = world.folder.path().join("cache");
     export_closure(&world.store, [&out], &cache, Some(&key)).unwrap();
-    let address = serve(cache);
+    let server = WebServer::of_folder(cache);
     let mut other = World::new();
     copy_derivation(&world, &other, &drv);
-    other.caches.push(Box::new(HttpCache::new(&address)));
+    other.caches.push(Box::new(HttpCache::new(&server.address())));
     other.keys.push(key.public());
     assert_eq!(other.realise(&drv).unwrap(), out);
     assert_eq!(other.events.registrations(), [1]);
     let stranger = Drv::builtin("write", "stranger").json("text", "x").add(&other);
     assert_eq!(other.plan(&[&stranger]).unwrap().to_build.len(), 1);
-}
-
-/// Serves a folder over HTTP, one request per connection, until the test ends.
-fn serve(folder: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = Vec::new();
-            let mut byte = [0];
-            while !request.ends_with(b"\r\n\r\n") && connection.read(&mut byte).unwrap() == 1 {
-                request.push(byte[0]);
-            }
-            let text = String::from_utf8(request).unwrap();
-            let name = text.split_whitespace().nth(1).unwrap().trim_start_matches('/').to_owned();
-            let (status, body) = match std::fs::read(folder.join(name)) {
-                Ok(body) => ("200 OK", body),
-                Err(_) => ("404 Not Found", Vec::new()),
-            };
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            connection.write_all(head.as_bytes()).unwrap();
-            connection.write_all(&body).unwrap();
-        }
-    });
-    address
 }
 
 #[test]

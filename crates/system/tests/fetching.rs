@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,6 +9,7 @@ use std::sync::Arc;
 use build::{Cancellation, Silent};
 use system::SessionOptions;
 use system::language::{Action, Input, Instantiation, Language, LanguageOptions, Printing};
+use test_server::{Response, WebServer};
 
 /// A folder with a store of its own.
 struct Lab {
@@ -147,18 +146,11 @@ fn a_wrong_hash_is_an_error() {
 #[test]
 fn a_file_comes_over_http() {
     let lab = Lab::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 1024];
-        let len = stream.read(&mut request).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n").unwrap();
-        String::from_utf8_lossy(&request[..len]).into_owned()
-    });
-    let shown = lab.eval(&format!("builtins.readFile (builtins.fetchurl \"http://{address}/a/x.txt\")"));
+    let server = WebServer::start(|_| Response::bytes("hello\n"));
+    let address = server.address();
+    let shown = lab.eval(&format!("builtins.readFile (builtins.fetchurl \"{address}/a/x.txt\")"));
     assert_eq!(shown.unwrap(), r#""hello\n""#);
-    assert!(server.join().unwrap().starts_with("GET /a/x.txt "));
+    assert_eq!(server.requests()[0].path, "a/x.txt");
 }
 
 #[test]

@@ -1,41 +1,26 @@
 //! A small server on the loopback interface that knows ranges and can break off.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+
+use test_server::{Response, WebServer};
 
 use super::*;
 use crate::mirror::MirrorUrl;
 
 const CONTENT: &[u8] = b"0123456789";
 
-/// Serves `CONTENT` at /debian/file; returns the base address and the list of ranges asked for.
-fn serve() -> (String, std::sync::Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}/debian", listener.local_addr().unwrap());
-    let ranges = std::sync::Arc::new(Mutex::new(Vec::new()));
-    let seen = ranges.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let request = lines.next().unwrap_or_default();
-            let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let range =
-                headers.iter().find_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
-            let (status, body) = match (&range, request.contains("/debian/file")) {
-                (_, false) => ("404 Not Found", &b""[..]),
-                (None, true) => ("200 OK", CONTENT),
-                (Some(range), true) => match CONTENT.get(range.trim_end_matches('-').parse::<usize>().unwrap()..) {
-                    Some(rest) if !rest.is_empty() => ("206 Partial Content", rest),
-                    _ => ("416 Range Not Satisfiable", &b""[..]),
-                },
-            };
-            seen.lock().unwrap().extend(range);
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).unwrap();
-            stream.write_all(body).unwrap();
-        }
+/// Serves `CONTENT` at /debian/file; returns the base address too.
+fn serve() -> (String, WebServer) {
+    let server = WebServer::start(|request| match request.path.as_str() {
+        "debian/file" => Response::bytes(CONTENT),
+        _ => Response::status(404),
     });
-    (base, ranges)
+    (format!("{}/debian", server.address()), server)
+}
+
+/// Where each request for a part wanted the file from.
+fn ranges(server: &WebServer) -> Vec<u64> {
+    server.requests().iter().filter_map(|request| request.from).collect()
 }
 
 fn download(directory: &Path, path: &str) -> Download {
@@ -52,7 +37,7 @@ fn download(directory: &Path, path: &str) -> Download {
 
 #[test]
 fn fetches_and_resumes() {
-    let (base, ranges) = serve();
+    let (base, server) = serve();
     let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
     for part in [None, Some(&b"0123"[..]), Some(CONTENT)] {
         let directory = tempfile::tempdir().unwrap();
@@ -63,23 +48,23 @@ fn fetches_and_resumes() {
         fetcher.fetch(&[download], &mut |_| {}).unwrap();
         assert_eq!(std::fs::read(directory.path().join("file")).unwrap(), CONTENT);
     }
-    assert_eq!(*ranges.lock().unwrap(), ["4-", "10-"]);
+    assert_eq!(ranges(&server), [4, 10]);
 }
 
 #[test]
 fn a_wrong_part_is_found_out_and_begun_anew() {
-    let (base, ranges) = serve();
+    let (base, server) = serve();
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file.part"), b"xx").unwrap();
     let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
     fetcher.fetch(&[download(directory.path(), "file")], &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(directory.path().join("file")).unwrap(), CONTENT);
-    assert_eq!(*ranges.lock().unwrap(), ["2-"]);
+    assert_eq!(ranges(&server), [2]);
 }
 
 #[test]
 fn a_wrong_file_is_refused() {
-    let (base, _) = serve();
+    let (base, _server) = serve();
     let directory = tempfile::tempdir().unwrap();
     let expected = Download { sha256: Some("0".repeat(64)), ..download(directory.path(), "file") };
     let error = HttpFetcher::new(Mirrors::new(&[&base], &[])).fetch(&[expected], &mut |_| {}).unwrap_err();
@@ -90,7 +75,7 @@ fn a_wrong_file_is_refused() {
 
 #[test]
 fn says_what_the_mirror_does_not_have() {
-    let (base, _) = serve();
+    let (base, _server) = serve();
     let directory = tempfile::tempdir().unwrap();
     let fetcher = HttpFetcher::new(Mirrors::new(&[&base], &[]));
     let error = fetcher.fetch(&[download(directory.path(), "other")], &mut |_| {}).unwrap_err();
