@@ -45,6 +45,11 @@ test-fast:
 diff-nix:
     cargo test -p lang --test differential -p system --test fetching -p esker --test nix_instantiate -p module --test errors
 
+# Look for texts that make the parser or the evaluator panic (parse, evaluate); wants nightly Rust and cargo-fuzz
+[group('test')]
+fuzz target="evaluate" seconds="300":
+    fuzz/run.sh {{ target }} {{ seconds }}
+
 # Lints, formatting and the layers
 [group('test')]
 lint:

@@ -60,7 +60,27 @@ const COMMANDS: &[&[&str]] = &[
     &["--eval", "--dry-run", "-E", "1"],
     &["--eval", "./sp/x.nix", "./sp/x.nix"],
     &["--eval", "--timeout", "5", "--show-trace", "-E", "1"],
+    &["--eval", "-E", "<nix/fetchurl.nix>"],
+    &["--eval", "-E", FETCHURL_BY_SHA256],
+    &["--eval", "-E", FETCHURL_BY_HASH],
+    &["--eval", "--strict", "-E", "map (n: n.name) (import <nix/fetchurl.nix> { url = \"file:///a/x\"; }).all"],
+    &["--eval", "--option", "max-call-depth", "5", "-E", "let f = n: if n == 0 then 0 else f (n - 1); in f 10"],
+    &["--eval", "--max-call-depth", "20", "-E", "let f = n: if n == 0 then 0 else f (n - 1); in f 10"],
+    &["--eval", "--eval-system", "foo", "--system", "bar", "-E", "builtins.currentSystem"],
+    &["--eval", "--option", "system", "foo", "-E", "builtins.currentSystem"],
+    &["--eval", "--restrict-eval", "-E", "builtins.readFile ./sp/x.nix"],
+    &["--eval", "--restrict-eval", "-I", "./sp", "-E", "builtins.readFile ./sp/x.nix"],
+    &["--eval", "--restrict-eval", "-I", "./sp", "-E", "builtins.readFile ./default.nix"],
+    &["--eval", "--pure-eval", "-E", "builtins.readFile ./sp/x.nix"],
+    &["--eval", "--pure-eval", "--impure", "-E", "builtins.readFile ./sp/x.nix"],
+    &["-I", "./sp", "--find-file", "x.nix"],
+    &["-I", "foo/bar=./sp", "--find-file", "foo"],
+    &["-I", "foo=./nope", "-I", "foo=./sp", "--find-file", "foo/x.nix", "foo"],
+    &["--eval", "--no-allow-import-from-derivation", "-E", "1"],
 ];
+
+const FETCHURL_BY_SHA256: &str = "(import <nix/fetchurl.nix> { url = \"file:///x\"; sha256 = \"0000000000000000000000000000000000000000000000000000\"; }).drvPath";
+const FETCHURL_BY_HASH: &str = "(import <nix/fetchurl.nix> { url = \"http://h/x.tar.gz\"; hash = \"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"; unpack = true; }).outPath";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nix-instantiate")

@@ -42,10 +42,12 @@ pub enum IoError {
         path: String,
     },
     /// Not allowed in this mode.
-    #[error("access to absolute path '{path}' is forbidden in pure evaluation mode (use '--impure' to override)")]
+    #[error("access to absolute path '{path}' is forbidden in {mode}")]
     Forbidden {
         /// Which.
         path: String,
+        /// The mode, and how to leave it.
+        mode: &'static str,
     },
     /// This implementation has no such ability.
     #[error("{what} is not possible in this evaluation")]
@@ -127,6 +129,13 @@ pub struct Fetched {
     pub path: StorePath,
     /// More about it (`rev`, `lastModified`, `narHash`, …).
     pub attrs: BTreeMap<String, FetchAttr>,
+}
+
+impl IoError {
+    /// A pure evaluation reads no file.
+    pub fn forbidden(path: &str) -> Self {
+        IoError::Forbidden { path: path.to_owned(), mode: "pure evaluation mode (use '--impure' to override)" }
+    }
 }
 
 /// The world, as far as the evaluator may see it. All paths are absolute and normalised.
@@ -248,11 +257,11 @@ pub struct PureIo;
 
 impl EvalIo for PureIo {
     fn read_file(&self, path: &str) -> Result<Vec<u8>, IoError> {
-        Err(IoError::Forbidden { path: path.to_owned() })
+        Err(IoError::forbidden(path))
     }
 
     fn read_dir(&self, path: &str) -> Result<BTreeMap<Vec<u8>, FileType>, IoError> {
-        Err(IoError::Forbidden { path: path.to_owned() })
+        Err(IoError::forbidden(path))
     }
 
     fn file_type(&self, _path: &str) -> Result<Option<FileType>, IoError> {
@@ -260,11 +269,11 @@ impl EvalIo for PureIo {
     }
 
     fn read_link(&self, path: &str) -> Result<String, IoError> {
-        Err(IoError::Forbidden { path: path.to_owned() })
+        Err(IoError::forbidden(path))
     }
 
     fn copy_to_store(&self, request: CopyRequest<'_>) -> Result<StorePath, CopyError> {
-        Err(IoError::Forbidden { path: request.path.to_owned() }.into())
+        Err(IoError::forbidden(request.path).into())
     }
 
     fn add_text(&self, _: &StorePath, _: &[u8], _: &[StorePath]) -> Result<(), IoError> {

@@ -19,6 +19,7 @@ mod document;
 mod error;
 mod eval;
 mod flake_ref;
+mod internal;
 mod interrupt;
 pub mod io;
 mod json;

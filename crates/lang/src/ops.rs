@@ -24,6 +24,9 @@ impl<'a> Eval<'a> {
                 .map(Value::Int)
                 .ok_or_else(|| Error::eval(format!("integer overflow in {verb} {a} {sign} {b}")));
         }
+        if op == Op::Div && self.number(rhs, false)? == 0.0 {
+            return Err(Error::eval("division by zero"));
+        }
         let whole = !matches!(lhs, Value::Float(_)) && !matches!(rhs, Value::Float(_));
         let a = self.number(lhs, whole)?;
         let b = self.number(rhs, whole)?;
@@ -31,7 +34,6 @@ impl<'a> Eval<'a> {
             Op::Add => a + b,
             Op::Sub => a - b,
             Op::Mul => a * b,
-            _ if b == 0.0 => return Err(Error::eval("division by zero")),
             _ => a / b,
         }))
     }
@@ -146,7 +148,7 @@ impl<'a> Eval<'a> {
                 }
                 a.len().cmp(&b.len())
             }
-            (a, b) if describe_type(a) == describe_type(b) => {
+            (a, b) if a.type_name() == b.type_name() => {
                 return Err(Error::eval(format!(
                     "cannot compare {} with {}; values of that type are incomparable",
                     describe_type(a),

@@ -5,6 +5,7 @@ use std::io::Write;
 pub(crate) use syntax::print::float;
 use syntax::print::{write_name, write_string};
 
+use crate::attrs::{Attr, Attrs};
 use crate::eval::Eval;
 use crate::value::Value;
 
@@ -63,16 +64,19 @@ impl<'a> Eval<'a> {
     /// cannot be evaluated says why.
     pub fn show_evaluated(&self, value: Value<'a>, depth: usize) -> String {
         let limits = Some(Limits { depth, items: usize::MAX, string: usize::MAX });
-        let mut printer = Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits, force: true };
+        let mut printer = self.printer(limits, true);
         printer.value(value, 0);
         String::from_utf8_lossy(&printer.out).into_owned()
     }
 
     fn show_limited(&self, value: Value<'a>, limits: Option<Limits>) -> Vec<u8> {
-        let mut printer =
-            Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits, force: false };
+        let mut printer = self.printer(limits, false);
         printer.value(value.peek(), 0);
         printer.out
+    }
+
+    fn printer(&self, limits: Option<Limits>, force: bool) -> Printer<'_, 'a> {
+        Printer { eval: self, out: Vec::new(), seen: hashbrown::HashSet::new(), limits, items: 0, attrs: 0, force }
     }
 }
 
@@ -81,6 +85,9 @@ struct Printer<'e, 'a> {
     out: Vec<u8>,
     seen: hashbrown::HashSet<usize>,
     limits: Option<Limits>,
+    /// Elements and attributes printed so far.
+    items: usize,
+    attrs: usize,
     /// Evaluates what it prints.
     force: bool,
 }
@@ -124,9 +131,10 @@ impl<'a> Printer<'_, 'a> {
                     self.text("... ");
                 } else {
                     for (i, item) in list.iter().enumerate() {
-                        if self.cut(i, list.len(), "item") {
+                        if self.cut(self.items, list.len() - i, "item") {
                             break;
                         }
+                        self.items += 1;
                         self.value(item.peek(), depth + 1);
                         self.text(" ");
                     }
@@ -142,10 +150,11 @@ impl<'a> Printer<'_, 'a> {
                 if self.too_deep(depth, set.len()) {
                     self.text("... ");
                 } else {
-                    for (i, attr) in self.eval.sorted_attrs(set).into_iter().enumerate() {
-                        if self.cut(i, set.len(), "attribute") {
+                    for (i, attr) in self.telling_first(set).into_iter().enumerate() {
+                        if self.cut(self.attrs, set.len() - i, "attribute") {
                             break;
                         }
+                        self.attrs += 1;
                         write_name(&mut self.out, self.eval.symbols().bytes(attr.name));
                         self.text(" = ");
                         self.value(attr.value().peek(), depth + 1);
@@ -194,11 +203,19 @@ impl<'a> Printer<'_, 'a> {
         len > 0 && self.limits.is_some_and(|l| depth >= l.depth)
     }
 
-    /// Writes "«n more»" when the limit of printed items is reached.
-    fn cut(&mut self, index: usize, len: usize, what: &str) -> bool {
-        let reached = self.limits.is_some_and(|l| index >= l.items);
+    /// Sorted by name; where not all may be shown, what the set is comes first.
+    fn telling_first(&self, set: &'a Attrs<'a>) -> Vec<&'a Attr<'a>> {
+        let mut attrs = self.eval.sorted_attrs(set);
+        if self.limits.is_some_and(|l| l.items != usize::MAX) {
+            attrs.sort_by_key(|a| !matches!(self.eval.symbols().bytes(a.name), b"type" | b"_type"));
+        }
+        attrs
+    }
+
+    /// Writes "«n more»" when the limit of printed items, in the whole value, is reached.
+    fn cut(&mut self, printed: usize, left: usize, what: &str) -> bool {
+        let reached = self.limits.is_some_and(|l| printed >= l.items);
         if reached {
-            let left = len - index;
             self.push(format_args!("«{left} {what}{} elided» ", if left == 1 { "" } else { "s" }));
         }
         reached

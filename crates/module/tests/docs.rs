@@ -89,6 +89,6 @@ fn suggests_names_for_an_unknown_option() {
     with_configuration(|eval, modules, configuration| {
         let error = modules.option(eval, configuration, &["a", "prot"]).err().unwrap();
         let text = diagnostics::render_all(error.diagnostics(), &eval.sources(), diagnostics::Style::default());
-        assert_eq!(text, "error: the option `a.prot` does not exist\n  hint: did you mean `a.port`?\n");
+        assert_eq!(text, "error[unknown-option]: the option `a.prot` does not exist\n  hint: did you mean `a.port`?\n");
     });
 }

@@ -51,6 +51,28 @@ pub(crate) struct Surroundings {
     pub(crate) search_path: Vec<(String, String)>,
     /// Whether messages go to standard error at once.
     pub(crate) prints_messages: bool,
+    /// What is not allowed that otherwise is.
+    pub(crate) limits: Limits,
+}
+
+/// Limits that Nix's settings set to an evaluation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    /// The only paths outside of the store that may be read, and why no others.
+    pub(crate) readable: Option<(Vec<String>, &'static str)>,
+    /// Whether nothing may be built during the evaluation.
+    pub(crate) no_builds: bool,
+}
+
+impl Limits {
+    /// Errors when `path` may not be read. The folders above one that may be read may be looked at.
+    fn check(&self, path: &str) -> Result<(), IoError> {
+        let Some((readable, mode)) = &self.readable else { return Ok(()) };
+        let below = |path: &str, folder: &str| Path::new(path).starts_with(folder);
+        let store = STORE_PREFIX.trim_end_matches('/');
+        let allowed = readable.iter().map(String::as_str).chain([store]).any(|r| below(path, r) || below(r, path));
+        if allowed { Ok(()) } else { Err(IoError::Forbidden { path: path.to_owned(), mode }) }
+    }
 }
 
 /// What waits to be written.
@@ -232,6 +254,7 @@ impl StoreIo {
 
     /// Where a path that the language names lies on this machine.
     fn physical(&self, path: &str) -> Result<PathBuf, IoError> {
+        self.surroundings.limits.check(path)?;
         let Some(inside) = path.strip_prefix(STORE_PREFIX) else { return Ok(PathBuf::from(path)) };
         let (base, rest) = inside.split_once('/').unwrap_or((inside, ""));
         let Ok(store_path) = StorePath::from_base_name(base) else { return Ok(PathBuf::from(path)) };
@@ -450,6 +473,10 @@ impl EvalIo for StoreIo {
 
     fn realise(&self, drv: &StorePath, output: &str) -> Result<(), IoError> {
         let cannot = || format!("cannot build '{}' during evaluation", self.logical(drv));
+        if self.surroundings.limits.no_builds {
+            let message = format!("{} because the option 'allow-import-from-derivation' is disabled", cannot());
+            return Err(IoError::Failed { message, source: None });
+        }
         self.flush()?;
         let realiser = self.realiser()?;
         // Most of what is asked for was built before.

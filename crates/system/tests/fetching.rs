@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use build::{Cancellation, Silent};
 use system::SessionOptions;
-use system::language::{Action, Input, Instantiation, Language, LanguageOptions, Printing};
+use system::language::{Action, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
 use test_server::{Response, WebServer};
 
 /// A folder with a store of its own.
@@ -46,7 +46,7 @@ impl Lab {
             search_path: Vec::new(),
             trace_verbose: false,
             suspend_literals: false,
-            nix_errors: true,
+            nix: Some(NixSettings::default()),
         });
         let wanted = Instantiation {
             input: Input::Expressions(vec![text.to_owned()]),

@@ -49,7 +49,7 @@ impl LanguageArguments {
             search_path: self.include.clone(),
             trace_verbose: self.trace_verbose,
             suspend_literals: false,
-            nix_errors: false,
+            nix: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use system::language::{Action, Argument, Input, Instantiation, Language, LanguageOptions, Printing};
+use system::language::{Action, Argument, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
 
 use super::Outcome;
 use crate::context::Context;
@@ -90,7 +90,46 @@ pub(crate) struct NixInstantiate {
     #[arg(long)]
     version: bool,
     #[command(flatten)]
+    flags: SettingFlags,
+    #[command(flatten)]
     ignored: Ignored,
+}
+
+/// Settings as flags of their own.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct SettingFlags {
+    /// Let the expression see the environment and every file
+    #[arg(long)]
+    impure: bool,
+    /// Let only files in the store and in the search path be read
+    #[arg(long)]
+    restrict_eval: bool,
+    /// Nested calls allowed
+    #[arg(long, value_name = "N")]
+    max_call_depth: Option<u32>,
+    /// What builtins.currentSystem says
+    #[arg(long, value_name = "SYSTEM")]
+    eval_system: Option<String>,
+    /// The same, unless --eval-system says otherwise
+    #[arg(long, value_name = "SYSTEM")]
+    system: Option<String>,
+    /// Let nothing be built during the evaluation
+    #[arg(long)]
+    no_allow_import_from_derivation: bool,
+}
+
+impl SettingFlags {
+    /// Name and value of those that were given.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        all.extend(self.restrict_eval.then(|| ("restrict-eval", "true".to_owned())));
+        all.extend(self.max_call_depth.map(|depth| ("max-call-depth", depth.to_string())));
+        all.extend(self.system.clone().map(|system| ("system", system)));
+        all.extend(self.eval_system.clone().map(|system| ("eval-system", system)));
+        all.extend(self.no_allow_import_from_derivation.then(|| ("allow-import-from-derivation", "false".to_owned())));
+        all
+    }
 }
 
 /// Flags of builds and stores, taken so that scripts may give them; they change nothing about an evaluation.
@@ -115,6 +154,12 @@ struct Ignored {
     repair: bool,
     #[arg(long)]
     readonly_mode: bool,
+    #[arg(long)]
+    allow_import_from_derivation: bool,
+    #[arg(long)]
+    no_gc_warning: bool,
+    #[arg(long)]
+    trace_function_calls: bool,
 }
 
 /// Settings as nix.conf, NIX_CONFIG and the command line give them.
@@ -122,6 +167,7 @@ struct Configured {
     features: BTreeSet<String>,
     pure: bool,
     trace_verbose: bool,
+    nix: NixSettings,
 }
 
 impl Configured {
@@ -132,6 +178,12 @@ impl Configured {
             "extra-experimental-features" => self.features.extend(words()),
             "pure-eval" => self.pure = value == "true",
             "trace-verbose" => self.trace_verbose = value == "true",
+            "restrict-eval" => self.nix.restricted = value == "true",
+            "allow-import-from-derivation" => self.nix.no_import_from_derivation = value == "false",
+            "max-call-depth" => self.nix.max_call_depth = value.parse().ok(),
+            // What is evaluated for is the machine itself unless said otherwise.
+            "system" if self.nix.system.is_none() => self.nix.system = Some(value.to_owned()),
+            "eval-system" => self.nix.system = Some(value.to_owned()),
             // Settings of builds and stores.
             _ => {}
         }
@@ -150,7 +202,8 @@ impl Configured {
 
 impl NixInstantiate {
     fn configured(&self) -> Configured {
-        let mut configured = Configured { features: BTreeSet::new(), pure: false, trace_verbose: false };
+        let mut configured =
+            Configured { features: BTreeSet::new(), pure: false, trace_verbose: false, nix: NixSettings::default() };
         let folder = std::env::var_os("NIX_CONF_DIR").map_or_else(|| PathBuf::from("/etc/nix"), PathBuf::from);
         // Most machines have none.
         configured.read(&std::fs::read_to_string(folder.join("nix.conf")).unwrap_or_default());
@@ -164,7 +217,11 @@ impl NixInstantiate {
         for names in &self.extra_experimental_features {
             configured.set("extra-experimental-features", names);
         }
+        for (name, value) in self.flags.settings() {
+            configured.set(name, &value);
+        }
         configured.pure |= self.pure_eval;
+        configured.pure &= !self.flags.impure;
         configured.trace_verbose |= self.trace_verbose;
         configured
     }
@@ -180,7 +237,7 @@ impl NixInstantiate {
             search_path: self.include.clone(),
             trace_verbose: configured.trace_verbose,
             suspend_literals: self.eval && !self.strict,
-            nix_errors: true,
+            nix: Some(configured.nix),
         })
     }
 

@@ -23,9 +23,6 @@ pub(super) const TABLE: Table = &[
 fn binary<'a>(eval: &Eval<'a>, op: Op, args: &[Value<'a>]) -> Res<Value<'a>> {
     let lhs = eval.force(args[0])?;
     let rhs = eval.force(args[1])?;
-    if !matches!(lhs, Value::Float(_)) && !matches!(rhs, Value::Float(_)) {
-        return eval.arithmetic(op, Value::Int(eval.force_int(lhs)?), Value::Int(eval.force_int(rhs)?));
-    }
     eval.arithmetic(op, lhs, rhs)
 }
 

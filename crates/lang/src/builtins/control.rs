@@ -8,6 +8,7 @@ use crate::builtins::Table;
 use crate::coerce::Coerce;
 use crate::error::{Error, ErrorKind, Res};
 use crate::eval::Eval;
+use crate::internal::FETCHURL_PATH;
 use crate::value::Value;
 
 pub(super) const TABLE: Table = &[
@@ -77,6 +78,9 @@ fn try_eval<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 }
 
 fn import<'a>(eval: &Eval<'a>, path: Value<'a>) -> Res<Value<'a>> {
+    if matches!(eval.force(path)?, Value::Path(path) if path.as_bytes() == FETCHURL_PATH.as_bytes()) {
+        return eval.import_fetchurl();
+    }
     let path = eval.readable_path(path)?;
     eval.eval_file(&path)
 }

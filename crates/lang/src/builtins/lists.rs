@@ -79,8 +79,8 @@ fn any_all<'a>(eval: &Eval<'a>, args: &[Value<'a>], wanted: bool) -> Res<Value<'
 }
 
 fn elem_at<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
-    let list = eval.force_list(args[0])?;
     let index = eval.force_int(args[1])?;
+    let list = eval.force_list(args[0])?;
     match usize::try_from(index).ok().and_then(|i| list.get(i)) {
         Some(value) => eval.force(value),
         None => {

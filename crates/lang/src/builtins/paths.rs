@@ -79,8 +79,9 @@ fn path_exists<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 
 /// Entries of a search path: the first whose prefix fits and whose file exists.
 fn find_file<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
+    let entries = eval.force_list(args[0])?;
     let name = String::from_utf8_lossy(eval.force_plain(args[1])?).into_owned();
-    for entry in eval.force_list(args[0])?.iter() {
+    for entry in entries.iter() {
         let entry = eval.force_attrs(entry)?;
         let prefix = match eval.get(entry, "prefix") {
             Some(attr) => String::from_utf8_lossy(eval.force_plain(attr.value())?).into_owned(),
@@ -104,6 +105,9 @@ fn find_file<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         if eval.io().file_type(&path).map_err(|e| eval.io_error(&e))?.is_some() {
             return Ok(eval.path_value(&candidate));
         }
+    }
+    if name == crate::internal::FETCHURL {
+        return Ok(eval.path_value(crate::internal::FETCHURL_PATH.as_bytes()));
     }
     let text = if eval.settings().pure {
         format!("cannot look up '<{name}>' in pure evaluation mode (use '--impure' to override)")

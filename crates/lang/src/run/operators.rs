@@ -5,7 +5,7 @@ use syntax::ast::Op;
 use crate::code::BinaryCode;
 use crate::coerce::Coerce;
 use crate::context::Context;
-use crate::error::{Error, Res, Run};
+use crate::error::{Error, Failed, Res, Run};
 use crate::eval::Eval;
 use crate::run::Frame;
 use crate::string::Str;
@@ -19,7 +19,10 @@ impl<'a> Eval<'a> {
             return self.run_logical(code, frame);
         }
         let lhs = self.operand(code.lhs, frame)?;
-        let rhs = self.operand(code.rhs, frame)?;
+        let rhs = match self.operand(code.rhs, frame) {
+            Ok(rhs) => rhs,
+            Err(failed) => return Err(self.left_first(code, lhs, failed)),
+        };
         if let (Value::Int(a), Value::Int(b)) = (lhs, rhs) {
             let exact = match code.op {
                 Op::Add => a.checked_add(b),
@@ -39,6 +42,26 @@ impl<'a> Eval<'a> {
             }
         }
         self.run_operator(code, lhs, rhs)
+    }
+
+    /// `+` and `//` look at their left side before they evaluate the right one: if both are wrong, it is the left one's
+    /// error.
+    #[cold]
+    fn left_first(&self, code: &BinaryCode<'a>, lhs: Value<'a>, failed: Failed) -> Failed {
+        let left = match (code.op, lhs) {
+            (Op::Add, Value::Int(_) | Value::Float(_) | Value::Path(_)) => None,
+            (Op::Add, _) => self.coerce(lhs, Coerce::CONCATENATION).err(),
+            (Op::Update, Value::Attrs(_)) => None,
+            (Op::Update, _) => Some(Error::expected(self, "a set", lhs)),
+            _ => None,
+        };
+        match left {
+            Some(error) => {
+                self.caught(failed);
+                self.fail(error.at_span(code.span()))
+            }
+            None => failed,
+        }
     }
 
     #[inline(never)]

@@ -16,7 +16,7 @@ use lang::{Attrs, Eval, Res, Settings, Value};
 pub use instantiation::{Action, Input, Instantiation, Printing};
 
 use crate::realiser::{BuildSettings, Realiser};
-use crate::world::{StoreIo, Surroundings};
+use crate::world::{Limits, StoreIo, Surroundings};
 use crate::{Locations, SessionOptions, SystemError};
 
 /// What an evaluation may see and do.
@@ -33,8 +33,21 @@ pub struct LanguageOptions {
     pub trace_verbose: bool,
     /// Whether what is not evaluated prints as the reference prints it.
     pub suspend_literals: bool,
-    /// Whether errors look like the reference's.
-    pub nix_errors: bool,
+    /// Settings of Nix; with them errors look like the reference's.
+    pub nix: Option<NixSettings>,
+}
+
+/// Settings that nix-instantiate takes and `esker eval` does not.
+#[derive(Clone, Debug, Default)]
+pub struct NixSettings {
+    /// Nested calls allowed.
+    pub max_call_depth: Option<u32>,
+    /// `builtins.currentSystem`.
+    pub system: Option<String>,
+    /// Only the store and what the search path names may be read.
+    pub restricted: bool,
+    /// Nothing may be built during the evaluation.
+    pub no_import_from_derivation: bool,
 }
 
 /// A value for a function's argument, from the command line.
@@ -96,7 +109,22 @@ impl Language {
             time: if self.options.impure { now() } else { None },
             search_path: self.options.search_path.iter().map(|entry| search_path::entry(entry)).collect(),
             prints_messages: true,
+            limits: self.limits(),
         }
+    }
+
+    fn limits(&self) -> Limits {
+        let Some(nix) = &self.options.nix else { return Limits::default() };
+        let readable = if !self.options.impure {
+            Some((Vec::new(), "pure evaluation mode (use '--impure' to override)"))
+        } else if nix.restricted {
+            let paths = self.options.search_path.iter().map(|entry| search_path::entry(entry).1);
+            let absolute = |path: String| std::path::absolute(&path).map_or(path, |p| p.display().to_string());
+            Some((paths.map(absolute).collect(), "restricted mode"))
+        } else {
+            None
+        };
+        Limits { readable, no_builds: nix.no_import_from_derivation }
     }
 
     fn settings(&self) -> Settings {
@@ -109,6 +137,9 @@ impl Language {
             ..Settings::default()
         };
         settings.experimental = self.options.features.iter().cloned().collect();
+        let nix = self.options.nix.clone().unwrap_or_default();
+        settings.max_call_depth = nix.max_call_depth.unwrap_or(settings.max_call_depth);
+        settings.system = nix.system.unwrap_or(settings.system);
         settings
     }
 
@@ -140,7 +171,7 @@ impl Language {
 
     pub(crate) fn report(&self, eval: &Eval<'_>, error: &lang::Error) -> SystemError {
         let full_trace = self.options.session.full_trace;
-        let report = if self.options.nix_errors {
+        let report = if self.options.nix.is_some() {
             nix_report::render(error, &eval.sources(), full_trace)
         } else {
             let style = diagnostics::Style { colour: self.options.session.colour, full_trace };
