@@ -98,6 +98,7 @@ pub(crate) enum Command {
     Parse(commands::parse::Parse),
     Instantiate(commands::instantiate::Instantiate),
     Repl(commands::repl::Repl),
+    Fmt(commands::fmt::Fmt),
     NixInstantiate(commands::nix_instantiate::NixInstantiate),
     Option(commands::option::OptionCommand),
     Search(commands::search::Search),

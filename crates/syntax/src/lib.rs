@@ -8,6 +8,7 @@
 
 pub mod ast;
 mod bindings;
+pub mod concrete;
 mod error;
 mod indented;
 mod lexer;

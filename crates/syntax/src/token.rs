@@ -55,6 +55,31 @@ pub(crate) enum Token {
 }
 
 impl Token {
+    /// Whether an operand of an application can start with it.
+    pub(crate) fn starts_simple(self) -> bool {
+        matches!(
+            self,
+            Token::Ident(_)
+                | Token::Int(_)
+                | Token::Float(_)
+                | Token::Quote
+                | Token::IndentQuote
+                | Token::Path
+                | Token::Search
+                | Token::Uri
+                | Token::LParen
+                | Token::LBrace
+                | Token::LBracket
+                | Token::Rec
+                | Token::Let
+        )
+    }
+
+    /// Whether a name in an attribute path can start with it.
+    pub(crate) fn starts_attr(self) -> bool {
+        matches!(self, Token::Ident(_) | Token::OrKw | Token::Quote | Token::DollarBrace)
+    }
+
     /// As the reference's messages name it.
     pub(crate) fn describe(self) -> String {
         let text = match self {

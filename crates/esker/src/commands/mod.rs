@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod eval;
+pub(crate) mod fmt;
 pub(crate) mod gc;
 pub(crate) mod generations;
 pub(crate) mod image;

@@ -5,6 +5,8 @@ mod operators;
 mod sets;
 mod text;
 
+pub(crate) use operators::{Assoc, NOT_LEVEL, binary};
+
 use std::cell::Cell;
 
 use bumpalo::Bump;
@@ -17,7 +19,7 @@ use crate::token::Token;
 use crate::{Symbols, SyntaxError};
 
 /// Nesting deeper than this is refused instead of overflowing the stack.
-const MAX_DEPTH: u32 = 2000;
+pub(crate) const MAX_DEPTH: u32 = 2000;
 
 /// Grammar behind feature names.
 #[derive(Clone, Copy, Default, Debug)]

@@ -110,22 +110,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
     }
 
     pub(super) fn starts_simple(&self) -> bool {
-        matches!(
-            self.token,
-            Token::Ident(_)
-                | Token::Int(_)
-                | Token::Float(_)
-                | Token::Quote
-                | Token::IndentQuote
-                | Token::Path
-                | Token::Search
-                | Token::Uri
-                | Token::LParen
-                | Token::LBrace
-                | Token::LBracket
-                | Token::Rec
-                | Token::Let
-        )
+        self.token.starts_simple()
     }
 
     pub(super) fn expr_app(&mut self) -> Res<Expr<'s>> {
@@ -163,18 +148,19 @@ impl<'s> Parser<'_, '_, 's, '_> {
     }
 }
 
+/// How operators of one level stand beside each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Assoc {
+pub(crate) enum Assoc {
     Left,
     Right,
     None,
 }
 
 /// `!` binds weaker than `+` and stronger than `//`.
-const NOT_LEVEL: u8 = 7;
+pub(crate) const NOT_LEVEL: u8 = 7;
 
 /// Operator (none for `?`), level and associativity of a token that stands between operands.
-fn binary(token: Token) -> Option<(Option<Op>, u8, Assoc)> {
+pub(crate) fn binary(token: Token) -> Option<(Option<Op>, u8, Assoc)> {
     let op = match token {
         Token::Question => return Some((None, 11, Assoc::None)),
         Token::Minus => Op::Sub,

@@ -85,7 +85,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
     }
 
     pub(super) fn starts_attr(&self) -> bool {
-        matches!(self.token, Token::Ident(_) | Token::OrKw | Token::Quote | Token::DollarBrace)
+        self.token.starts_attr()
     }
 
     pub(super) fn attr_path(&mut self) -> Res<&'s [AttrName<'s>]> {
