@@ -9,6 +9,20 @@ rec {
   #   fails (assertMsg false "no") => true
   assertMsg = pred: msg: pred || throw msg;
 
+  # checkAssertWarn :: [{ assertion; message; }] -> [String] -> a -> a
+  # A value, if all assertions hold, after the warnings; every message of those that do not is told.
+  #   checkAssertWarn [ { assertion = true; message = "no"; } ] [ ] 1 => 1
+  #   fails (checkAssertWarn [ { assertion = false; message = "no"; } ] [ ] 1) => true
+  checkAssertWarn =
+    assertions: warnings: val:
+    let
+      failed = map (a: a.message) (builtins.filter (a: !a.assertion) assertions);
+    in
+    if failed == [ ] then
+      lib.foldr lib.warn val warnings
+    else
+      throw "Failed assertions:\n${builtins.concatStringsSep "\n" (map (m: "- ${m}") failed)}";
+
   # assertOneOf :: String -> a -> [a] -> Bool
   # For `assert`: whether a value is one of the allowed ones.
   #   assertOneOf "lib" "a" [ "a" "b" ] => true

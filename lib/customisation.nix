@@ -13,6 +13,7 @@ in
 rec {
   # overrideDerivation :: Derivation -> (AttrSet -> AttrSet) -> Derivation
   # A derivation with changed arguments to `derivation`.
+  #   (customisation.overrideDerivation (derivation { name = "d"; system = "s"; builder = "b"; }) (old: { name = old.name + "2"; })).name => "d2"
   overrideDerivation =
     drv: f:
     let
@@ -117,6 +118,7 @@ rec {
 
   # extendDerivation :: Bool -> AttrSet -> Derivation -> Derivation
   # Adds attributes to a derivation and its outputs; the condition is checked when it is built.
+  #   (customisation.extendDerivation true { extra = 1; } (derivation { name = "d"; system = "s"; builder = "b"; })).out.extra => 1
   extendDerivation =
     condition: passthru: drv:
     let
@@ -192,6 +194,7 @@ rec {
 
   # makeScopeWithSplicing' :: { … } -> { … } -> AttrSet
   # `makeScope` under the splicing interface; without cross package sets there is nothing to splice.
+  #   (customisation.makeScopeWithSplicing' { splicePackages = s: s.selfPackages; newScope = s: f: a: f (s // a); } { otherSplices = { }; f = self: { a = 1; b = self.a; }; }).b => 1
   makeScopeWithSplicing' =
     {
       splicePackages,

@@ -24,6 +24,9 @@ let
       generators = call ./generators.nix;
       formats = call ./formats.nix;
       cli = call ./cli.nix;
+      gvariant = call ./gvariant.nix;
+      kernel = call ./kernel.nix;
+      fetchers = call ./fetchers.nix;
       customisation = call ./customisation.nix;
       derivations = call ./derivations.nix;
       meta = call ./meta.nix;
@@ -134,6 +137,8 @@ let
         version
         importJSON
         importTOML
+        info
+        showWarnings
         warn
         warnIf
         warnIfNot
@@ -338,7 +343,7 @@ let
         packEntry
         stringAfter
         ;
-      inherit (self.asserts) assertMsg assertOneOf assertEachOneOf;
+      inherit (self.asserts) assertMsg assertOneOf assertEachOneOf checkAssertWarn;
       inherit (self.debug)
         traceIf
         traceVal

@@ -231,6 +231,7 @@ rec {
 
   # gitTracked :: Path -> FileSet
   # The files of a checkout that Git tracks.
+  #   fails (fileset.gitTracked ./tests) => true
   gitTracked =
     path:
     let

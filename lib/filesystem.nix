@@ -73,6 +73,7 @@ rec {
 
   # packagesFromDirectoryRecursive :: { callPackage; directory; newScope ? …; } -> AttrSet
   # Packages from a folder: NAME.nix or NAME/package.nix, nested folders as nested sets.
+  #   (packagesFromDirectoryRecursive { callPackage = callPackageWith { greeting = "hi"; }; directory = ./tests/packages; }).hello.greeting => "hi"
   packagesFromDirectoryRecursive =
     {
       callPackage,

@@ -128,6 +128,16 @@ in
     )
     + toINI { inherit mkSectionName mkKeyValue listsAsDuplicateKeys; } sections;
 
+  # mkDconfKeyValue :: String -> Any -> String
+  # A line of a keyfile of dconf.
+  #   generators.mkDconfKeyValue "idle" (gvariant.mkUint32 300) => "idle=uint32 300"
+  mkDconfKeyValue = mkKeyValueDefault { mkValueString = v: toString (lib.gvariant.mkValue v); } "=";
+
+  # toDconfINI :: AttrSet -> String
+  # A keyfile of dconf.
+  #   generators.toDconfINI { "org/x" = { a = true; b = [ "c" ]; }; } => "[org/x]\na=true\nb=@as ['c']\n"
+  toDconfINI = toINI { mkKeyValue = mkDconfKeyValue; };
+
   # toGitINI :: AttrSet -> String
   # Git's dialect: nested sets become quoted subsections, lists repeated keys.
   #   generators.toGitINI { user.name = "a b"; url."x".insteadOf = [ "y" ]; } => "[url \"x\"]\n\tinsteadOf = \"y\"\n\n[user]\n\tname = \"a b\"\n"

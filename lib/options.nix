@@ -244,6 +244,11 @@ rec {
   #   showFiles [ "a" "b" ] => "`a' and `b'"
   showFiles = files: lib.concatStringsSep " and " (map (f: "`${toString f}'") files);
 
+  # showDeclPos :: { file; line; column; } -> String
+  # A place as a line of text.
+  #   options.showDeclPos { file = "/f"; line = 1; column = 2; } => "/f:1:2"
+  showDeclPos = pos: "${toString pos.file}:${toString pos.line}:${toString pos.column}";
+
   # showDefs :: [{ file; value; }] -> String
   # Definitions for an error message, one per paragraph.
   #   options.showDefs [ { file = "f"; value = 1; } ] => "\n- In `f': 1"

@@ -139,6 +139,31 @@ rec {
   #   pathIsGitRepo ./strings => false
   pathIsGitRepo = path: commitOf path != null;
 
+  # shortRev :: String -> String
+  # The first seven characters of what looks like a commit, any other name as it is.
+  #   sources.shortRev "f11967ae7f0f1ae0b0d3d5dd7a3bdbeaf6fcc9bc" => "f11967a"
+  #   sources.shortRev "v1.0" => "v1.0"
+  shortRev =
+    rev:
+    let
+      base = baseNameOf rev;
+      found = match "^([a-f0-9]{7})[a-f0-9]{33}$" base;
+    in
+    if found == null then base else builtins.head found;
+
+  # urlToName :: (String | Path) -> String
+  # A name for what is fetched from a URL: its last part without `.git` or the ending of an archive.
+  #   sources.urlToName "https://host/a/project.git" => "project"
+  #   sources.urlToName "https://host/a/project-1.0.tar.gz" => "project-1.0"
+  urlToName =
+    url:
+    let
+      base = baseNameOf (lib.removeSuffix "/" (lib.last (lib.splitString ":" (toString url))));
+      found = match "(.+)\\.(git|tar|zip|tgz|tbz2|txz|tar\\.[a-z0-9]+)" base;
+      short = match "(.+)\\.tar\\.[a-z0-9]+" base;
+    in
+    if short != null then builtins.head short else if found != null then builtins.head found else base;
+
   # commitIdFromGitRepo :: Path -> String
   # The commit a checkout is at; fails when it cannot be read.
   #   fails (commitIdFromGitRepo ./strings) => true

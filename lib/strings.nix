@@ -260,6 +260,16 @@ in
       }) printable
     );
 
+  # lowerChars :: [String]
+  # The letters from a to z.
+  #   builtins.length strings.lowerChars => 26
+  lowerChars = lower;
+
+  # upperChars :: [String]
+  # The letters from A to Z.
+  #   builtins.head strings.upperChars => "A"
+  upperChars = upper;
+
   # toLower :: String -> String
   # ASCII letters in lower case.
   #   toLower "HOME" => "home"

@@ -187,6 +187,16 @@ rec {
   #   importTOML ./tests/data.toml => { a = 1; }
   importTOML = path: fromTOML (builtins.readFile path);
 
+  # info :: String -> a -> a
+  # Prints a message when the second argument is forced.
+  #   info "well" 1 => 1
+  info = msg: trace "INFO: ${msg}";
+
+  # showWarnings :: [String] -> a -> a
+  # Prints several warnings when the second argument is forced.
+  #   showWarnings [ "careful" ] 1 => 1
+  showWarnings = warnings: value: builtins.foldl' (value: msg: warn msg value) value warnings;
+
   # warn :: String -> a -> a
   # Prints a warning when the second argument is forced.
   #   warn "careful" 1 => 1

@@ -177,6 +177,32 @@ in
     riscv64.config = "riscv64-unknown-linux-gnu";
   };
 
+  # supported :: { doubles = [String]; }
+  # The doubles that `elaborate` knows.
+  #   elem "riscv64-linux" systems.supported.doubles => true
+  supported.doubles = linuxDoubles ++ darwinDoubles;
+
+  # systemToAttrs :: (String | AttrSet) -> AttrSet
+  # A system as `elaborate` takes it.
+  #   systems.systemToAttrs "x86_64-linux" => { system = "x86_64-linux"; }
+  systemToAttrs = system: if builtins.isString system then { inherit system; } else system;
+
+  # toLosslessStringMaybe :: (String | Platform) -> (String | null)
+  # The double that says all there is to say of a platform; null where it says too little.
+  #   systems.toLosslessStringMaybe (systems.elaborate "x86_64-linux") => "x86_64-linux"
+  #   systems.toLosslessStringMaybe (systems.elaborate { system = "x86_64-linux"; isStatic = true; }) => null
+  toLosslessStringMaybe =
+    system:
+    let
+      data = lib.filterAttrsRecursive (_: v: !lib.isFunction v);
+    in
+    if builtins.isString system then
+      system
+    else if data (elaborate system.system) == data system then
+      system.system
+    else
+      null;
+
   # inspect.predicates :: { String = Platform -> Bool }
   # Predicates over parsed systems.
   #   systems.inspect.predicates.isLinux (systems.parse.mkSystemFromString "x86_64-linux") => true

@@ -39,6 +39,29 @@ fn examples(text: &str) -> Vec<(usize, String, String)> {
     found
 }
 
+/// Lines `# NAME :: TYPE` whose comment has no example.
+fn without_example(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let documents = |line: &str| line.strip_prefix("# ").is_some_and(|l| l.split(' ').nth(1) == Some("::"));
+    let lacks = |start: usize| {
+        let comment = lines[start..].iter().take_while(|l| l.starts_with('#'));
+        !comment.clone().any(|l| l.starts_with("#   ") && l.contains(" => "))
+    };
+    (0..lines.len()).filter(|i| documents(lines[*i]) && lacks(*i)).map(|i| i + 1).collect()
+}
+
+#[test]
+fn every_function_in_lib_has_an_example() {
+    let mut files = Vec::new();
+    nix_files(&lib(), &mut files);
+    let mut lacking = Vec::new();
+    for file in files {
+        let lines = without_example(&std::fs::read_to_string(&file).unwrap());
+        lacking.extend(lines.into_iter().map(|line| format!("{}:{line}", file.display())));
+    }
+    assert!(lacking.is_empty(), "no example at {}", lacking.join(", "));
+}
+
 #[test]
 fn every_example_in_lib_is_true() {
     let lib = lib();
@@ -53,7 +76,8 @@ fn every_example_in_lib_is_true() {
         for (line, expression, value) in examples(&std::fs::read_to_string(&file).unwrap()) {
             count += 1;
             let text = format!(
-                "let lib = import ./default.nix; fails = e: !(builtins.tryEval (builtins.deepSeq e e)).success; in \
+                "let lib = import ./default.nix; fails = e: !(builtins.tryEval (builtins.deepSeq e e)).success; \
+                 asText = lib.formats {{ pkgs.writeText = name: text: text; }}; in \
                  with builtins; with lib; let got = ({expression}); want = ({value}); in \
                  if got == want then true else got"
             );
@@ -66,6 +90,6 @@ fn every_example_in_lib_is_true() {
             }
         }
     }
-    assert!(count > 450, "only {count} examples found");
+    assert!(count > 560, "only {count} examples found");
     assert!(failed.is_empty(), "{} of {count} examples are wrong:\n{}", failed.len(), failed.join("\n"));
 }
