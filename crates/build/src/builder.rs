@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix_formats::StorePath;
 use nix_formats::signature::PublicKey;
@@ -41,6 +42,8 @@ pub struct BuilderOptions {
     pub failure_policy: FailurePolicy,
     /// Variables that fixed-output derivations may ask for (`impureEnvVars`), such as proxies.
     pub impure_variables: BTreeMap<String, String>,
+    /// How long a program may run; as long as it likes unless said otherwise.
+    pub timeout: Option<Duration>,
 }
 
 impl Default for BuilderOptions {
@@ -53,6 +56,7 @@ impl Default for BuilderOptions {
             emulators: BTreeMap::new(),
             failure_policy: FailurePolicy::StopEarly,
             impure_variables: BTreeMap::new(),
+            timeout: None,
         }
     }
 }

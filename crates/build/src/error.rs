@@ -110,6 +110,12 @@ pub enum FailureReason {
         /// The status.
         status: i32,
     },
+    /// The program took longer than allowed.
+    #[error("the builder took longer than the {seconds} s it was given")]
+    TimedOut {
+        /// How long it was given.
+        seconds: u64,
+    },
     /// A signal ended the program.
     #[error("signal {signal} ended the builder")]
     Signal {

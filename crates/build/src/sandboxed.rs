@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bstr::ByteSlice as _;
 use nix_formats::{Derivation, StorePath};
@@ -58,9 +58,13 @@ impl SandboxedBuild<'_> {
         let view = find_view(builder, planned, &inputs)?;
         let plan = sandbox_plan(builder, planned, &build, &folders, (&inputs, view.as_ref()));
         tracing::debug!(drv = %planned.drv, plan = plan.describe(), "entering the sandbox");
-        match run(&plan, self.log, self.stop)? {
+        let timeout = builder.options.timeout;
+        let started = Instant::now();
+        let is_late = || timeout.is_some_and(|limit| started.elapsed() >= limit);
+        match run(&plan, self.log, &|| self.stop.is_cancelled() || is_late())? {
             Exit::Code(0) => {}
             _ if self.stop.is_cancelled() => return Err(FailureReason::Cancelled),
+            _ if is_late() => return Err(FailureReason::TimedOut { seconds: timeout.map_or(0, |t| t.as_secs()) }),
             Exit::Code(status) => return Err(FailureReason::ExitStatus { status }),
             Exit::Signal(signal) => return Err(FailureReason::Signal { signal }),
         }
@@ -236,8 +240,8 @@ fn command(planned: &PlannedBuild, build: &BuildFiles) -> Command {
     Command { program, arguments, environment, working_directory: BUILD_DIR.into() }
 }
 
-/// Runs the plan's program to its end, its output going to the log.
-fn run(plan: &SandboxPlan, log: &BuildLog<'_>, stop: &Cancellation) -> Result<Exit, FailureReason> {
+/// Runs the plan's program to its end or until `stop` says so, its output going to the log.
+fn run(plan: &SandboxPlan, log: &BuildLog<'_>, stop: &dyn Fn() -> bool) -> Result<Exit, FailureReason> {
     let (read_end, write_end) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
         .map_err(std::io::Error::from)
         .context("make a pipe for", Path::new("the build log"))?;
@@ -248,7 +252,7 @@ fn run(plan: &SandboxPlan, log: &BuildLog<'_>, stop: &Cancellation) -> Result<Ex
             if let Some(exit) = child.wait_timeout(TICK)? {
                 return Ok(exit);
             }
-            if stop.is_cancelled() {
+            if stop() {
                 child.kill()?;
             }
         }

@@ -8,10 +8,11 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use build::{
-    BuildError, BuiltinBuilder, BuiltinContext, BuiltinError, FailurePolicy, FailureReason, FetchError, FetchProgress,
-    FetchRequest, Fetcher, References, Task,
+    BuildError, BuildTarget, BuilderOptions, BuiltinBuilder, BuiltinContext, BuiltinError, DirectFetcher,
+    FailurePolicy, FailureReason, FetchError, FetchProgress, FetchRequest, Fetcher, References, Task,
 };
 use nix_formats::{ContentAddressMethod, Hash, HashAlgo};
 use store::{ContentCheck, Repair};
@@ -238,6 +239,18 @@ fn a_running_program_is_ended_when_cancelled() {
         world.apply(&plan).unwrap_err()
     });
     assert!(matches!(error, BuildError::Cancelled), "{error}");
+}
+
+#[test]
+fn a_program_that_takes_too_long_is_ended() {
+    let world = World::new();
+    let drv = Drv::shell(&world, "sleeper", "/usr/bin/sleep 1000 & wait").add(&world);
+    let options = BuilderOptions { timeout: Some(Duration::from_secs(1)), ..BuilderOptions::default() };
+    let builder = world.builder_with(options, &DirectFetcher);
+    let BuildError::Failed { failures, .. } = builder.realise(&[BuildTarget::all(drv)]).unwrap_err() else {
+        panic!("it is no failure of a build")
+    };
+    assert!(matches!(failures[0].reason, FailureReason::TimedOut { seconds: 1 }), "{}", failures[0].reason);
 }
 
 #[test]

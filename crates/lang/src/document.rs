@@ -1,5 +1,6 @@
 //! What can be said about a function: its name, its arguments, where it was written and the comment in front of it.
 
+use crate::builtins::docs;
 use crate::eval::Eval;
 use crate::value::Value;
 
@@ -8,13 +9,18 @@ impl<'a> Eval<'a> {
     pub fn describe_function(&self, value: Value<'a>) -> Option<String> {
         match value {
             Value::Native(f) => {
+                let name = f.name.trim_start_matches("__");
+                if let Some((arguments, meaning)) = docs::find(name) {
+                    return Some(format!("builtins.{name} {arguments}\n\n{meaning}"));
+                }
                 let s = if f.arity == 1 { "" } else { "s" };
-                Some(format!("{}: a builtin function of {} argument{s}", f.name.trim_start_matches("__"), f.arity))
+                Some(format!("{name}: a builtin function of {} argument{s}", f.arity))
             }
             Value::Partial(p) => {
                 let given = p.args.len();
+                let s = if given == 1 { " was" } else { "s were" };
                 let function = self.describe_function(p.function)?;
-                Some(format!("{function}, {given} of them given"))
+                Some(format!("{function}\n\n{given} argument{s} given already."))
             }
             Value::Lambda(closure) => {
                 let at = self.location(closure.span().start)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use archive::Interrupt;
 use build::{
@@ -31,6 +32,8 @@ pub(crate) struct BuildSettings {
     pub(crate) jobs: Option<usize>,
     pub(crate) observer: Arc<dyn BuildObserver>,
     pub(crate) cancellation: Cancellation,
+    /// How long a program may run.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A store to build into.
@@ -129,6 +132,7 @@ impl Realiser {
         let mut options = BuilderOptions {
             systems: BTreeSet::from([crate::host_system()]),
             emulators: supply.emulators.clone(),
+            timeout: self.settings.timeout,
             ..BuilderOptions::default()
         };
         if let Some(jobs) = self.settings.jobs {

@@ -68,7 +68,7 @@ impl Session {
     pub fn open(options: SessionOptions) -> Result<Self, SystemError> {
         let locations = Locations::find(options.store.as_deref())?;
         let SessionOptions { offline, archive, jobs, colour, full_trace, observer, cancellation, .. } = options;
-        let settings = BuildSettings { offline, archive, jobs, observer, cancellation };
+        let settings = BuildSettings { offline, archive, jobs, observer, cancellation, timeout: None };
         let realiser = Arc::new(Realiser::new(&locations.store_root, locations.cache.clone(), settings)?);
         let store = realiser.store()?.clone();
         let outer = match store.layout().is_chroot() {

@@ -58,6 +58,10 @@ impl World {
     }
 
     pub(crate) fn builder<'w>(&'w self, policy: FailurePolicy, fetcher: &'w dyn Fetcher) -> Builder<'w> {
+        self.builder_with(BuilderOptions { failure_policy: policy, ..BuilderOptions::default() }, fetcher)
+    }
+
+    pub(crate) fn builder_with<'w>(&'w self, options: BuilderOptions, fetcher: &'w dyn Fetcher) -> Builder<'w> {
         let tools = Tools {
             builtins: &self.builtins,
             fetcher,
@@ -67,7 +71,7 @@ impl World {
             observer: &self.events,
             cancellation: &self.cancellation,
         };
-        Builder::new(&self.store, tools, BuilderOptions { failure_policy: policy, ..BuilderOptions::default() })
+        Builder::new(&self.store, tools, options)
     }
 
     pub(crate) fn plan(&self, drvs: &[&StorePath]) -> Result<BuildPlan, BuildError> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use system::language::{Action, Argument, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
@@ -180,6 +181,7 @@ impl Configured {
             "trace-verbose" => self.trace_verbose = value == "true",
             "restrict-eval" => self.nix.restricted = value == "true",
             "allow-import-from-derivation" => self.nix.no_import_from_derivation = value == "false",
+            "timeout" => self.nix.timeout = value.parse().ok().filter(|s| *s > 0).map(Duration::from_secs),
             "max-call-depth" => self.nix.max_call_depth = value.parse().ok(),
             // What is evaluated for is the machine itself unless said otherwise.
             "system" if self.nix.system.is_none() => self.nix.system = Some(value.to_owned()),
@@ -219,6 +221,9 @@ impl NixInstantiate {
         }
         for (name, value) in self.flags.settings() {
             configured.set(name, &value);
+        }
+        if let Some(seconds) = self.timeout {
+            configured.set("timeout", &seconds.to_string());
         }
         configured.pure |= self.pure_eval;
         configured.pure &= !self.flags.impure;

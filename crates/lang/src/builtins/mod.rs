@@ -5,6 +5,7 @@ mod attrs;
 mod control;
 pub(crate) mod data;
 mod derivation;
+pub(crate) mod docs;
 mod fetch;
 mod flakes;
 mod hashes;

@@ -9,6 +9,7 @@ mod search_path;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bumpalo::Bump;
 use lang::{Attrs, Eval, Res, Settings, Value};
@@ -48,6 +49,8 @@ pub struct NixSettings {
     pub restricted: bool,
     /// Nothing may be built during the evaluation.
     pub no_import_from_derivation: bool,
+    /// How long a program may run that is built with during the evaluation.
+    pub timeout: Option<Duration>,
 }
 
 /// A value for a function's argument, from the command line.
@@ -91,6 +94,7 @@ impl Language {
                     jobs: *jobs,
                     observer: observer.clone(),
                     cancellation: cancellation.clone(),
+                    timeout: options.nix.as_ref().and_then(|nix| nix.timeout),
                 };
                 let root = Locations::store_root(named.as_deref())?;
                 Some(Arc::new(Realiser::new(&root, Locations::cache_folder()?, settings)?))
