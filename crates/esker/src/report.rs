@@ -72,6 +72,13 @@ pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitC
         context.say("interrupted; what was finished is in the store, and the same command goes on from there");
         return ExitCode::from(SIGNALLED + context.signal());
     }
+    // When standard error is gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{}", text(error, context));
+    ExitCode::FAILURE
+}
+
+/// An error with its causes, failed builds and hints.
+pub(crate) fn text(error: &(dyn Error + 'static), context: &Context) -> String {
     let mut text = String::new();
     match error.downcast_ref::<SystemError>() {
         // The evaluator's report is a whole page and says `error` itself.
@@ -95,9 +102,7 @@ pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitC
     for hint in hints(error) {
         text.push_str(&format!("\n{} {hint}", context.bold("hint:")));
     }
-    // When standard error is gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::FAILURE
+    text
 }
 
 fn is_cancellation(error: &(dyn Error + 'static)) -> bool {

@@ -18,6 +18,7 @@ use system::language::{Evaluation, LanguageError};
 use super::Outcome;
 use super::language::LanguageArguments;
 use crate::context::Context;
+use crate::report;
 
 /// Evaluate expressions line by line; `:?` lists the commands
 #[derive(Debug, Args)]
@@ -107,6 +108,7 @@ fn answer(repl: &RefCell<Loop<'_, '_, '_>>, line: &str, evaluation: &Evaluation<
         Ok(Answer::Quit) => return false,
         Ok(Answer::Text(text)) if text.is_empty() => {}
         Ok(Answer::Text(text)) => context.print_text(&text),
+        Err(LanguageError::System(error)) => context.say(&report::text(&error, context)),
         Err(error) => context.say(&evaluation.explain(error)),
     }
     true
