@@ -9,6 +9,12 @@ let
   # A unit that says `${pkgs.git}/bin/git` brings git into the system's view: every Debian package in the string
   # context of what is generated is a root, in the version that it says: another one at that place would be wrong.
   mentioned = map (root: { debian = root; }) (builtins.__debianRoots config.system.build.generatedFiles);
+
+  roots = pkgs.wantedBy "environment.corePackages" config.environment.corePackages
+    ++ pkgs.wantedBy "environment.defaultPackages" config.environment.defaultPackages
+    ++ pkgs.wantedBy "environment.systemPackages" config.environment.systemPackages
+    ++ pkgs.wantedBy "systemd.packages" config.systemd.packages
+    ++ pkgs.wantedBy "a unit or a file in /etc" mentioned;
 in
 {
   options = {
@@ -80,13 +86,15 @@ in
 
     system.build.view = pkgs.mkView {
       name = "system-view";
-      roots = pkgs.wantedBy "environment.corePackages" config.environment.corePackages
-        ++ pkgs.wantedBy "environment.defaultPackages" config.environment.defaultPackages
-        ++ pkgs.wantedBy "environment.systemPackages" config.environment.systemPackages
-        ++ pkgs.wantedBy "systemd.packages" config.systemd.packages
-        ++ pkgs.wantedBy "a unit or a file in /etc" mentioned;
+      inherit roots;
       recommends = cfg.recommends;
       exclude = cfg.excludedPackages;
+    };
+
+    # Why each package of the view is in it, for `esker why-big`.
+    system.build.packageGraph = {
+      packages = map (p: { name = p.pname; path = p.outPath; inherit (p.debian) depends; }) config.system.build.view.packages;
+      roots = map (p: { inherit (p.debian) name; inherit (p) wantedBy; }) (lib.filter (p: p ? debian) roots);
     };
 
     # How packages are laid out, in /usr and /etc alike.

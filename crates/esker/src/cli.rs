@@ -102,6 +102,7 @@ pub(crate) enum Command {
     NixInstantiate(commands::nix_instantiate::NixInstantiate),
     Option(commands::option::OptionCommand),
     Search(commands::search::Search),
+    WhyBig(commands::why_big::WhyBig),
     Schema(commands::schema::Schema),
     Lock(commands::lock::Lock),
     Update(commands::update::Update),

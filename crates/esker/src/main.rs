@@ -50,6 +50,7 @@ fn run(command: Command, context: &Context) -> commands::Outcome {
         Command::NixInstantiate(command) => command.run(context),
         Command::Option(command) => command.run(context),
         Command::Search(command) => command.run(context),
+        Command::WhyBig(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Lock(command) => command.run(context),
         Command::Update(command) => command.run(context),

@@ -20,6 +20,7 @@ pub(crate) mod shell;
 pub(crate) mod switch;
 pub(crate) mod update;
 pub(crate) mod vm;
+pub(crate) mod why_big;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
