@@ -2,6 +2,7 @@
 //! /run, /nix and /usr mounted by stage 1. Never gives up on its own: what fails is reported on the console and in
 //! `/run/esker/activation.log`, and the boot goes on.
 
+use diagnostics::one_line;
 use std::ffi::CString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +35,7 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
     let plan = match plan_system(root, toplevel, Occasion::Boot) {
         Ok(plan) => plan,
         Err(error) => {
-            return BootReport { failures: vec![error_chain(&error)], warnings: Vec::new() };
+            return BootReport { failures: vec![one_line(&error)], warnings: Vec::new() };
         }
     };
     // Stage 1 mounted this generation's /usr.
@@ -43,7 +44,7 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
     let dropped = views::drop_all(root);
     failures.extend(dropped.err().map(|error| ApplyError::new("forget the views of earlier boots", error)));
     let warnings = plan.all_warnings();
-    BootReport { failures: failures.iter().map(|error| error_chain(error)).collect(), warnings }
+    BootReport { failures: failures.iter().map(|error| one_line(error)).collect(), warnings }
 }
 
 /// Stage 2 itself. `arguments` are PID 1's, without the name. Returns only when systemd could not be started; PID 1
@@ -67,7 +68,7 @@ pub fn boot(toplevel: &Path, arguments: &[CString]) -> ApplyError {
     command.extend(arguments.iter().cloned());
     let error = syscalls::process::exec(Path::new(SYSTEMD), &command);
     let failure = ApplyError::new("start systemd", error);
-    say(&format!("error: {}", error_chain(&failure)));
+    say(&format!("error: {}", one_line(&failure)));
     failure
 }
 
@@ -92,12 +93,6 @@ fn say(text: &str) {
     if let Ok(mut log) = std::fs::OpenOptions::new().write(true).open("/dev/kmsg") {
         let _unheard = log.write_all(format!("<4>esker: {text}").as_bytes());
     }
-}
-
-/// An error and its causes, in one line.
-pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The absolute toplevel that a program called `<toplevel>/init` or `<toplevel>/activate` belongs to.

@@ -2,12 +2,13 @@
 //! name says. Only arguments, printing and exit codes; `esker switch` has the comfort.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
+use diagnostics::one_line;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use activation::boot::{boot, error_chain, toplevel_of_program};
+use activation::boot::{boot, toplevel_of_program};
 use activation::machine::{CURRENT_SYSTEM, Occasion};
 use activation::{ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, plan_switch, plan_system};
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     match run(&name, &arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", error_chain(error.as_ref()));
+            eprintln!("error: {}", one_line(error.as_ref()));
             ExitCode::from(1)
         }
     }
@@ -52,7 +53,7 @@ fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std:
             let plan = plan_system(&root, &toplevel_of(name)?, Occasion::Switch)?;
             let failures = apply_system(&root, &plan, &mut || Ok::<(), ApplyError>(()));
             for failure in &failures {
-                eprintln!("error: {}", error_chain(failure));
+                eprintln!("error: {}", one_line(failure));
             }
             Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }

@@ -47,7 +47,8 @@ pub fn similar_names(index: &Index, name: &str) -> Vec<String> {
     };
     let mut similar: Vec<(usize, &str)> = Vec::new();
     for candidate in index.names() {
-        let distance = edit_distance(name.as_bytes(), candidate.as_bytes(), limit);
+        let near = candidate.len().abs_diff(name.len()) <= limit;
+        let distance = near.then(|| strsim::osa_distance(name, candidate)).filter(|distance| *distance <= limit);
         let extends = candidate
             .strip_prefix(name)
             .is_some_and(|rest| rest.starts_with(['-', '.']) || rest.starts_with(|first: char| first.is_ascii_digit()));
@@ -57,45 +58,4 @@ pub fn similar_names(index: &Index, name: &str) -> Vec<String> {
     }
     similar.sort();
     similar.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
-}
-
-/// How many letters must be inserted, removed, replaced or swapped with a neighbour; `None` when more than `limit`.
-fn edit_distance(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {
-    if left.len().abs_diff(right.len()) > limit {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, &letter) in left.iter().enumerate() {
-        let mut next = vec![at + 1];
-        for (position, &other) in right.iter().enumerate() {
-            let mut best =
-                (row[position] + usize::from(letter != other)).min(row[position + 1] + 1).min(next[position] + 1);
-            if at > 0 && position > 0 && letter == right[position - 1] && left[at - 1] == other {
-                best = best.min(before[position - 1] + 1);
-            }
-            next.push(best);
-        }
-        if next.iter().all(|&distance| distance > limit) {
-            return None;
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row.last().copied().filter(|&distance| distance <= limit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_count_swaps_once() {
-        let distance = |left: &str, right: &str| edit_distance(left.as_bytes(), right.as_bytes(), 3);
-        assert_eq!(distance("nginx", "nginx"), Some(0));
-        assert_eq!(distance("ngnix", "nginx"), Some(1));
-        assert_eq!(distance("opensh", "openssh"), Some(1));
-        assert_eq!(distance("kitten", "sitting"), Some(3));
-        assert_eq!(distance("bash", "postgresql"), None);
-        assert_eq!(distance("", ""), Some(0));
-    }
 }

@@ -3,6 +3,7 @@
 //! 0 done, 1 the user's or the configuration's, 2 the command line's (clap), 4 some units failed at a switch,
 //! 70 a bug in Esker, 130 interrupted (SIGINT), 143 terminated (SIGTERM).
 
+use diagnostics::{causes, messages};
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,21 +55,10 @@ pub(crate) fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
     })
 }
 
-/// An error and its causes, the outermost first.
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)> {
-    let mut all = vec![error];
-    let mut next = error.source();
-    while let Some(error) = next {
-        all.push(error);
-        next = error.source();
-    }
-    all
-}
-
 /// Prints an error with its causes and hints; returns the program's exit code.
 pub(crate) fn failure(error: &(dyn Error + 'static), context: &Context) -> ExitCode {
     context.quiet();
-    if chain(error).into_iter().any(is_cancellation) {
+    if causes(error).any(is_cancellation) {
         context.say("interrupted; what was finished is in the store, and the same command goes on from there");
         return ExitCode::from(SIGNALLED + context.signal());
     }
@@ -85,16 +75,8 @@ pub(crate) fn text(error: &(dyn Error + 'static), context: &Context) -> String {
         Some(SystemError::Evaluation { report }) => text.push_str(report),
         _ => {
             text.push_str(&format!("{} {error}", context.red("error:")));
-            let mut cause = error.source();
-            let mut last = error.to_string();
-            while let Some(error) = cause {
-                let words = error.to_string();
-                // A transparent error repeats its source.
-                if words != last {
-                    text.push_str(&format!("\n  caused by: {}", words.replace('\n', "\n    ")));
-                }
-                last = words;
-                cause = error.source();
+            for cause in messages(error).iter().skip(1) {
+                text.push_str(&format!("\n  caused by: {}", cause.replace('\n', "\n    ")));
             }
         }
     }
@@ -115,39 +97,29 @@ fn is_cancellation(error: &(dyn Error + 'static)) -> bool {
 /// Each failed build with its causes, the end of its log and where the whole log is.
 fn build_failures(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(BuildError::Failed { failures, .. }) = error.downcast_ref::<BuildError>() {
-            for failure in failures {
-                text.push_str(&format!("\n\n{}", failure.path));
-                let mut last = String::new();
-                let mut cause: Option<&(dyn Error + 'static)> = Some(&failure.reason);
-                while let Some(error) = cause {
-                    let words = error.to_string();
-                    if words != last {
-                        text.push_str(&format!("\n  {}", words.replace('\n', "\n  ")));
-                    }
-                    last = words;
-                    cause = error.source();
-                }
-                for line in &failure.last_log_lines {
-                    text.push_str(&format!("\n    > {line}"));
-                }
-                if let Some(file) = &failure.log_file {
-                    text.push_str(&format!("\n  the whole log: {}", file.display()));
-                }
+    for error in causes(error) {
+        let Some(BuildError::Failed { failures, .. }) = error.downcast_ref::<BuildError>() else { continue };
+        for failure in failures {
+            text.push_str(&format!("\n\n{}", failure.path));
+            for words in messages(&failure.reason) {
+                text.push_str(&format!("\n  {}", words.replace('\n', "\n  ")));
+            }
+            for line in &failure.last_log_lines {
+                text.push_str(&format!("\n    > {line}"));
+            }
+            if let Some(file) = &failure.log_file {
+                text.push_str(&format!("\n  the whole log: {}", file.display()));
             }
         }
-        next = error.source();
     }
     text
 }
 
 fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut hints = Vec::new();
-    for error in chain(error) {
+    for error in causes(error) {
         if let Some(BuildError::Failed { failures, .. }) = error.downcast_ref() {
-            let causes: Vec<_> = failures.iter().flat_map(|failure| chain(&failure.reason)).collect();
+            let causes: Vec<_> = failures.iter().flat_map(|failure| causes(&failure.reason)).collect();
             let special: Vec<String> = causes.iter().filter_map(|cause| hint(*cause)).collect();
             let plain = causes.iter().filter_map(|cause| system_hint(*cause));
             hints.extend(if special.is_empty() { plain.collect() } else { special });
@@ -155,7 +127,7 @@ fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
         hints.extend(hint(error));
     }
     if hints.is_empty() {
-        hints.extend(chain(error).into_iter().filter_map(system_hint));
+        hints.extend(causes(error).filter_map(system_hint));
     }
     // Many builds may fail for one reason.
     let mut said = std::collections::BTreeSet::new();

@@ -1,11 +1,12 @@
 //! The body of an answer, which outlives its connection.
 
+use diagnostics::one_line;
 use std::io::{self, Read};
 
 use ureq::http::Response;
 use ureq::{BodyReader, http};
 
-use crate::{Client, HttpError, PAUSES, describe};
+use crate::{Client, HttpError, PAUSES};
 
 /// The bytes of a file. When the connection breaks, the rest is asked for with a range request; from a server that knows no
 /// ranges the file is read again up to the place.
@@ -63,7 +64,7 @@ impl Body {
 
     /// Takes up the file where it broke off. Errors when it is no longer the same file, or the server does not answer.
     fn resume(&mut self) -> Result<(), io::Error> {
-        let failed = |error: HttpError| io::Error::other(describe(&error));
+        let failed = |error: HttpError| io::Error::other(one_line(&error));
         let response = self.client.request(&self.url, self.position, self.validator.as_deref()).map_err(failed)?;
         let Some(response) = response else {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("`{}` is no longer there", self.url)));

@@ -8,6 +8,7 @@
 
 mod body;
 
+use diagnostics::one_line;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -124,7 +125,7 @@ impl Client {
     }
 
     fn wait(&self, pause: Duration, error: &HttpError) {
-        tracing::info!(error = %describe(error), "trying again");
+        tracing::info!(error = %one_line(error), "trying again");
         std::thread::sleep(pause);
     }
 
@@ -175,18 +176,6 @@ fn parse_certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
     items
         .filter_map(|item| if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None })
         .collect()
-}
-
-/// An error with its causes on one line, for a log.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Calls that cannot be: what is called and what it is given.
 
 use diagnostics::Span;
+use diagnostics::nearest;
 use syntax::Sym;
 
 use crate::attrs::Attrs;
 use crate::code::{FormalCode, LambdaCode};
-use crate::error::{Error, Failed, did_you_mean_or, nearest};
+use crate::error::{Error, Failed, did_you_mean_or};
 use crate::eval::Eval;
 use crate::value::Value;
 

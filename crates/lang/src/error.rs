@@ -3,6 +3,7 @@
 //! An [`Error`] is one pointer wide; it collects the steps that led to it while it is passed up. Its first line says
 //! what the reference says. Turning it into text is the business of `diagnostics`.
 
+use diagnostics::nearest;
 use std::fmt;
 
 use diagnostics::{Diagnostic, Frame, Label, Pos, Severity, Span};
@@ -295,21 +296,10 @@ impl Error {
 
 /// Adds the names most like `name` as a hint.
 pub(crate) fn did_you_mean(error: Error, name: &str, candidates: Vec<String>) -> Error {
-    let names: Vec<String> = nearest(name, candidates).into_iter().map(|c| format!("`{c}`")).collect();
-    if names.is_empty() { error } else { error.hint(format!("did you mean {}?", names.join(" or "))) }
-}
-
-/// The names most like `name`, at most three.
-pub(crate) fn nearest(name: &str, mut candidates: Vec<String>) -> Vec<String> {
-    let limit = if name.len() < 3 { 1 } else { 2 };
-    candidates.retain(|c| c != name);
-    let mut near: Vec<(usize, String)> =
-        candidates.into_iter().map(|c| (distance(name, &c), c)).filter(|(d, _)| *d <= limit).collect();
-    near.sort();
-    near.dedup();
-    // Among the 60,000 names of an archive there are always some at two edits; they only distract from one at one.
-    let best = near.first().map_or(0, |(d, _)| *d);
-    near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, c)| c).collect()
+    match diagnostics::did_you_mean(&nearest(name, candidates)) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
 }
 
 /// Adds the names most like `name` as a hint; where none is, all of them as a note, unless they are many.
@@ -324,28 +314,6 @@ pub(crate) fn did_you_mean_or(error: Error, name: &str, names: Vec<String>, all:
         Some(note) if error.0.diagnostic.hints.is_empty() => error.note(note),
         _ => error,
     }
-}
-
-/// Edits in bytes that turn one text into the other; a swap of neighbours is one.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let change = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = change.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 impl From<SyntaxError> for Error {

@@ -532,14 +532,7 @@ impl<'a> Eval<'a> {
             crate::io::IoError::Forbidden { .. } => ErrorKind::Restricted,
             _ => ErrorKind::Io,
         };
-        let mut message = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Error::new(kind, message)
+        Error::new(kind, diagnostics::one_line(error))
     }
 }
 

@@ -3,6 +3,7 @@
 //! All of them are of the kind `throw`, as they are in nixpkgs, so that `tryEval` catches them.
 
 use diagnostics::{Diagnostic, Pos, Span};
+pub(crate) use diagnostics::{did_you_mean, nearest};
 use lang::{Coerce, Error, ErrorKind, Eval, Res, Value};
 
 use crate::definition::{Definition, Raw};
@@ -228,71 +229,7 @@ pub(crate) fn in_option<'a, T>(eval: &Eval<'a>, loc: Loc<'a>, result: Res<T>) ->
     })
 }
 
-/// The names most like `wanted`, at most three.
-pub(crate) fn nearest(wanted: &str, candidates: impl IntoIterator<Item = String>) -> Vec<String> {
-    let limit = match wanted.len() {
-        0..=2 => 1,
-        3..=7 => 2,
-        _ => 3,
-    };
-    let mut near: Vec<(usize, String)> = candidates
-        .into_iter()
-        .filter(|c| c != wanted)
-        .map(|c| (distance(wanted, &c), c))
-        .filter(|(d, _)| *d <= limit)
-        .collect();
-    near.sort();
-    near.dedup();
-    let best = near.first().map_or(0, |(d, _)| *d);
-    near.into_iter().filter(|(d, _)| *d == best).take(3).map(|(_, name)| name).collect()
-}
-
-/// Edits that turn one text into the other; a swap of neighbours counts as one.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > 3 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let change = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = change.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
-}
-
-/// "did you mean `a` or `b`?"
-pub(crate) fn did_you_mean(names: &[String]) -> Option<String> {
-    let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-    (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))
-}
-
 /// All diagnostics of an error, with the code of its kind.
 pub(crate) fn diagnostics_of(error: &Error) -> Vec<Diagnostic> {
     error.diagnostics().cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{distance, nearest};
-
-    #[test]
-    fn a_swap_is_one_edit() {
-        assert_eq!(distance("enalbe", "enable"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-    }
-
-    #[test]
-    fn suggests_the_nearest_names_only() {
-        let names = ["openssh", "opensmtpd", "nginx"].map(str::to_owned);
-        assert_eq!(nearest("opensh", names), ["openssh"]);
-    }
 }

@@ -9,6 +9,7 @@
 //! | `__runtime system` | the path of Esker's own programs for a target |
 //! | `__share` | the paths of the library, modules and package set that this evaluation uses: `{ lib, modules, pkgs }` |
 
+use diagnostics::{causes, one_line};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -81,15 +82,8 @@ fn architecture<'a>(eval: &Eval<'a>, value: Value<'a>) -> Result<Architecture, E
     })
 }
 
-fn archive_error(error: impl std::error::Error) -> Error {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    Error::eval(message)
+fn archive_error(error: impl std::error::Error + 'static) -> Error {
+    Error::eval(one_line(&error))
 }
 
 /// What the package archive cannot do: the places in the package set where that came out explain nothing.
@@ -114,17 +108,10 @@ fn unusable(error: impl std::error::Error + 'static) -> Error {
 
 /// What can be done about a failed download that an error came from.
 fn fetch_hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(fetch) = error.downcast_ref::<archive::FetchError>() {
-            return fetch.hint();
-        }
-        next = error.source();
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref::<archive::FetchError>()).and_then(archive::FetchError::hint)
 }
 
-fn unsolvable(error: impl std::error::Error) -> Error {
+fn unsolvable(error: impl std::error::Error + 'static) -> Error {
     let mut error = archive_error(error);
     error.diagnostic_mut().code = ARCHIVE;
     error.hint(

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use diagnostics::one_line;
 use syscalls::mount::{MountFlags, chroot, mount};
 use syscalls::system::{MachineStop, stop_machine, sync};
 
 use super::Boot;
-use super::error::{Stage1Error, chain};
+use super::error::Stage1Error;
 use crate::settings::FailurePolicy;
 
 /// How long an error stays readable before the machine restarts.
@@ -16,14 +17,14 @@ const BEFORE_REBOOT: Duration = Duration::from_secs(10);
 
 /// Ends the boot.
 pub(super) fn fail(boot: &mut Boot, phase: &'static str, error: &Stage1Error) -> ! {
-    boot.report.error(&format!("cannot boot: {}", chain(error)));
+    boot.report.error(&format!("cannot boot: {}", one_line(error)));
     if let Some(hint) = error.hint() {
         boot.report.error(&format!("hint: {hint}"));
     }
     boot.report.error(&format!("failed in stage 1, phase `{phase}`"));
     if boot.command_line.debug {
         if let Err(error) = debug_shell(boot) {
-            boot.report.error(&format!("no shell: {}", chain(&error)));
+            boot.report.error(&format!("no shell: {}", one_line(&error)));
         }
     }
     sync();
@@ -42,7 +43,7 @@ pub(super) fn fail(boot: &mut Boot, phase: &'static str, error: &Stage1Error) ->
 
 fn stop(boot: &Boot, how: MachineStop) -> ! {
     let error = stop_machine(how);
-    boot.report.error(&chain(&error));
+    boot.report.error(&one_line(&error));
     // Process 1 must not end, or the kernel panics and scrolls the error away.
     loop {
         std::thread::sleep(Duration::from_secs(3600));

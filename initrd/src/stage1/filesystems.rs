@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use diagnostics::one_line;
 use syscalls::fs_context::{Depth, DetachedMount, MountAttributes, Placement};
 use syscalls::mount::{MountFlags, mount};
 use syscalls::mount_options::MountOptions;
 
 use super::Boot;
 use super::block_device::{DeviceName, wait_for};
-use super::error::{Stage1Error, chain};
+use super::error::Stage1Error;
 use crate::settings::Filesystem;
 
 /// The store, as the system names it.
@@ -73,7 +74,7 @@ pub(super) fn mount_declared(boot: &mut Boot) -> Result<(), Stage1Error> {
         let result = mount_filesystem(boot, &filesystem);
         let options = MountOptions::parse(filesystem.options.iter().map(String::as_str));
         match result {
-            Err(error) if options.no_fail => boot.report.warning(&chain(&error)),
+            Err(error) if options.no_fail => boot.report.warning(&one_line(&error)),
             result => result?,
         }
     }

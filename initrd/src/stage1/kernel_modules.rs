@@ -10,12 +10,13 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use diagnostics::one_line;
 use syscalls::clock::wait_readable;
 use syscalls::kernel_modules::{ModuleFile, load};
 use syscalls::network::DeviceEvents;
 use syscalls::{Errno, SyscallError};
 
-use super::error::{Stage1Error, chain};
+use super::error::Stage1Error;
 use super::report::Report;
 use super::{Boot, read_text};
 use crate::modules::{IndexTexts, ModuleIndex, Need, module_name};
@@ -93,7 +94,7 @@ impl ModuleLoader {
             let module = module_name(loading.file);
             match (load_file(&self.folder.join(loading.file), &module), loading.need) {
                 (Ok(()), _) => {}
-                (Err(error), Need::Optional) => report.info(&format!("not loaded: {}", chain(&error))),
+                (Err(error), Need::Optional) => report.info(&format!("not loaded: {}", one_line(&error))),
                 (Err(source), Need::Required) => {
                     return Err(Stage1Error::Module { module, source });
                 }
@@ -113,7 +114,7 @@ impl ModuleLoader {
         };
         self.waiting.remove(&name);
         if let Err(error) = self.load(&name, report) {
-            report.warning(&chain(&error));
+            report.warning(&one_line(&error));
         }
         true
     }

@@ -155,7 +155,7 @@ impl<'s> Substituter<'s> {
                 Ok(Some(text)) => text,
                 Ok(None) => continue,
                 Err(error) => {
-                    tracing::warn!(cache = cache.url(), %path, error = %chain(&error), "a binary cache does not answer");
+                    tracing::warn!(cache = cache.url(), %path, error = %diagnostics::one_line(&error), "a binary cache does not answer");
                     continue;
                 }
             };
@@ -293,15 +293,4 @@ impl<R: Read> Read for Stoppable<'_, R> {
         }
         self.inner.read(buffer)
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -8,9 +8,9 @@ use system::language::{Argument, Instantiation, Language, LanguageOptions};
 use super::Outcome;
 use crate::context::Context;
 
-/// Arguments for functions, and what an evaluation may see.
+/// What a command line gives to expressions.
 #[derive(Debug, Args)]
-pub(crate) struct LanguageArguments {
+pub(crate) struct Given {
     /// Give a function's argument NAME the value of an expression
     #[arg(long, num_args = 2, value_names = ["NAME", "EXPRESSION"], allow_hyphen_values = true)]
     arg: Vec<String>,
@@ -19,7 +19,24 @@ pub(crate) struct LanguageArguments {
     argstr: Vec<String>,
     /// Let <NAME> be found below PATH, before what NIX_PATH says
     #[arg(short = 'I', long = "include", value_name = "[NAME=]PATH")]
-    include: Vec<String>,
+    pub(crate) include: Vec<String>,
+}
+
+impl Given {
+    /// Arguments for functions.
+    pub(crate) fn arguments(&self) -> Vec<(String, Argument)> {
+        let pairs = |given: &[String], make: fn(String) -> Argument| -> Vec<(String, Argument)> {
+            given.chunks_exact(2).map(|pair| (pair[0].clone(), make(pair[1].clone()))).collect()
+        };
+        [pairs(&self.arg, Argument::Expression), pairs(&self.argstr, Argument::Text)].concat()
+    }
+}
+
+/// Arguments for functions, and what an evaluation may see.
+#[derive(Debug, Args)]
+pub(crate) struct LanguageArguments {
+    #[command(flatten)]
+    given: Given,
     /// Let the expression see the environment, the clock, NIX_PATH and the system it runs on
     #[arg(long)]
     pub(crate) impure: bool,
@@ -33,10 +50,7 @@ pub(crate) struct LanguageArguments {
 
 impl LanguageArguments {
     pub(crate) fn arguments(&self) -> Vec<(String, Argument)> {
-        let pairs = |given: &[String], make: fn(String) -> Argument| -> Vec<(String, Argument)> {
-            given.chunks_exact(2).map(|pair| (pair[0].clone(), make(pair[1].clone()))).collect()
-        };
-        [pairs(&self.arg, Argument::Expression), pairs(&self.argstr, Argument::Text)].concat()
+        self.given.arguments()
     }
 
     pub(crate) fn language(&self, context: &Context) -> Result<Language, system::SystemError> {
@@ -46,7 +60,7 @@ impl LanguageArguments {
             session: context.session_options(),
             impure: self.impure,
             features: stable.chain(extra).map(str::to_owned).collect(),
-            search_path: self.include.clone(),
+            search_path: self.given.include.clone(),
             trace_verbose: self.trace_verbose,
             suspend_literals: false,
             nix: None,

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use system::language::{Action, Argument, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
+use system::language::{Action, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
 
 use super::Outcome;
+use super::language::Given;
 use crate::context::Context;
 
 /// Take nix-instantiate's flags and print as it does
@@ -51,15 +52,8 @@ pub(crate) struct NixInstantiate {
     /// What to select
     #[arg(short = 'A', long, value_name = "ATTRIBUTE")]
     attr: Vec<String>,
-    /// Give a function's argument NAME the value of an expression
-    #[arg(long, num_args = 2, value_names = ["NAME", "EXPRESSION"], allow_hyphen_values = true)]
-    arg: Vec<String>,
-    /// Give a function's argument NAME a text
-    #[arg(long, num_args = 2, value_names = ["NAME", "TEXT"], allow_hyphen_values = true)]
-    argstr: Vec<String>,
-    /// Let <NAME> be found below PATH, before what NIX_PATH says
-    #[arg(short = 'I', long = "include", value_name = "[NAME=]PATH")]
-    include: Vec<String>,
+    #[command(flatten)]
+    given: Given,
     /// A setting of Nix; those that concern evaluation have effect
     #[arg(long, num_args = 2, value_names = ["NAME", "VALUE"], allow_hyphen_values = true)]
     option: Vec<String>,
@@ -239,7 +233,7 @@ impl NixInstantiate {
             session,
             impure: !configured.pure,
             features: configured.features.into_iter().collect(),
-            search_path: self.include.clone(),
+            search_path: self.given.include.clone(),
             trace_verbose: configured.trace_verbose,
             suspend_literals: self.eval && !self.strict,
             nix: Some(configured.nix),
@@ -252,10 +246,7 @@ impl NixInstantiate {
             return Ok(std::process::ExitCode::SUCCESS);
         }
         let language = self.language(context)?;
-        let pairs = |given: &[String], make: fn(String) -> Argument| -> Vec<(String, Argument)> {
-            given.chunks_exact(2).map(|pair| (pair[0].clone(), make(pair[1].clone()))).collect()
-        };
-        let arguments = [pairs(&self.arg, Argument::Expression), pairs(&self.argstr, Argument::Text)].concat();
+        let arguments = self.given.arguments();
         let printing = match (self.raw, self.xml, context.global.json) {
             (true, _, _) => Printing::Raw,
             (_, true, _) => Printing::Xml { places: !self.no_location },

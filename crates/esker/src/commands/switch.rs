@@ -226,7 +226,7 @@ fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error
     if let Some(program) = &entries.firmware_program {
         // The firmware finds the loader at its usual place without an entry, too.
         if let Err(error) = tell_firmware(&entries.mount_point, program) {
-            tracing::warn!("{}", activation::boot::error_chain(&error));
+            tracing::warn!("{}", diagnostics::one_line(&error));
         }
     }
     Ok(())
@@ -323,7 +323,7 @@ fn show(context: &Context, plan: &activation::SwitchPlan, report: &SwitchReport)
     for warning in &report.warnings {
         context.say(&format!("{} {warning}", context.bold("warning:")));
     }
-    let failures: Vec<String> = report.failures.iter().map(|failure| activation::boot::error_chain(failure)).collect();
+    let failures: Vec<String> = report.failures.iter().map(|failure| diagnostics::one_line(failure)).collect();
     for failure in &failures {
         context.say(&format!("{} {failure}", context.red("error:")));
     }

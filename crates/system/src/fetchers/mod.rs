@@ -4,6 +4,7 @@
 mod archive;
 mod git;
 
+use diagnostics::one_line;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -132,15 +133,7 @@ impl Fetching<'_> {
         };
         let cancellation = self.realiser.map_or_else(build::Cancellation::new, Realiser::cancellation);
         for result in DirectFetcher.fetch(&[request], &Quiet, &cancellation) {
-            result.map_err(|error| {
-                let mut reason = error.to_string();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(error) = cause {
-                    reason.push_str(&format!(": {error}"));
-                    cause = error.source();
-                }
-                failed(format!("unable to download '{url}': {reason}"))
-            })?;
+            result.map_err(|error| failed(format!("unable to download '{url}': {}", one_line(&error))))?;
         }
         Ok(destination)
     }

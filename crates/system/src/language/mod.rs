@@ -6,6 +6,7 @@ mod nix_report;
 pub mod repl;
 mod search_path;
 
+use diagnostics::messages;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -234,13 +235,7 @@ impl<'a> Evaluation<'_, 'a> {
             LanguageError::Evaluation(error) => self.language.report(self.eval, &error),
             LanguageError::System(error) => error,
         };
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            text.push_str(&format!("\n  caused by: {error}"));
-            cause = error.source();
-        }
-        text
+        messages(&error).join("\n  caused by: ")
     }
 
     /// Builds every output of a derivation.
