@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::num::NonZero;
 
+use disk_formats::compression::Zstd;
 use disk_formats::qcow2::{self, Extent};
 use nix::unistd::{Whence, lseek};
 
@@ -54,7 +55,7 @@ pub(crate) fn convert(
             let extents = data_extents(&source, size_bytes).map_err(result.failed("look for data in"))?;
             let compression = match compression {
                 Compression::None => qcow2::Compression::None,
-                Compression::Zstd => qcow2::Compression::Zstd { level: ZSTD_LEVEL, threads },
+                Compression::Zstd => qcow2::Compression::Zstd(Zstd { level: ZSTD_LEVEL, threads }),
             };
             qcow2::write(&mut source, (size_bytes, &extents), compression, &mut result.file())
                 .map_err(result.failed("convert"))?;

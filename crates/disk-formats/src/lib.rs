@@ -5,6 +5,7 @@
 //! number: identifiers and times are arguments, so the same arguments give the same bytes.
 
 mod checksum;
+pub mod compression;
 pub mod cpio;
 pub mod erofs;
 pub mod ext4;

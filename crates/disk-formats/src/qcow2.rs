@@ -21,6 +21,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use crate::compression::Zstd;
+
 const CLUSTER_BITS: u32 = 16;
 /// How large a cluster is.
 pub const CLUSTER_BYTES: u64 = 1 << CLUSTER_BITS;
@@ -43,13 +45,8 @@ const BATCH_CLUSTERS: usize = 128;
 pub enum Compression {
     /// As they are.
     None,
-    /// By zstd at this level, on so many threads. The threads do not change the result.
-    Zstd {
-        /// zstd's level.
-        level: i32,
-        /// At least one.
-        threads: usize,
-    },
+    /// By zstd.
+    Zstd(Zstd),
 }
 
 /// A stretch of the disk that may hold something else than zeros.
@@ -233,25 +230,12 @@ impl<'w, W: Write + Seek> Writer<'w, W> {
 
 /// Each cluster compressed, or nothing where that does not make it smaller.
 fn compress(batch: &[(u64, Vec<u8>)], compression: Compression) -> io::Result<Vec<Option<Vec<u8>>>> {
-    let Compression::Zstd { level, threads } = compression else {
-        return Ok(vec![None; batch.len()]);
-    };
-    let share = batch.len().div_ceil(threads.max(1)).max(1);
-    let of_share = |share: &[(u64, Vec<u8>)]| -> io::Result<Vec<Option<Vec<u8>>>> {
-        let mut compressor = zstd::bulk::Compressor::new(level)?;
-        let one = |(_, cluster): &(u64, Vec<u8>)| {
-            compressor.compress(cluster).map(|bytes| Some(bytes).filter(|bytes| bytes.len() < cluster.len()))
-        };
-        share.iter().map(one).collect()
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = batch.chunks(share).map(|share| scope.spawn(move || of_share(share))).collect();
-        let mut all = Vec::with_capacity(batch.len());
-        for thread in threads {
-            all.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+    match compression {
+        Compression::None => Ok(vec![None; batch.len()]),
+        Compression::Zstd(zstd) => {
+            zstd.compress_each(&batch.iter().map(|(_, cluster)| cluster.as_slice()).collect::<Vec<_>>())
         }
-        Ok(all)
-    })
+    }
 }
 
 /// A cluster's number as an index; a table too long for this machine's memory could not have been made.

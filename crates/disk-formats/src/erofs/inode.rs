@@ -31,6 +31,8 @@ const DIRENT_BYTES: usize = 12;
 pub(super) enum DataLayout {
     /// Whole blocks at an address.
     FlatPlain = 0,
+    /// Compressed, with an index behind the inode.
+    Compressed = 1,
     /// Whole blocks at an address, and the tail behind the inode.
     FlatInline = 2,
     /// An array of chunk addresses behind the inode.
@@ -97,7 +99,7 @@ impl Inode<'_> {
 /// `S_IFMT` bits and the directory record's type code. A hard link has those of its target.
 pub(super) fn type_codes(content: &Content) -> (u16, u8) {
     match content {
-        Content::File { .. } | Content::HardLink { .. } => (0o100_000, 1),
+        Content::File { .. } | Content::Stored(_) | Content::HardLink { .. } => (0o100_000, 1),
         Content::Directory => (0o040_000, 2),
         Content::CharacterDevice { .. } => (0o020_000, 3),
         Content::BlockDevice { .. } => (0o060_000, 4),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::data;
 use super::inode::{self, DataLayout, Inode};
 use super::tree::{Content, Node, Tree, display};
 use super::xattr::{self, SharedXattrs};
@@ -20,6 +21,11 @@ const COMPAT_CHECKSUM: u32 = 1;
 const COMPAT_MTIME: u32 = 2;
 /// There are chunk-based files.
 const INCOMPAT_CHUNKED_FILE: u32 = 4;
+/// There are compressed files: zeros in front of compressed data (1), settings behind the superblock and data of several
+/// blocks (2), a packed inode (32).
+const INCOMPAT_COMPRESSED: u32 = 1 | 2 | 32;
+/// The bit of zstd among the algorithms.
+const ALGORITHMS_ZSTD: u16 = 1 << 3;
 /// The chunk address of a hole.
 const HOLE: [u8; 4] = [0xff; 4];
 
@@ -40,9 +46,29 @@ struct Placed {
     inode_bytes: usize,
 }
 
-/// The finished image.
-pub(super) fn image(tree: &Tree, options: &Options) -> Result<Vec<u8>, ErofsError> {
-    Image::plan(tree, options)?.encode()
+/// What metadata has to know of the contents that it stands behind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Behind {
+    /// The node of the packed inode, which no directory has.
+    pub(super) packed: usize,
+    /// The first block that is the metadata's.
+    pub(super) first_block: u32,
+}
+
+/// The finished image of a tree without contents.
+pub(super) fn metadata_image(tree: &Tree, options: &Options) -> Result<Vec<u8>, ErofsError> {
+    let image = Image::plan(tree, options, None)?;
+    let mut bytes = image.encode()?;
+    image.put_superblock(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The first block and the metadata of an image with contents.
+pub(super) fn parts_around(tree: &Tree, options: &Options, behind: Behind) -> Result<(Vec<u8>, Vec<u8>), ErofsError> {
+    let image = Image::plan(tree, options, Some(behind))?;
+    let mut first = vec![0; BLOCK_BYTES];
+    image.put_superblock(&mut first)?;
+    Ok((first, image.encode()?))
 }
 
 struct Image<'a> {
@@ -55,20 +81,28 @@ struct Image<'a> {
     links: Vec<u32>,
     shared: SharedXattrs,
     shared_offset: usize,
+    /// Blocks of metadata.
     blocks: usize,
+    contents: Option<Behind>,
 }
 
 impl<'a> Image<'a> {
-    fn plan(tree: &'a Tree, options: &'a Options) -> Result<Self, ErofsError> {
+    fn plan(tree: &'a Tree, options: &'a Options, contents: Option<Behind>) -> Result<Self, ErofsError> {
         let mut inodes = Vec::with_capacity(tree.nodes.len());
         collect(tree, 0, 0, &mut inodes)?;
+        if let Some(Behind { packed, .. }) = contents {
+            collect(tree, packed, packed, &mut inodes)?;
+        }
         let mut index = vec![usize::MAX; tree.nodes.len()];
         for (place, inode) in inodes.iter().enumerate() {
             index[inode.node] = place;
         }
-        let links = resolve_hard_links(tree, &mut index, inodes.len())?;
+        let mut links = resolve_hard_links(tree, &mut index, inodes.len())?;
+        if let Some(Behind { packed, .. }) = contents {
+            links[index[packed]] = 1;
+        }
         let shared = SharedXattrs::choose(inodes.iter().map(|inode| &inode.records));
-        let mut image = Image { tree, options, inodes, index, links, shared, shared_offset: 0, blocks: 0 };
+        let mut image = Image { tree, options, inodes, index, links, shared, shared_offset: 0, blocks: 0, contents };
         image.place()?;
         Ok(image)
     }
@@ -84,8 +118,9 @@ impl<'a> Image<'a> {
             inode.xattr_bytes = self.shared.inline_area(&inode.records, 0)?.len();
             let fixed = inode.inode_bytes + inode.xattr_bytes;
             inode.tail_inline = inode.tail_bytes > 0 && fixed + inode.tail_bytes <= BLOCK_BYTES;
-            let behind = match self.tree.nodes[inode.node].entry.content {
+            let behind = match &self.tree.nodes[inode.node].entry.content {
                 Content::File { size_bytes: 1.., .. } => HOLE.len(),
+                Content::Stored(stored) => index_gap(fixed) + stored.index_bytes()?,
                 _ if inode.tail_inline => inode.tail_bytes,
                 _ => 0,
             };
@@ -117,15 +152,16 @@ impl<'a> Image<'a> {
     fn inode(&self, place: usize, xattr_bytes: usize) -> Result<Inode<'a>, ErofsError> {
         let placed = &self.inodes[place];
         let entry = &self.tree.nodes[placed.node].entry;
-        let (layout, union) = match entry.content {
-            Content::File { size_bytes, .. } if size_bytes > 0 => {
-                (DataLayout::ChunkBased, inode::chunk_bits(size_bytes))
+        let (layout, union) = match &entry.content {
+            Content::File { size_bytes, .. } if *size_bytes > 0 => {
+                (DataLayout::ChunkBased, inode::chunk_bits(*size_bytes))
             }
+            Content::Stored(stored) => (DataLayout::Compressed, stored.blocks()?),
             Content::CharacterDevice { major, minor } | Content::BlockDevice { major, minor } => {
-                (DataLayout::FlatPlain, inode::device_number(major, minor))
+                (DataLayout::FlatPlain, inode::device_number(*major, *minor))
             }
-            _ if placed.tail_inline => (DataLayout::FlatInline, narrow(placed.data_block, "blocks")?),
-            _ => (DataLayout::FlatPlain, narrow(placed.data_block, "blocks")?),
+            _ if placed.tail_inline => (DataLayout::FlatInline, self.address(placed.data_block)?),
+            _ => (DataLayout::FlatPlain, self.address(placed.data_block)?),
         };
         Ok(Inode {
             metadata: &entry.metadata,
@@ -139,6 +175,18 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// The first block of the metadata.
+    fn first_block(&self) -> u32 {
+        self.contents.map_or(0, |contents| contents.first_block)
+    }
+
+    /// The address of a block of the metadata.
+    fn address(&self, block: usize) -> Result<u32, ErofsError> {
+        let block: u32 = narrow(block, "blocks")?;
+        block.checked_add(self.first_block()).ok_or(ErofsError::TooLarge { what: "blocks" })
+    }
+
+    /// The metadata, without the superblock.
     fn encode(&self) -> Result<Vec<u8>, ErofsError> {
         let mut bytes = vec![0; self.blocks * BLOCK_BYTES];
         let mut put = |offset: usize, piece: &[u8]| bytes[offset..offset + piece.len()].copy_from_slice(piece);
@@ -151,6 +199,7 @@ impl<'a> Image<'a> {
             let behind = behind + area.len();
             match &self.tree.nodes[placed.node].entry.content {
                 Content::File { size_bytes: 1.., .. } => put(behind, &HOLE),
+                Content::Stored(stored) => put(behind.next_multiple_of(8), &stored.encode_index()?),
                 Content::Symlink { target } => put(placed.tail_offset(behind), target),
                 Content::Directory => {
                     let targets = self.targets(placed)?;
@@ -167,10 +216,20 @@ impl<'a> Image<'a> {
                 _ => {}
             }
         }
-        put(SUPERBLOCK_OFFSET, &self.superblock()?);
-        let checksum = crc32c(!0, &bytes[SUPERBLOCK_OFFSET..BLOCK_BYTES]);
-        bytes[SUPERBLOCK_OFFSET + 4..SUPERBLOCK_OFFSET + 8].copy_from_slice(&checksum.to_le_bytes());
         Ok(bytes)
+    }
+
+    /// Puts the superblock into the image's first block.
+    fn put_superblock(&self, block: &mut [u8]) -> Result<(), ErofsError> {
+        let mut put = |offset: usize, piece: &[u8]| block[offset..offset + piece.len()].copy_from_slice(piece);
+        put(SUPERBLOCK_OFFSET, &self.superblock()?);
+        if self.contents.is_some() {
+            // The settings' length, the format 0, and log2 of the KiB that zstd has to look back.
+            put(SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES, &[6, 0, 0, data::CHUNK_BITS - 10]);
+        }
+        let checksum = crc32c(!0, &block[SUPERBLOCK_OFFSET..BLOCK_BYTES]);
+        block[SUPERBLOCK_OFFSET + 4..SUPERBLOCK_OFFSET + 8].copy_from_slice(&checksum.to_le_bytes());
+        Ok(())
     }
 
     /// Node number and type of each name in a directory, `.` and `..` included.
@@ -200,10 +259,12 @@ impl<'a> Image<'a> {
     /// | 16 | 8 | number of inodes |
     /// | 24 | 8 | build time |
     /// | 36 | 4 | number of blocks |
-    /// | 40, 44 | 4, 4 | blocks from which node numbers and shared attributes count: both 0 |
+    /// | 40, 44 | 4, 4 | blocks from which node numbers and shared attributes count: both the metadata's first |
     /// | 48 | 16 | UUID |
     /// | 64 | 16 | label |
     /// | 80 | 4 | incompatible features |
+    /// | 84 | 2 | algorithms |
+    /// | 96 | 8 | node number of the packed inode |
     fn superblock(&self) -> Result<[u8; SUPERBLOCK_BYTES], ErofsError> {
         let chunked = self
             .inodes
@@ -218,10 +279,18 @@ impl<'a> Image<'a> {
         put(14, &root.to_le_bytes());
         put(16, &(self.inodes.len() as u64).to_le_bytes());
         put(24, &self.options.build_time.to_le_bytes());
-        put(36, &narrow::<usize, u32>(self.blocks, "blocks")?.to_le_bytes());
+        put(36, &self.address(self.blocks)?.to_le_bytes());
+        put(40, &self.first_block().to_le_bytes());
+        put(44, &self.first_block().to_le_bytes());
         put(48, &self.options.uuid);
         put(64, &self.options.label[..self.options.label.len().min(16)]);
-        put(80, &(if chunked { INCOMPAT_CHUNKED_FILE } else { 0 }).to_le_bytes());
+        let mut features = if chunked { INCOMPAT_CHUNKED_FILE } else { 0 };
+        if let Some(Behind { packed, .. }) = self.contents {
+            features |= INCOMPAT_COMPRESSED;
+            put(84, &ALGORITHMS_ZSTD.to_le_bytes());
+            put(96, &((self.inodes[self.index[packed]].offset / SLOT_BYTES) as u64).to_le_bytes());
+        }
+        put(80, &features.to_le_bytes());
         Ok(block)
     }
 }
@@ -241,8 +310,9 @@ impl Placed {
             Content::Symlink { target } => target.len(),
             _ => names.last().map_or(0, |block| inode::block_bytes(block)),
         };
-        let size_bytes = match content.entry.content {
-            Content::File { size_bytes, .. } => size_bytes,
+        let size_bytes = match &content.entry.content {
+            Content::File { size_bytes, .. } => *size_bytes,
+            Content::Stored(stored) => stored.size_bytes(),
             _ => (names.len().saturating_sub(1) * BLOCK_BYTES + tail_bytes) as u64,
         };
         Ok(Placed {
@@ -272,6 +342,11 @@ impl Placed {
             false => (self.data_block + self.data_blocks() - 1) * BLOCK_BYTES,
         }
     }
+}
+
+/// How many bytes stand between an inode with its attributes and an index behind them; inodes begin at multiples of 32.
+fn index_gap(fixed_bytes: usize) -> usize {
+    fixed_bytes.next_multiple_of(8) - fixed_bytes
 }
 
 /// Lists the inodes below `node` depth first, parents before children.

@@ -1,8 +1,9 @@
-//! EROFS images that hold metadata only.
+//! EROFS images: metadata only, or with compressed contents.
 //!
-//! A [`Tree`] of directories, symlinks, device nodes and regular files becomes an image that the kernel mounts. Regular
-//! files have a size but no data: each is one hole, and an overlay mount takes the contents from its data layer by the
-//! file's `trusted.overlay.redirect`. Not here: file data, compression, reading images.
+//! A [`Tree`] of directories, symlinks, device nodes and regular files becomes an image that the kernel mounts. A file of
+//! [`Content::File`] has a size but no data: it is one hole, and an overlay mount takes the contents from its data layer by
+//! the file's `trusted.overlay.redirect`. One of [`Content::Stored`] has its contents in the image, where a [`DataWriter`]
+//! put them before. Not here: other algorithms than zstd, reading images.
 //!
 //! Source: the kernel's `Documentation/filesystems/erofs.rst`, `fs/erofs/erofs_fs.h`, and the EROFS project's description
 //! of the core on-disk format; `Documentation/filesystems/overlayfs.rst` for the two attributes.
@@ -12,19 +13,24 @@
 //! | offset | what |
 //! |---|---|
 //! | 0 | unused (room for a boot sector) |
-//! | 1024 | superblock, 128 bytes |
-//! | 1152 | root inode, shared attributes, then the other inodes in tree order, each on a 32-byte slot |
+//! | 1024 | superblock, 128 bytes, and with contents the settings of zstd |
+//! | next block | contents, if there are any |
+//! | 1152 of the first block, or of the one behind the contents | root inode, shared attributes, then the other inodes in tree order, each on a 32-byte slot |
 //! | next block | directory blocks that did not fit behind their inode |
 
+mod data;
 mod inode;
 mod layout;
 mod tree;
 mod xattr;
 
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 use thiserror::Error;
 
+use tree::Node;
+
+pub use data::{DataWriter, FileId, Stored, StoredFiles};
 pub use tree::{Content, Entry, Metadata, Tree};
 
 /// The block size of every image.
@@ -96,9 +102,30 @@ impl Tree {
     ///
     /// Errors when a hard link dangles, an attribute or the whole tree does not fit the format, or `out` refuses bytes.
     pub fn write_to(&self, options: &Options, out: &mut impl Write) -> Result<u64, ErofsError> {
-        let image = layout::image(self, options)?;
+        let image = layout::metadata_image(self, options)?;
         out.write_all(&image).map_err(ErofsError::Write)?;
         Ok(image.len() as u64)
+    }
+
+    /// Writes the image of this tree around contents that are in `image` already, and returns its length as above.
+    ///
+    /// Errors as [`Self::write_to`].
+    pub fn write_around(
+        mut self,
+        contents: &StoredFiles,
+        options: &Options,
+        image: &mut (impl Write + Seek),
+    ) -> Result<u64, ErofsError> {
+        let packed = self.nodes.len();
+        self.nodes.push(Node::hidden(Content::Stored(contents.packed.clone())));
+        let behind = layout::Behind { packed, first_block: contents.end_block };
+        let (superblock, metadata) = layout::parts_around(&self, options, behind)?;
+        let start_bytes = u64::from(contents.end_block) * BLOCK_BYTES as u64;
+        for (offset, bytes) in [(start_bytes, &metadata), (0, &superblock)] {
+            image.seek(SeekFrom::Start(offset)).map_err(ErofsError::Write)?;
+            image.write_all(bytes).map_err(ErofsError::Write)?;
+        }
+        Ok(start_bytes + metadata.len() as u64)
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::ErofsError;
+use super::data::Stored;
 
 /// Owner, mode, time and extended attributes of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Content {
         /// The path of its contents in the overlay's data layer, starting with `/`.
         redirect: Option<Vec<u8>>,
     },
+    /// A regular file whose contents are in the image.
+    Stored(Stored),
     /// A symbolic link.
     Symlink {
         /// Its target, unchecked.
@@ -145,6 +148,12 @@ impl Tree {
 }
 
 impl Node {
+    /// An entry that no directory has.
+    pub(super) fn hidden(content: Content) -> Self {
+        let entry = Entry { metadata: Metadata::default(), content };
+        Node { entry, children: BTreeMap::new(), implicit: false }
+    }
+
     fn implicit_directory() -> Self {
         let metadata = Metadata { mode: 0o755, ..Metadata::default() };
         Node { entry: Entry { metadata, content: Content::Directory }, children: BTreeMap::new(), implicit: true }
