@@ -17,6 +17,8 @@
   ./i18n/console.nix
   ./i18n/locale.nix
   ./i18n/time.nix
+  ./image/image.nix
+  ./image/live.nix
   ./misc/aliases.nix
   ./misc/assertions.nix
   ./misc/meta.nix

@@ -13,12 +13,15 @@ let
     if found == null then throw "package `${meta}` names no kernel image" else pkgs.${builtins.head found};
 
   packagesFor =
-    meta:
+    flavour: meta:
     let
       image = imageOf meta;
       version = lib.removePrefix "linux-image-" image.pname;
     in
     {
+      # `standard` for any machine, `cloud` without the drivers of real hardware.
+      inherit flavour;
+
       # The kernel package, with the version that names its module folder and the path of its image.
       kernel = image // {
         modDirVersion = version;
@@ -36,6 +39,6 @@ let
     };
 in
 {
-  cloud = packagesFor "linux-image-cloud-${arch}";
-  standard = packagesFor "linux-image-${arch}";
+  cloud = packagesFor "cloud" "linux-image-cloud-${arch}";
+  standard = packagesFor "standard" "linux-image-${arch}";
 }

@@ -17,21 +17,40 @@ use crate::output::Output;
 /// zstd's level: what a network or a disk does not wait for.
 const ZSTD_LEVEL: i32 = 3;
 
-/// The form of an image's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// A disk.
+    Disk(DiskForm, Compression),
+    /// The EFI system partition of a disk.
+    EspOnly,
+    /// An image for optical media and USB sticks, of a live system.
+    Iso,
+    /// A folder with the kernel and the initrd of a live system.
+    Netboot,
+    /// A live system as one EFI program.
+    Uki,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Format::Disk(DiskForm::Raw, Compression::None)
+    }
+}
+
+/// The form of a disk's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskForm {
     /// The disk's bytes.
-    #[default]
     Raw,
     /// QEMU's copy-on-write format, without the holes.
     Qcow2,
 }
 
 /// How an image's file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Not at all.
-    #[default]
     None,
     /// By zstd: a raw disk as one stream (`zstd -d` gives it back), a qcow2 cluster by cluster, so that it runs as it is.
     Zstd,
@@ -41,17 +60,17 @@ pub enum Compression {
 pub(crate) fn convert(
     disk: Output,
     size_bytes: u64,
-    (format, compression): (Format, Compression),
+    (form, compression): (DiskForm, Compression),
 ) -> Result<Output, ImageError> {
-    if (format, compression) == (Format::Raw, Compression::None) {
+    if (form, compression) == (DiskForm::Raw, Compression::None) {
         return Ok(disk);
     }
     let result = disk.beside()?;
     let mut source = disk.reopen()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    match (format, compression) {
-        (Format::Raw, _) => compress(source, &mut result.file(), threads).map_err(result.failed("compress"))?,
-        (Format::Qcow2, compression) => {
+    match (form, compression) {
+        (DiskForm::Raw, _) => compress(source, &mut result.file(), threads).map_err(result.failed("compress"))?,
+        (DiskForm::Qcow2, compression) => {
             let extents = data_extents(&source, size_bytes).map_err(result.failed("look for data in"))?;
             let compression = match compression {
                 Compression::None => qcow2::Compression::None,

@@ -11,11 +11,16 @@
 
 pub mod contents;
 mod database;
+mod esp;
 pub mod existing;
 pub mod format;
 mod identity;
+mod iso;
+mod netboot;
 mod output;
 pub mod plan;
+mod store_file;
+mod uki;
 pub mod write;
 
 use std::path::PathBuf;
@@ -25,20 +30,26 @@ use bootloader::entry::EntryId;
 use bootloader::esp::EspError;
 use bootloader::generation::{GenerationError, GenerationReader};
 use bootloader::loader::{LoaderSettings, SystemdBoot};
-use bootloader::plan::{PlanError, Wanted};
+use bootloader::plan::{EspPlan, PlanError, Wanted};
+use disk_formats::cpio::CpioError;
+use disk_formats::erofs::ErofsError;
 use disk_formats::ext4::Ext4Error;
 use disk_formats::fat::FatError;
 use disk_formats::gpt::GptError;
+use disk_formats::iso9660::IsoError;
+use disk_formats::pe::PeError;
 use nix_formats::StorePath;
 use store::{Store, StoreError};
 use thiserror::Error;
 
 use contents::Contents;
-use format::{Compression, Format};
+use format::Format;
 use plan::ImagePlan;
 
 /// The label of the store partition and its filesystem, by which stage 1 finds `/nix`.
 pub const STORE_LABEL: &str = "esker-nix";
+/// The label of a store that is one file, and of its partition on a stick. Another one: a stick must not pass for a disk.
+const STORE_FILE_LABEL: &str = "esker-live";
 /// The label of the EFI system partition and its filesystem.
 pub const ESP_LABEL: &str = "ESP";
 
@@ -56,8 +67,8 @@ pub struct ImageRequest<'a> {
     pub sizes: Sizes,
     /// The image's file; replaced when the new one is complete.
     pub output: PathBuf,
-    /// What that file is, and how it is compressed.
-    pub format: (Format, Compression),
+    /// What that file is.
+    pub format: Format,
     /// Whether the user wants no more; asked between files.
     pub is_cancelled: Box<dyn Fn() -> bool + Sync + 'a>,
 }
@@ -86,6 +97,10 @@ pub struct BootSettings {
     pub settings: LoaderSettings,
     /// systemd-boot itself.
     pub systemd_boot: SystemdBoot,
+    /// systemd's stub of unified kernel images, on this host.
+    pub systemd_stub: PathBuf,
+    /// The label of the medium that a live system runs from.
+    pub volume_label: Option<String>,
 }
 
 /// How large the disk and its parts are.
@@ -132,7 +147,7 @@ pub enum ImageError {
     #[error("an image needs at least one generation")]
     NoGeneration,
     /// The output's name is something that must not be replaced.
-    #[error("`{path}` {what}; give the name of a file", path = path.display())]
+    #[error("`{path}` {what}", path = path.display())]
     Output {
         /// The output.
         path: PathBuf,
@@ -188,6 +203,9 @@ pub enum ImageError {
         /// Its toplevel.
         toplevel: StorePath,
     },
+    /// The system expects its store on a disk.
+    #[error("this system does not run from a medium, so there is no image of it for one")]
+    NotLive,
     /// The user wanted no more.
     #[error("writing the image was cancelled")]
     Cancelled,
@@ -221,6 +239,18 @@ pub enum ImageError {
     /// The store partition could not be made.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
+    /// The store could not be made one file.
+    #[error(transparent)]
+    Erofs(#[from] ErofsError),
+    /// The kernel's archive could not be made.
+    #[error(transparent)]
+    Cpio(#[from] CpioError),
+    /// The EFI program could not be made.
+    #[error(transparent)]
+    Pe(#[from] PeError),
+    /// The volume of optical media could not be made.
+    #[error(transparent)]
+    Iso(#[from] IsoError),
     /// The partition table could not be made.
     #[error(transparent)]
     Gpt(#[from] GptError),
@@ -251,6 +281,12 @@ impl ImageError {
             Self::GenerationGone { .. } => Some(
                 "build that generation's configuration again, or leave --add away to write an image of the new one alone",
             ),
+            Self::NotLive => Some("`image.live.fromMedium` must be true in `image.modules.iso`, as it is by default"),
+            Self::Iso(IsoError::TooLarge { .. })
+            | Self::Cpio(CpioError::TooLarge { .. })
+            | Self::Pe(PeError::TooLarge { .. }) => {
+                Some("a system of 4 GiB and more, compressed, needs a disk: use --format raw")
+            }
             Self::Changed { .. } => {
                 Some("run the command again; the store may have been repaired or collected meanwhile")
             }
@@ -265,9 +301,15 @@ impl ImageError {
     /// Names the image where the error names only a part of it.
     fn of_image(self, path: &std::path::Path) -> Self {
         match self {
-            Self::Boot(_) | Self::Esp(_) | Self::Fat(_) | Self::Ext4(_) | Self::Gpt(_) => {
-                Self::Write { path: path.to_owned(), source: Box::new(self) }
-            }
+            Self::Boot(_)
+            | Self::Esp(_)
+            | Self::Fat(_)
+            | Self::Ext4(_)
+            | Self::Erofs(_)
+            | Self::Cpio(_)
+            | Self::Pe(_)
+            | Self::Iso(_)
+            | Self::Gpt(_) => Self::Write { path: path.to_owned(), source: Box::new(self) },
             other => other,
         }
     }
@@ -278,12 +320,43 @@ impl ImageError {
 /// Errors when the store lacks something, the disk is too small or the output cannot be written; an earlier file of that
 /// name stays as it was.
 pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError> {
-    output::check(&request.output)?;
+    match request.format {
+        Format::Netboot => output::check_folder(&request.output)?,
+        _ => output::check(&request.output)?,
+    }
     let contents = Contents::observe(request)?;
-    let plan = ImagePlan::new(request, contents)?;
-    tracing::debug!(plan = %plan.describe(), "image planned");
     let wanted = wanted_entries(request)?;
-    write::write_image(&plan, &wanted, request).map_err(|error| error.of_image(&request.output))
+    let written = match request.format {
+        Format::Disk(form, compression) => {
+            let plan = ImagePlan::new(request, contents)?;
+            tracing::debug!(plan = %plan.describe(), "image planned");
+            write::write_image(&plan, &wanted, request, (form, compression))
+        }
+        Format::EspOnly => esp::write_alone(request, &contents, &wanted),
+        Format::Iso => iso::write(request, &contents, &wanted),
+        Format::Netboot => netboot::write(request, &contents, &wanted),
+        Format::Uki => uki::write(request, &contents, &wanted),
+    };
+    written.map_err(|error| error.of_image(&request.output))
+}
+
+impl ImageReport {
+    /// Of a file of this length with the whole closure in it.
+    fn of(request: &ImageRequest<'_>, contents: &Contents, disk_bytes: u64) -> Self {
+        ImageReport {
+            output: request.output.clone(),
+            disk_bytes,
+            store_paths: contents.closure.len(),
+            contents_bytes: contents.contents_bytes,
+            esp: String::new(),
+            without_entry: Vec::new(),
+        }
+    }
+
+    /// With a boot menu.
+    fn with_entries(self, entries: EspPlan) -> Self {
+        ImageReport { esp: entries.describe(), without_entry: entries.without_entry, ..self }
+    }
 }
 
 /// What the image's EFI system partition should hold.

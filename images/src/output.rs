@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use disk_formats::window::Window;
 use store::{FileLock, LockMode};
 use tempfile::NamedTempFile;
 
@@ -14,7 +15,9 @@ use crate::ImageError;
 
 /// Refuses an output that exists and is no regular file; of a device it says whether it is in use.
 pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
-    let refuse = |what: String| Err(ImageError::Output { path: path.to_owned(), what });
+    let refuse = |what: String| {
+        Err(ImageError::Output { path: path.to_owned(), what: format!("{what}; give the name of a file") })
+    };
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -33,6 +36,16 @@ pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
         };
     }
     refuse(if kind.is_dir() { "is a directory" } else { "is not a file" }.to_owned())
+}
+
+/// Refuses an output that exists and is no folder.
+pub(crate) fn check_folder(path: &Path) -> Result<(), ImageError> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(ImageError::Output { path: path.to_owned(), what: "is a file; give the name of a folder".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who uses a block device or a partition of it: a mount point or swap. `root` is where `/proc` and `/sys` are.
@@ -114,6 +127,16 @@ impl Output {
         self.file.reopen().map_err(self.failed("open"))
     }
 
+    /// A part of the file as a whole one.
+    pub(crate) fn window(&self, start_bytes: u64, length_bytes: u64) -> Result<Window<File>, ImageError> {
+        Window::new(self.reopen()?, start_bytes, length_bytes).map_err(self.failed("seek in"))
+    }
+
+    /// The file's length.
+    pub(crate) fn length(&self) -> Result<u64, ImageError> {
+        Ok(self.file().metadata().map_err(self.failed("examine"))?.len())
+    }
+
     /// Makes the contents durable and gives the file its name.
     pub(crate) fn finish(self) -> Result<(), ImageError> {
         self.file().sync_all().map_err(self.failed("sync"))?;
@@ -123,9 +146,9 @@ impl Output {
     }
 
     /// Turns an I/O error into one that names the image.
-    pub(crate) fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> ImageError + use<> {
+    pub(crate) fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> ImageError + use<> {
         let path = self.path.clone();
-        move |source| ImageError::Io { action, path, source }
+        move |source| ImageError::Io { action, path: path.clone(), source }
     }
 }
 

@@ -8,19 +8,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use bootloader::apply::apply;
-use bootloader::esp::with_fat_esp;
-use bootloader::observe::Observed;
-use bootloader::plan::{EspPlan, Wanted, plan_esp};
+use bootloader::plan::Wanted;
 use disk_formats::ext4::FilePlace;
-use disk_formats::fat;
 use disk_formats::gpt::{Partition, SECTOR_BYTES};
-use disk_formats::window::Window;
 
 use crate::contents::Source;
+use crate::format::{Compression, DiskForm};
 use crate::output::Output;
 use crate::plan::ImagePlan;
-use crate::{ESP_LABEL, ImageError, ImageReport, ImageRequest, format};
+use crate::{ImageError, ImageReport, ImageRequest, esp, format};
 
 /// Threads that copy files; more would only wait for the disk.
 const MOST_COPIERS: usize = 4;
@@ -28,17 +24,22 @@ const MOST_COPIERS: usize = 4;
 /// Writes the request's image and gives it its name.
 ///
 /// Errors when something cannot be read, the disk is full or the user wants no more; nothing is left behind then.
-pub fn write_image(plan: &ImagePlan, wanted: &Wanted, request: &ImageRequest<'_>) -> Result<ImageReport, ImageError> {
+pub(crate) fn write_image(
+    plan: &ImagePlan,
+    wanted: &Wanted,
+    request: &ImageRequest<'_>,
+    form: (DiskForm, Compression),
+) -> Result<ImageReport, ImageError> {
     let output = Output::create(&request.output)?;
     output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
     plan.disk.write_to(&mut output.file())?;
-    let entries = write_esp(plan, wanted, &output)?;
-    let mut store = window(&output, plan.store())?;
-    plan.filesystem.write_metadata(&mut store)?;
-    let copy = Copy { plan, start_bytes: plan.store().first.offset_bytes(), output: &output, request };
+    let entries = esp::write(&output, place(plan.esp()), plan.esp_volume_id, wanted)?;
+    let (start_bytes, length_bytes) = place(plan.store());
+    plan.filesystem.write_metadata(&mut output.window(start_bytes, length_bytes)?)?;
+    let copy = Copy { plan, start_bytes, output: &output, request };
     copy.all()?;
     copy.go_on()?;
-    format::convert(output, plan.disk_bytes(), request.format)?.finish()?;
+    format::convert(output, plan.disk_bytes(), form)?.finish()?;
     Ok(ImageReport {
         output: request.output.clone(),
         disk_bytes: plan.disk_bytes(),
@@ -49,20 +50,9 @@ pub fn write_image(plan: &ImagePlan, wanted: &Wanted, request: &ImageRequest<'_>
     })
 }
 
-fn window(output: &Output, partition: &Partition) -> Result<Window<File>, ImageError> {
-    let file = output.reopen()?;
-    Window::new(file, partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES)
-        .map_err(output.failed("seek in"))
-}
-
-fn write_esp(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<EspPlan, ImageError> {
-    let mut esp = window(output, plan.esp())?;
-    fat::format(&mut esp, plan.esp_volume_id, ESP_LABEL)?;
-    with_fat_esp(&mut esp, |esp| {
-        let entries = plan_esp(&Observed::read(esp)?, wanted)?;
-        apply(&entries, esp)?;
-        Ok(entries)
-    })
+/// Where a partition begins and how long it is.
+fn place(partition: &Partition) -> (u64, u64) {
+    (partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES)
 }
 
 /// The copying of files into the store partition.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use images::contents::Contents;
 use images::existing::ExistingImage;
-use images::format::{Compression, Format};
+use images::format::{Compression, DiskForm, Format};
 use images::{ImageError, ImageRequest, build_image};
 use machine::{Machine, extract, partition, run, text};
 use nix_formats::{Derivation, StorePath};
@@ -112,14 +112,14 @@ fn every_form_of_an_image_is_the_same_disk() {
         build_image(&request).unwrap();
         text(&request.output).to_owned()
     };
-    let raw = write("disk.img", (Format::Raw, Compression::None));
+    let raw = write("disk.img", Format::Disk(DiskForm::Raw, Compression::None));
     for (name, compression) in [("plain.qcow2", Compression::None), ("small.qcow2", Compression::Zstd)] {
-        let image = write(name, (Format::Qcow2, compression));
+        let image = write(name, Format::Disk(DiskForm::Qcow2, compression));
         run("qemu-img", &["check", &image]);
         run("qemu-img", &["compare", &raw, &image]);
         assert!(fs::metadata(&image).unwrap().len() < fs::metadata(&raw).unwrap().len() / 2);
     }
-    let compressed = write("disk.img.zst", (Format::Raw, Compression::Zstd));
+    let compressed = write("disk.img.zst", Format::Disk(DiskForm::Raw, Compression::Zstd));
     let unpacked = format!("{compressed}.raw");
     run("zstd", &["-q", "-d", &compressed, "-o", &unpacked]);
     run("cmp", &[&raw, &unpacked]);

@@ -23,6 +23,9 @@ pub struct Settings {
     /// The filesystems that stage 1 mounts. One of them holds /nix/store. Without one for `/`, that is a tmpfs.
     #[serde(default)]
     pub filesystems: Vec<Filesystem>,
+    /// The store of a system that runs from a medium, and not from the filesystems.
+    #[serde(default)]
+    pub live: Option<LiveStore>,
     /// Where persisted paths are kept.
     #[serde(default = "default_state_directory")]
     pub state_directory: PathBuf,
@@ -48,6 +51,16 @@ pub struct Filesystem {
     /// Options as in fstab.
     #[serde(default)]
     pub options: Vec<String>,
+}
+
+/// A store in one read-only file, an EROFS image of what else is mounted on /nix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LiveStore {
+    /// The medium that the file is on, named as a [`Filesystem`]'s device; without one it is in the initrd.
+    pub medium: Option<String>,
+    /// Where on the medium, or in the initrd.
+    pub file: PathBuf,
 }
 
 /// What to do when the system cannot be started.
@@ -108,11 +121,12 @@ mod tests {
 
     #[test]
     fn the_configurations_form_is_understood() {
-        let text = r#"{"version":1,"load":["erofs"],"panic":"halt","stateDirectory":"/nix/state","filesystems":
+        let text = r#"{"version":1,"load":["erofs"],"panic":"halt","stateDirectory":"/nix/state","live":{"medium":"LABEL=X","file":"/s"},"filesystems":
             [{"mountPoint":"/nix","device":"LABEL=esker-nix","fsType":"ext4","options":["noatime"]}]}"#;
         let settings = Settings::parse(text).unwrap();
         assert_eq!(settings.panic, FailurePolicy::Halt);
         assert_eq!(settings.filesystems[0].device, "LABEL=esker-nix");
+        assert_eq!(settings.live, Some(LiveStore { medium: Some("LABEL=X".into()), file: "/s".into() }));
     }
 
     #[test]

@@ -69,6 +69,7 @@ in
           device = if fs.device == null then fs.label else fs.device;
         }) early;
         stateDirectory = config.environment.persistence.directory;
+        live = config.system.build.liveStore or null;
       };
     };
   };

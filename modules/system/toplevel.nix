@@ -9,6 +9,8 @@ let
   failed = map (a: a.message) (lib.filter (a: !a.assertion) config.assertions);
 
   kernelParams = config.boot.kernelParams;
+  efiPrograms = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi";
+  machine = { x86_64-linux = "x64"; aarch64-linux = "aa64"; }.${system};
 
   # bootspec v1 of this system, whose own path is TOP.
   bootspecFor = top: {
@@ -28,9 +30,10 @@ let
       inherit (config.boot.loader.systemd-boot) configurationLimit editor consoleMode;
       inherit (config.boot.loader.efi) canTouchEfiVariables efiSysMountPoint;
       hostName = config.networking.hostName;
-      systemdBoot = "${pkgs.systemd-boot-efi}/usr/lib/systemd/boot/efi/systemd-boot${
-        { x86_64-linux = "x64"; aarch64-linux = "aa64"; }.${system}
-      }.efi";
+      systemdBoot = "${efiPrograms}/systemd-boot${machine}.efi";
+      systemdStub = "${efiPrograms}/linux${machine}.efi.stub";
+      # Null for a system that does not run from a medium.
+      volumeLabel = if config.image.live.fromMedium then config.isoImage.volumeID else null;
     };
   };
 

@@ -21,6 +21,8 @@ pub use agent::{Agent, Output};
 pub use console::Console;
 pub use emulator::Emulator;
 pub use error::VmError;
-pub use machine::{Architecture, Disk, DiskFormat, Display, Forward, Interface, Machine, Medium, Sockets, WriteLog};
+pub use machine::{
+    Architecture, DirectKernel, Disk, DiskFormat, Display, Forward, Interface, Machine, Medium, Sockets, WriteLog,
+};
 pub use qmp::Qmp;
 pub use running::Running;

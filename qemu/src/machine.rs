@@ -161,6 +161,17 @@ impl Sockets {
     }
 }
 
+/// A kernel that QEMU hands to the firmware.
+#[derive(Clone, Debug)]
+pub struct DirectKernel {
+    /// The kernel, an EFI program.
+    pub kernel: PathBuf,
+    /// Its initrd.
+    pub initrd: PathBuf,
+    /// Its command line.
+    pub command_line: String,
+}
+
 /// A machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -176,6 +187,8 @@ pub struct Machine {
     pub firmware_code: PathBuf,
     /// The firmware's variables; a copy that belongs to this machine.
     pub firmware_variables: PathBuf,
+    /// What the firmware starts before any disk.
+    pub kernel: Option<DirectKernel>,
     /// Disks, in the firmware's boot order.
     pub disks: Vec<Disk>,
     /// Network interfaces.
@@ -195,6 +208,11 @@ impl Machine {
         let mut arguments = Arguments::default();
         self.board(&mut arguments);
         self.firmware(&mut arguments);
+        if let Some(DirectKernel { kernel, initrd, command_line }) = &self.kernel {
+            arguments.pair("-kernel", kernel.display().to_string());
+            arguments.pair("-initrd", initrd.display().to_string());
+            arguments.pair("-append", command_line);
+        }
         for (index, disk) in self.disks.iter().enumerate() {
             disk_arguments(&mut arguments, index, disk);
         }
@@ -354,6 +372,7 @@ mod tests {
             cpus: 2,
             firmware_code: "/fw/code".into(),
             firmware_variables: "/vm/vars".into(),
+            kernel: None,
             disks: vec![Disk::raw("/vm/a,b.img")],
             interfaces: vec![Interface::User { forwards: vec![Forward { host: 2222, guest: 22 }], restricted: false }],
             display: Display::None,

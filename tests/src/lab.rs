@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use qemu::{Accelerator, Architecture, Disk, Display, Emulator, Forward, Interface, Machine, Running};
+use qemu::{Accelerator, Architecture, DirectKernel, Disk, Display, Emulator, Forward, Interface, Machine, Running};
 use serde_json::Value;
 
 /// The program under test with its store.
@@ -44,6 +44,13 @@ impl Ports {
         let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
         let port = |i: usize| listeners[i].local_addr().expect("an address").port();
         Self { ssh: port(0), web: port(1), closed: port(2) }
+    }
+
+    /// The network through which they lead.
+    fn interface(self) -> Interface {
+        let forward = |host, guest| Forward { host, guest };
+        let forwards = vec![forward(self.ssh, 2222), forward(self.web, 80), forward(self.closed, 8888)];
+        Interface::User { forwards, restricted: false }
     }
 }
 
@@ -151,10 +158,27 @@ impl Lab {
     /// Boots disks; the first is what the firmware starts. The firmware's variables lie beside the first disk, so they
     /// last as long as it does.
     pub fn boot(&self, disks: Vec<Disk>, ports: Ports) -> Running {
+        let variables = disks[0].path.with_extension("vars");
+        self.start(&variables, |machine| Machine { disks, interfaces: vec![ports.interface()], ..machine })
+    }
+
+    /// Boots one disk without a network, in a machine with this much memory.
+    pub fn boot_alone(&self, disk: Disk, memory_mib: u32) -> Running {
+        let variables = disk.path.with_extension("vars");
+        self.start(&variables, |machine| Machine { disks: vec![disk], memory_mib, ..machine })
+    }
+
+    /// Boots a kernel without any disk, in a machine with this much memory.
+    pub fn boot_kernel(&self, kernel: DirectKernel, memory_mib: u32) -> Running {
+        let variables = kernel.initrd.with_extension("vars");
+        self.start(&variables, |machine| Machine { kernel: Some(kernel), memory_mib, ..machine })
+    }
+
+    /// Starts a machine that `complete` makes of an empty one.
+    fn start(&self, variables: &Path, complete: impl FnOnce(Machine) -> Machine) -> Running {
         let (emulator, firmware_code, template) = self.emulator();
-        let firmware_variables = disks[0].path.with_extension("vars");
-        if !firmware_variables.exists() {
-            fs_err::copy(template, &firmware_variables).expect("a copy of the firmware's variables");
+        if !variables.exists() {
+            fs_err::copy(template, variables).expect("a copy of the firmware's variables");
         }
         let machine = Machine {
             architecture: self.architecture,
@@ -162,20 +186,14 @@ impl Lab {
             memory_mib: 1536,
             cpus: 2,
             firmware_code,
-            firmware_variables,
-            disks,
-            interfaces: vec![Interface::User {
-                forwards: vec![
-                    Forward { host: ports.ssh, guest: 2222 },
-                    Forward { host: ports.web, guest: 80 },
-                    Forward { host: ports.closed, guest: 8888 },
-                ],
-                restricted: false,
-            }],
+            firmware_variables: variables.to_owned(),
+            kernel: None,
+            disks: Vec::new(),
+            interfaces: Vec::new(),
             display: Display::None,
             sockets: None,
         };
-        Running::start(&emulator, machine, &self.artifacts)
+        Running::start(&emulator, complete(machine), &self.artifacts)
             .unwrap_or_else(|error| panic!("the machine starts: {error}"))
     }
 }

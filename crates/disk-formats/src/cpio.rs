@@ -10,6 +10,9 @@ use std::io::{self, Write};
 use cpio::newc;
 use thiserror::Error;
 
+/// Headers and contents begin at multiples of it.
+pub const ALIGNMENT: usize = 4;
+
 /// What stands at a path of an [`Archive`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -123,12 +126,45 @@ impl Archive {
     }
 }
 
+/// An archive of one file that is too large to be held, or whose length is known only when it is written: what stands in
+/// front of its contents, always equally long, and behind them. Folders on its way must be in an archive before.
+///
+/// Errors when the file is too large for the format.
+pub fn around_file(path: &str, mode: u32, length_bytes: u64) -> Result<(Vec<u8>, Vec<u8>), CpioError> {
+    let too_large = || CpioError::TooLarge { path: path.to_owned() };
+    let length = u32::try_from(length_bytes).map_err(|_| too_large())?;
+    let name_length = u32::try_from(path.len() + 1).map_err(|_| too_large())?;
+    // Inode, mode, user, group, links, time, length, four device numbers, the name's length, a checksum.
+    let fields = [1, 0o100_000 | mode & 0o7777, 0, 0, 1, 0, length, 0, 0, 0, 0, name_length, 0];
+    let mut front = b"070701".to_vec();
+    front.extend(fields.iter().flat_map(|field: &u32| format!("{field:08X}").into_bytes()));
+    front.extend(path.as_bytes());
+    front.push(0);
+    front.resize(front.len().next_multiple_of(ALIGNMENT), 0);
+    let mut back = vec![0; (length.next_multiple_of(4) - length) as usize];
+    newc::trailer(&mut back).map_err(CpioError::Write)?;
+    Ok((front, back))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Archive, Content, CpioError};
 
     fn file(text: &str) -> Content {
         Content::File(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_file_alone_is_what_an_archive_makes_of_it() {
+        for length in [0, 1, 4, 7] {
+            let mut archive = Archive::new();
+            archive.insert("store", 0o444, Content::File(vec![7; length])).unwrap();
+            let mut whole = Vec::new();
+            archive.write_to(&mut whole).unwrap();
+            let (front, back) = super::around_file("store", 0o444, length as u64).unwrap();
+            assert_eq!([front, vec![7; length], back].concat(), whole);
+        }
+        assert!(matches!(super::around_file("x", 0o444, 1 << 32), Err(CpioError::TooLarge { .. })));
     }
 
     #[test]

@@ -12,5 +12,7 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 pub mod guid;
+pub mod iso9660;
+pub mod pe;
 pub mod qcow2;
 pub mod window;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bootloader::entry::EntryId;
 use images::existing::ExistingImage;
-use images::format::{Compression, Format};
+use images::format::Format;
 use images::{BootSettings, ImageGeneration, ImageReport, ImageRequest, Sizes, build_image};
 use nix_formats::StorePath;
 use system::Session;
@@ -30,7 +30,7 @@ pub(crate) struct DiskImage<'a> {
     pub(crate) toplevel: &'a StorePath,
     pub(crate) output: &'a Path,
     pub(crate) size: Option<u64>,
-    pub(crate) format: (Format, Compression),
+    pub(crate) format: Format,
     pub(crate) generations: Generations,
 }
 
@@ -103,6 +103,8 @@ impl DiskImage<'_> {
                 configuration_limit: loader.configuration_limit,
                 settings: loader.settings,
                 systemd_boot: loader.systemd_boot,
+                systemd_stub: loader.systemd_stub,
+                volume_label: loader.volume_label,
             },
             sizes,
             output: self.output.to_owned(),

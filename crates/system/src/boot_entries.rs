@@ -39,6 +39,8 @@ struct Settings {
     console_mode: String,
     host_name: String,
     systemd_boot: String,
+    systemd_stub: String,
+    volume_label: Option<String>,
     efi_sys_mount_point: PathBuf,
     #[serde(default)]
     can_touch_efi_variables: bool,
@@ -54,6 +56,10 @@ pub struct Loader {
     pub configuration_limit: Option<usize>,
     /// The loader itself.
     pub systemd_boot: SystemdBoot,
+    /// systemd's stub of unified kernel images, on this host.
+    pub systemd_stub: PathBuf,
+    /// The label of the medium that the system runs from; none for one with a disk.
+    pub volume_label: Option<String>,
     /// Where the partition is mounted on the machine.
     pub mount_point: PathBuf,
     /// Whether the firmware may get an entry of ours.
@@ -99,6 +105,8 @@ pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError
         },
         configuration_limit: esker.configuration_limit,
         systemd_boot: SystemdBoot::load(architecture, &physical(store, &esker.systemd_boot)).map_err(boot_error)?,
+        systemd_stub: physical(store, &esker.systemd_stub),
+        volume_label: esker.volume_label,
         mount_point: esker.efi_sys_mount_point,
         can_touch_efi_variables: esker.can_touch_efi_variables,
     })

@@ -229,7 +229,28 @@ impl Session {
     ///
     /// Errors when the configuration is wrong or something cannot be fetched or built.
     pub fn build_system(&self, configuration: &Configuration, system: &str) -> Result<BuiltSystem, SystemError> {
-        let instantiated = self.instantiate(&self.subject(configuration, system)?, TOPLEVEL)?;
+        self.build_toplevel(configuration, system, TOPLEVEL)
+    }
+
+    /// The same of a variant, as `image.modules` has it under this name: the toplevel of the system that such an image is of.
+    ///
+    /// Errors as [`Self::build_system`].
+    pub fn build_variant(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        name: &str,
+    ) -> Result<BuiltSystem, SystemError> {
+        self.build_toplevel(configuration, system, &format!("config.system.build.images.{name}"))
+    }
+
+    fn build_toplevel(
+        &self,
+        configuration: &Configuration,
+        system: &str,
+        attribute: &str,
+    ) -> Result<BuiltSystem, SystemError> {
+        let instantiated = self.instantiate(&self.subject(configuration, system)?, attribute)?;
         let (drv, toplevel) = instantiated.paths()?;
         self.store.add_temp_roots([&drv, &toplevel])?;
         if !self.store.is_valid(&toplevel)? {

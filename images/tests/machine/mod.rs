@@ -64,7 +64,8 @@ impl Machine {
             "initrd": format!("{}/initrd", self.store.logical(&initrd)), "toplevel": name,
         } });
         let references = [&library, &program, &kernel, &initrd];
-        self.add(&format!("system-{name}"), &references, &[("boot.json", boot_json.to_string().into_bytes())])
+        let files = [("boot.json", boot_json.to_string().into_bytes()), ("etc/os-release", b"ID=esker\n".to_vec())];
+        self.add(&format!("system-{name}"), &references, &files)
     }
 
     fn package(&self, name: &str) -> StorePath {
@@ -102,6 +103,8 @@ impl Machine {
                     console_mode: "keep".to_owned(),
                 },
                 systemd_boot: SystemdBoot::load(Architecture::X64, &self.path("boot.efi")).unwrap(),
+                systemd_stub: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub".into(),
+                volume_label: Some("ESKER_TEST".to_owned()),
             },
             sizes: Sizes { free_bytes: 16 << 20, esp_bytes: 40 << 20, ..Sizes::default() },
             output: self.path(output),

@@ -19,6 +19,8 @@ pub(super) struct CommandLine {
     pub(super) store_options: Option<Vec<String>>,
     /// `esker.debug`: more messages, and a shell after a failure.
     pub(super) debug: bool,
+    /// `esker.copytoram`: a store on a medium is copied to memory, and the medium is not needed any more.
+    pub(super) copy_to_ram: bool,
     /// `esker.panic=`: what to do after a failure.
     pub(super) panic: Option<FailurePolicy>,
     /// `rd.timeout=`: how long to wait for a device.
@@ -39,6 +41,7 @@ impl CommandLine {
                 "rootfstype" => line.store_fs_type = Some(value.to_owned()),
                 "rootflags" => line.store_options = Some(value.split(',').map(str::to_owned).collect()),
                 "esker.debug" => line.debug = true,
+                "esker.copytoram" => line.copy_to_ram = true,
                 "esker.panic" => line.panic = Some(parse_policy(value)?),
                 "rd.timeout" => line.device_timeout_seconds = Some(parse_seconds(value)?),
                 _ => {}
@@ -112,12 +115,12 @@ mod tests {
     #[test]
     fn reads_its_parameters_and_leaves_others_alone() {
         let text = "BOOT_IMAGE=/k console=ttyS0 quiet root=LABEL=\"my nix\" rootfstype=btrfs rootflags=subvol=@,ro \
-                    init=/nix/store/x-system/init esker.debug esker.panic=halt rd.timeout=90\n";
+                    init=/nix/store/x-system/init esker.debug esker.copytoram esker.panic=halt rd.timeout=90\n";
         let line = CommandLine::parse(text).unwrap();
         assert_eq!(line.toplevel().unwrap(), Path::new("/nix/store/x-system"));
         assert_eq!(line.store_device.as_deref(), Some("LABEL=my nix"));
         assert_eq!(line.store_options, Some(vec!["subvol=@".into(), "ro".into()]));
-        assert_eq!((line.debug, line.panic), (true, Some(FailurePolicy::Halt)));
+        assert_eq!((line.debug, line.copy_to_ram, line.panic), (true, true, Some(FailurePolicy::Halt)));
         assert_eq!(line.device_timeout_seconds, Some(90));
     }
 

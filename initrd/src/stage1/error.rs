@@ -62,6 +62,14 @@ pub(super) enum Stage1Error {
     /// The type is `auto` and the device has no filesystem that is known here.
     #[error("`{device}` has no filesystem that stage 1 knows")]
     UnknownFilesystem { device: String, mount_point: PathBuf },
+    /// The store of a live system is not where it should be, or cannot be copied.
+    #[error("cannot {action} the store `{}` of this live system", path.display())]
+    LiveStore {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// The store has no such system.
     #[error("`{}` is not in this machine's store", path.display())]
     NotInStore {
@@ -115,6 +123,10 @@ impl Stage1Error {
                 Errno::EINVAL => "the type or an option may be wrong, the kernel's log says more".into(),
                 _ => return None,
             },
+            Self::LiveStore { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "there is too little memory; boot without `esker.copytoram`".into()
+            }
+            Self::LiveStore { .. } => "the medium may be damaged, or another one has the same label".into(),
             Self::NotInStore { .. } => "choose another generation in the boot menu".into(),
             Self::View(error) => return error.hint(),
             _ => return None,

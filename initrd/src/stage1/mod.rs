@@ -11,6 +11,7 @@ mod error;
 mod failure;
 mod filesystems;
 mod kernel_modules;
+mod live;
 mod partition;
 mod persistence;
 pub(crate) mod report;
@@ -50,6 +51,7 @@ const PHASES: &[Phase] = &[
     phase("devices", kernel_modules::look_at_devices),
     phase("root", filesystems::mount_root),
     phase("filesystems", filesystems::mount_declared),
+    phase("live-store", live::mount_live_store),
     phase("store", filesystems::protect_store),
     phase("view", view::mount_view),
     phase("persistence", persistence::bind_persisted),
@@ -130,6 +132,7 @@ fn default_settings() -> Settings {
         version: crate::settings::VERSION,
         load: Vec::new(),
         filesystems: Vec::new(),
+        live: None,
         state_directory: PathBuf::new(),
         panic: crate::settings::FailurePolicy::default(),
         device_timeout_seconds: 0,

@@ -110,6 +110,21 @@ impl Tree {
         self.nodes[parent.0].children.get(name).copied()
     }
 
+    /// All entries with their paths, relative to the root, which is the first: parents before children, children by name.
+    /// A node with several names comes with each.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(Vec<u8>, NodeId, Metadata, &Content)> {
+        let mut entries = Vec::with_capacity(self.nodes.len());
+        let mut pending = vec![(Vec::new(), self.root())];
+        while let Some((path, id)) = pending.pop() {
+            let node = &self.nodes[id.0];
+            let join = |name: &[u8]| if path.is_empty() { name.to_vec() } else { [&path, name].join(&b'/') };
+            pending.extend(node.children.iter().rev().map(|(name, child)| (join(name), *child)));
+            entries.push((path, id, node.metadata, &node.content));
+        }
+        entries
+    }
+
     fn name(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Ext4Error> {
         let malformed = matches!(name, b"" | b"." | b"..") || name.len() > 255;
         if malformed || name.contains(&b'/') || name.contains(&0) {
@@ -162,5 +177,8 @@ mod tests {
         assert!(matches!(tree.link(root, b"l", directory), Err(Ext4Error::LinkToDirectory { .. })));
         tree.link(directory, b"l", file).unwrap();
         assert_eq!(tree.in_order(), [root, file, directory]);
+        let paths: Vec<_> = tree.entries().into_iter().map(|(path, id, ..)| (path, id)).collect();
+        let expected = [(&b""[..], root), (b"a", file), (b"d", directory), (b"d/l", file)];
+        assert_eq!(paths, expected.map(|(path, id)| (path.to_vec(), id)));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use images::format::{Compression, Format};
+use images::format::{Compression, DiskForm, Format};
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
@@ -49,6 +49,14 @@ enum FormatArgument {
     Raw,
     /// QEMU's format, without the holes: for libvirt, Proxmox, OpenStack
     Qcow2,
+    /// The boot partition alone: systemd-boot, the menu, kernel and initrd; the store is elsewhere
+    EspOnly,
+    /// A live system for CD-ROMs and USB sticks, with all that installing the configured system needs
+    Iso,
+    /// A folder with the kernel and initrd of a live system, and a script for iPXE: for booting over a network
+    Netboot,
+    /// A live system as one EFI program: for a boot partition, or HTTP boot
+    Uki,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,34 +68,62 @@ enum CompressArgument {
 }
 
 impl FormatArgument {
-    fn with(self, compress: CompressArgument) -> (Format, Compression) {
-        let format = match self {
-            Self::Raw => Format::Raw,
-            Self::Qcow2 => Format::Qcow2,
-        };
+    /// Errors when a format has no such form.
+    fn with(self, compress: CompressArgument) -> Result<Format, String> {
         let compression = match compress {
             CompressArgument::None => Compression::None,
             CompressArgument::Zstd => Compression::Zstd,
         };
-        (format, compression)
+        Ok(match self {
+            Self::Raw => Format::Disk(DiskForm::Raw, compression),
+            Self::Qcow2 => Format::Disk(DiskForm::Qcow2, compression),
+            _ if compression == Compression::Zstd => {
+                return Err(format!(
+                    "--compress: `{}` has no compressed form; what is large in it is compressed",
+                    self.name()
+                ));
+            }
+            Self::EspOnly => Format::EspOnly,
+            Self::Iso => Format::Iso,
+            Self::Netboot => Format::Netboot,
+            Self::Uki => Format::Uki,
+        })
+    }
+
+    /// The variant of the configuration that such an image is of, as `image.modules` calls it; none for itself.
+    fn variant(self) -> Option<&'static str> {
+        match self {
+            Self::Raw | Self::Qcow2 | Self::EspOnly => None,
+            Self::Iso => Some("iso"),
+            Self::Netboot => Some("netboot"),
+            Self::Uki => Some("uki"),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// The formats and what each is for, a line each.
     fn list() -> String {
         let line = |format: &Self| {
             let value = format.to_possible_value()?;
-            Some(format!("{:<8}{}\n", value.get_name(), value.get_help()?))
+            Some(format!("{:<10}{}\n", value.get_name(), value.get_help()?))
         };
         Self::value_variants().iter().filter_map(line).collect()
     }
 }
 
 /// How an image is called that nobody named.
-fn default_name(format: (Format, Compression)) -> &'static str {
+fn default_name(format: Format) -> &'static str {
     match format {
-        (Format::Raw, Compression::None) => "disk.img",
-        (Format::Raw, Compression::Zstd) => "disk.img.zst",
-        (Format::Qcow2, _) => "disk.qcow2",
+        Format::Disk(DiskForm::Raw, Compression::None) => "disk.img",
+        Format::Disk(DiskForm::Raw, Compression::Zstd) => "disk.img.zst",
+        Format::Disk(DiskForm::Qcow2, _) => "disk.qcow2",
+        Format::EspOnly => "esp.img",
+        Format::Iso => "esker.iso",
+        Format::Netboot => "netboot",
+        Format::Uki => "esker.efi",
     }
 }
 
@@ -112,11 +148,21 @@ impl Image {
             context.print_text(&FormatArgument::list());
             return Ok(ExitCode::SUCCESS);
         }
-        let format = self.format.with(self.compress);
+        let format = self.format.with(self.compress)?;
+        if self.size.is_some() && !matches!(format, Format::Disk(..)) {
+            return Err(format!(
+                "--size: `{}` is as large as what is in it; only disks have a size",
+                self.format.name()
+            )
+            .into());
+        }
         let output = self.output.unwrap_or_else(|| PathBuf::from(default_name(format)));
         let session = context.session()?;
-        let built =
-            session.build_system(&self.configuration.pinned(context, &session)?, &self.configuration.system())?;
+        let configuration = self.configuration.pinned(context, &session)?;
+        let built = match self.format.variant() {
+            None => session.build_system(&configuration, &self.configuration.system())?,
+            Some(variant) => session.build_variant(&configuration, &self.configuration.system(), variant)?,
+        };
         context.messages(&built.messages);
         let image = DiskImage {
             session: &session,

@@ -143,6 +143,7 @@ impl Vm {
             cpus: self.cpus,
             firmware_code: tools.firmware_code.clone(),
             firmware_variables: parts.variables.to_owned(),
+            kernel: None,
             disks: vec![disk],
             interfaces: vec![Interface::User { forwards: parts.forwards, restricted: false }],
             display: match self.display {

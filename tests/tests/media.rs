@@ -1,0 +1,158 @@
+//! A live system on every medium: an ISO in a CD-ROM drive and the same file on a USB stick, kernel and initrd alone, and one
+//! EFI program on a boot partition. Two machines run at a time.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use disk_formats::fat;
+use qemu::{Agent, DirectKernel, Disk, Medium};
+use stories::{Checks, Lab, Ports};
+
+const BOOT: Duration = Duration::from_secs(300);
+/// The initrd with the store is in memory twice while it is unpacked.
+const MEMORY_MIB: u32 = 2048;
+const MOMENT: Duration = Duration::from_secs(90);
+
+/// Images of the live system, in a folder that goes with the story.
+struct Images {
+    lab: Lab,
+    folder: tempfile::TempDir,
+}
+
+impl Images {
+    fn new(story: &str) -> Self {
+        let lab = Lab::open(story);
+        let folder = tempfile::Builder::new().prefix("media-").tempdir_in(lab.state()).expect("a folder");
+        Self { lab, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the image of a format and returns its toplevel.
+    fn write(&self, format: &str, name: &str) -> String {
+        let configuration = self.lab.file("systems/live.nix");
+        let output = self.path(name);
+        let [configuration, output] = [&configuration, &output].map(|path| path.to_str().expect("a path in UTF-8"));
+        let report = self.lab.json(&["image", configuration, "--format", format, "--output", output]);
+        report["toplevel"].as_str().expect("the toplevel").to_owned()
+    }
+}
+
+fn medium(path: &Path, medium: Medium) -> Disk {
+    Disk { medium, read_only: medium == Medium::Cdrom, ephemeral: true, ..Disk::raw(path) }
+}
+
+/// What is true of a live system wherever it comes from.
+fn lives(agent: &mut Agent, toplevel: &str, checks: &mut Checks) {
+    let state = agent.wait_until_succeeds("test \"$(systemctl is-system-running)\" = running", BOOT);
+    checks.fact("the system is running", state.is_ok(), format!("{state:?}"));
+    checks.prints(agent, "it is the image's", "readlink -f /run/booted-system", toplevel);
+    checks.prints(agent, "its store is compressed", "findmnt -n -o FSTYPE /nix/store", "erofs");
+    checks.prints(
+        agent,
+        "and nothing else of it is mounted",
+        "findmnt -n -l -t erofs,iso9660 | grep -vc /nix/store",
+        "0",
+    );
+    checks.fails(agent, "the store is read-only", "touch /nix/store/x");
+    checks.succeeds(agent, "the state is not", "touch /nix/var/nix/x /var/x /root/x");
+    checks.succeeds(agent, "a person is logged in", "loginctl list-sessions --no-legend | grep -q root");
+    checks.succeeds(agent, "the rescue tools are there", "parted --version && smartctl --version && esker --version");
+}
+
+#[test]
+fn a_live_system_boots_from_every_medium() {
+    let images = Images::new("media");
+    let toplevel = images.write("iso", "live.iso");
+    // Each machine keeps its firmware's variables beside its disk.
+    fs_err::hard_link(images.path("live.iso"), images.path("stick.img")).unwrap();
+    both(|| from_drive(&images, &toplevel), || from_stick(&images, &toplevel));
+    let toplevel = images.write("netboot", "netboot");
+    let same = images.write("uki", "live.efi");
+    assert_eq!(toplevel, same);
+    both(|| from_kernel(&images, &toplevel), || from_program(&images, &toplevel));
+}
+
+/// Two stories at the same time.
+fn both(one: impl FnOnce() + Send, two: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        for story in [scope.spawn(one), scope.spawn(two)] {
+            story.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+}
+
+fn from_drive(images: &Images, toplevel: &str) {
+    let mut checks = Checks::new();
+    let mut vm = Lab::open("media-drive").boot(vec![medium(&images.path("live.iso"), Medium::Cdrom)], Ports::free());
+    vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    let agent = &mut vm.agent;
+    lives(agent, toplevel, &mut checks);
+    let sums = "cd /nix/store && find . -type f -print0 | sort -z | xargs -0 cksum | sha256sum";
+    let on_the_medium = agent.succeed(sums, BOOT).expect("sums of all files");
+    let names = agent.succeed("ls /nix/store", MOMENT).expect("what is in the store");
+    let listed: String = names.lines().map(|name| format!("./{name}\0")).collect();
+    fs_err::write(images.path("names"), listed).unwrap();
+    let script = "cd \"$1/nix/store\" && xargs -0 sh -c 'find \"$@\" -type f -print0' sh <\"$2\" | sort -z | xargs -0 cksum | sha256sum";
+    let output = Command::new("sh")
+        .env("LC_ALL", "C")
+        .args(["-c", script, "sh"])
+        .arg(images.lab.state().join("store"))
+        .arg(images.path("names"))
+        .output();
+    let here = String::from_utf8(output.expect("sums of the same files").stdout).unwrap();
+    checks.fact("every file of the store is what it is here", on_the_medium == here, on_the_medium);
+    let systems = "ls -d /nix/store/*-esker-system-live-* | wc -l";
+    checks.prints(agent, "the system is there, with its menu's variants and as it would be installed", systems, "4");
+    checks.done();
+}
+
+fn from_stick(images: &Images, toplevel: &str) {
+    let mut checks = Checks::new();
+    let mut vm = Lab::open("media-stick").boot(vec![medium(&images.path("stick.img"), Medium::Usb)], Ports::free());
+    vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    let agent = &mut vm.agent;
+    lives(agent, toplevel, &mut checks);
+    checks.succeeds(agent, "it turns off", "systemctl --no-block poweroff");
+    let off = vm.wait_for_power_off(MOMENT);
+    checks.fact("it is off", off.is_ok(), format!("{off:?}"));
+    checks.done();
+}
+
+fn from_kernel(images: &Images, toplevel: &str) {
+    let mut checks = Checks::new();
+    let folder = images.path("netboot");
+    let command_line = fs_err::read_to_string(folder.join("command-line")).unwrap().trim_end().to_owned();
+    let script = fs_err::read_to_string(folder.join("boot.ipxe")).unwrap();
+    checks.fact("iPXE gets the same command line", script.contains(&command_line), &script);
+    let kernel = DirectKernel { kernel: folder.join("kernel"), initrd: folder.join("initrd"), command_line };
+    let mut vm = Lab::open("media-kernel").boot_kernel(kernel, MEMORY_MIB);
+    vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    lives(&mut vm.agent, toplevel, &mut checks);
+    checks.done();
+}
+
+/// The program is on an otherwise empty boot partition, where firmware looks for what it does not know.
+fn from_program(images: &Images, toplevel: &str) {
+    let disk = images.path("boot.img");
+    let mut file = fs_err::File::create(&disk).unwrap();
+    let program_bytes = fs_err::metadata(images.path("live.efi")).unwrap().len();
+    file.set_len((program_bytes + program_bytes / 16).max(fat::MINIMUM_BYTES)).unwrap();
+    fat::format(file.file_mut(), 1, "BOOT").unwrap();
+    fat::with_filesystem(file.file_mut(), |filesystem| -> Result<(), fat::FatError> {
+        let folder = filesystem.root_dir().create_dir("EFI").and_then(|folder| folder.create_dir("BOOT"));
+        let target = folder.and_then(|folder| folder.create_file("BOOTX64.EFI"));
+        std::io::copy(&mut fs_err::File::open(images.path("live.efi")).unwrap(), &mut target.unwrap()).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    let mut checks = Checks::new();
+    let mut vm = Lab::open("media-program").boot_alone(medium(&disk, Medium::Virtio), MEMORY_MIB);
+    vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    lives(&mut vm.agent, toplevel, &mut checks);
+    checks.done();
+}
