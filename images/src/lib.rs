@@ -340,6 +340,24 @@ pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError
     written.map_err(|error| error.of_image(&request.output))
 }
 
+/// What [`build_image`] would write, in words, a line each. Writes nothing.
+///
+/// Errors when the store lacks something or the disk is too small.
+pub fn describe(request: &ImageRequest<'_>) -> Result<String, ImageError> {
+    let contents = Contents::observe(request)?;
+    let (store_paths, mebibytes) = (contents.closure.len(), contents.contents_bytes >> 20);
+    Ok(match request.format {
+        Format::Disk(..) => ImagePlan::new(request, contents)?.describe(),
+        Format::EspOnly => {
+            let esp_bytes = esp::smallest_bytes(&wanted_entries(request)?);
+            format!("partition {ESP_LABEL} ({} MiB)\n", esp_bytes >> 20)
+        }
+        Format::Iso | Format::Netboot | Format::Uki => {
+            format!("{store_paths} store paths, {mebibytes} MiB of files before they are compressed\n")
+        }
+    })
+}
+
 impl ImageReport {
     /// Of a file of this length with the whole closure in it.
     fn of(request: &ImageRequest<'_>, contents: &Contents, disk_bytes: u64) -> Self {

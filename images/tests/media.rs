@@ -20,6 +20,11 @@ fn write(machine: &Machine, format: Format, output: &str) -> String {
 
 fn write_again(machine: &Machine, toplevel: &StorePath, (format, output): (Format, &str)) -> String {
     let request = ImageRequest { format, ..machine.request(std::slice::from_ref(toplevel), output) };
+    let planned = images::describe(&request).unwrap();
+    assert!(
+        planned.contains(if format == Format::EspOnly { "partition ESP (34 MiB)" } else { "5 store paths" }),
+        "{planned}"
+    );
     let report = build_image(&request).unwrap();
     assert_eq!(report.output, machine.path(output));
     text(&request.output).to_owned()

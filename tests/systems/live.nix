@@ -4,6 +4,6 @@
 
   # Several machines are emulated at once: the kernel must not take a late tick for a missing timer.
   boot.kernelParams = [ "console=ttyS0" "systemd.show_status=true" "no_timer_check" ];
-  boot.loader.timeout = 1;
+  boot.loader.timeout = 5;
   services.esker-agent.enable = true;
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use disk_formats::fat;
 use qemu::{Agent, DirectKernel, Disk, Medium};
+use stories::menu::choose;
 use stories::{Checks, Lab, Ports};
 
 const BOOT: Duration = Duration::from_secs(300);
@@ -111,12 +112,18 @@ fn from_drive(images: &Images, toplevel: &str) {
     checks.done();
 }
 
+/// By the menu's entry that copies the store to memory, after which the stick may go.
 fn from_stick(images: &Images, toplevel: &str) {
     let mut checks = Checks::new();
     let mut vm = Lab::open("media-stick").boot(vec![medium(&images.path("stick.img"), Medium::Usb)], Ports::free());
+    vm.console.wait_for("Boot in ", BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
+    choose(&mut vm, "Esker live, generation 1 (to-ram)", &mut checks);
     vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
     let agent = &mut vm.agent;
-    lives(agent, toplevel, &mut checks);
+    let variant = agent.succeed("readlink -f /nix/var/nix/profiles/system/specialisation/to-ram", MOMENT);
+    lives(agent, variant.expect("the variant's toplevel").trim_end(), &mut checks);
+    checks.prints(agent, "the image is of the system", "readlink -f /nix/var/nix/profiles/system", toplevel);
+    checks.succeeds(agent, "nobody has the stick open any more", "blockdev --rereadpt /dev/sda");
     checks.succeeds(agent, "it turns off", "systemctl --no-block poweroff");
     let off = vm.wait_for_power_off(MOMENT);
     checks.fact("it is off", off.is_ok(), format!("{off:?}"));

@@ -55,10 +55,9 @@ impl DiskImage<'_> {
             Planned::Write(request) => request,
             Planned::Known { generation } => return Ok(format!("it is generation {generation} there already\n")),
         };
-        let contents = images::contents::Contents::observe(&request)?;
-        let plan = images::plan::ImagePlan::new(&request, contents)?;
+        let plan = images::describe(&request)?;
         let number = |generation: &ImageGeneration| format!("generation {}\n", generation.number);
-        Ok(plan.describe() + &request.generations.iter().map(number).collect::<String>())
+        Ok(plan + &request.generations.iter().map(number).collect::<String>())
     }
 
     /// Writes it.
