@@ -1,11 +1,11 @@
-# A stick to rescue and to install machines with: `esker image --format iso examples/live`. Whoever boots it is root, on
+# A stick to rescue machines with: `esker image examples/live --format iso`. Whoever boots it is root, on
 # the screen and on the serial console.
 { pkgs, ... }:
 
 {
   networking.hostName = "live";
   services.getty.autologinUser = "root";
-  services.getty.helpLine = "`esker --help` tells how to install; the network comes up by itself where there is DHCP.";
+  services.getty.helpLine = "`esker` and the usual tools are here; the network comes up by itself where there is DHCP.";
   users.users.root.initialHashedPassword = "";
 
   boot.supportedFilesystems = [ "ext4" "vfat" "btrfs" "xfs" ];
