@@ -14,7 +14,7 @@ use tools::{run, text};
 fn objdump_finds_the_new_sections_behind_the_old_ones() {
     let directory = TempDir::new().unwrap();
     let stub = fs::read("/usr/lib/systemd/boot/efi/linuxx64.efi.stub").expect("Debian package systemd-boot-efi");
-    let contents = [(".cmdline", b"init=/init quiet".repeat(1)), (".initrd", b"initrd".repeat(100_000))];
+    let contents = [(".cmdline", b"init=/init quiet".to_vec()), (".initrd", b"initrd".repeat(100_000))];
     let sections: Vec<_> =
         contents.iter().map(|(name, bytes)| Section { name, size_bytes: bytes.len() as u64 }).collect();
     let extended = extend(&stub, &sections).unwrap();

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{File, IsoError, ROOT_SECTOR, SECTOR_LENGTH, both16, both32, narrow};
+use super::{DIRECTORY_BYTES, File, IsoError, ROOT_SECTOR, both16, both32, narrow};
 
 const TIME: [u8; 7] = [70, 1, 1, 0, 0, 0, 0];
 const DIRECTORY: u8 = 2;
@@ -168,7 +168,7 @@ pub(super) fn root_record() -> Vec<u8> {
 
 /// Sector and length of a directory.
 fn place_of(directory: usize) -> (u32, u32) {
-    (Directories::sector(directory), SECTOR_LENGTH as u32)
+    (Directories::sector(directory), DIRECTORY_BYTES)
 }
 
 fn record(short_name: &[u8], (sector, size_bytes): (u32, u32), flags: u8, attributes: &[u8]) -> Vec<u8> {

@@ -28,6 +28,8 @@ use directory::Directories;
 pub const SECTOR_BYTES: u64 = 2048;
 /// The same, as the length of a slice.
 const SECTOR_LENGTH: usize = 2048;
+/// The length of every directory.
+const DIRECTORY_BYTES: u32 = 2048;
 /// The first sector that is a volume's own.
 pub const FIRST_SECTOR: u64 = 16;
 const CATALOGUE_SECTOR: u32 = 19;
