@@ -1,6 +1,6 @@
 //! The host's side of the guest agent: commands and files in the guest, without a login.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,12 @@ impl Agent {
                 .map_err(VmError::io("set a deadline on", "the agent's socket"))?;
             // Answers to requests that were given up on come late and are passed over; a line that the deadline cut
             // stays in `line` until the next read.
-            self.reader.read_until(b'\n', &mut line).map_err(VmError::io("read from", "the agent's socket"))?;
+            let failed = VmError::io("read from", "the agent's socket");
+            match self.reader.read_until(b'\n', &mut line) {
+                // The machine is gone, and so is the answer.
+                Ok(0) => return Err(failed(ErrorKind::UnexpectedEof.into())),
+                result => result.map_err(failed)?,
+            };
             if let Ok(response) = serde_json::from_slice::<Response>(&line) {
                 if response.id == request.id {
                     return Ok(response.outcome);

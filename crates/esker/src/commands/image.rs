@@ -205,6 +205,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_disks_are_compressed() {
+        for format in FormatArgument::value_variants() {
+            let compressed = format.with(CompressArgument::Zstd);
+            assert_eq!(compressed.is_ok(), matches!(format, FormatArgument::Raw | FormatArgument::Qcow2));
+            let plain = format.with(CompressArgument::None).unwrap();
+            assert_eq!(matches!(plain, Format::Disk(..)), compressed.is_ok());
+        }
+        assert_eq!(FormatArgument::list().lines().count(), FormatArgument::value_variants().len());
+    }
+
+    #[test]
     fn sizes_have_units() {
         assert_eq!(parse_size("8G"), Ok(8 << 30));
         assert_eq!(parse_size("4096"), Ok(4096));
