@@ -218,10 +218,21 @@ fn an_image_with_contents_is_smaller_and_always_the_same() {
     assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
 }
 
+/// The running kernel's version.
+fn kernel() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// Needs root: compares every file of a mounted image with what was put in.
 #[test]
-#[ignore = "needs root, a kernel with EROFS and zstd in it, and loop devices; the story `media` reads whole stores"]
+#[ignore = "needs root, a kernel with EROFS, and loop devices; the story `media` reads whole stores"]
 fn the_kernel_reads_the_contents() {
+    if kernel() < (6, 10) {
+        println!("this kernel's EROFS has no zstd: not run");
+        return;
+    }
     let directory = TempDir::new().unwrap();
     let (files, image) = (directory.path().join("files"), directory.path().join("image.erofs"));
     fs::create_dir(&files).unwrap();
