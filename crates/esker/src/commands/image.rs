@@ -19,7 +19,7 @@ use crate::table::size;
 pub(crate) struct Image {
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// The image; by default disk.img, disk.img.zst or disk.qcow2
+    /// The image, for netboot a folder; by default it is called after its format, such as disk.img or esker.iso
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// What the image's file is
