@@ -152,8 +152,8 @@ fn reference_says(program: &Path, expression: &str) -> String {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let lines = text.lines().filter_map(|l| l.trim_start().strip_prefix("error: "));
-    portable(lines.last().unwrap_or_default())
+    let mut lines = text.lines().filter_map(|l| l.trim_start().strip_prefix("error: "));
+    portable(lines.next_back().unwrap_or_default())
 }
 
 #[test]

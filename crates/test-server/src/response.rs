@@ -117,7 +117,7 @@ impl Response {
         io::copy(&mut self.body.take(limit), &mut stream)?;
         if matches!(self.ending, Ending::SilentAfter(_)) {
             stream.set_read_timeout(Some(PATIENCE))?;
-            stream.read(&mut [0])?;
+            io::copy(&mut Read::by_ref(&mut stream).take(1), &mut io::sink())?;
         }
         Ok(())
     }
