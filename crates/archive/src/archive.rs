@@ -15,7 +15,7 @@ use crate::architecture::Architecture;
 use crate::fetch::{Download, FetchError, Fetcher, Progress};
 use crate::index::{BuildError, Index, IndexError, Package, Source, build_index};
 use crate::lock::{Lock, LockedIndex, LockedSuite, hex};
-use crate::search::{Found, search};
+use crate::search::{Found, all, search};
 
 /// Raised when the index's bytes change for the same `Packages` texts.
 const INDEX_FORMAT: &str = "1";
@@ -137,6 +137,11 @@ impl Archive {
     /// Packages whose name or summary holds every word; see [`crate::search::search`].
     pub fn search(&self, words: &[&str], architecture: Architecture) -> Result<Vec<Found>, ArchiveError> {
         self.with_index(architecture, |index| Ok(search(index, words)?))
+    }
+
+    /// All packages of an architecture with their summaries, by name.
+    pub fn summaries(&self, architecture: Architecture) -> Result<Vec<Found>, ArchiveError> {
+        self.with_index(architecture, |index| Ok(all(index)?))
     }
 
     /// Where a package's .deb is kept once it was fetched.

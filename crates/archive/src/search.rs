@@ -38,6 +38,15 @@ pub fn search(index: &Index, words: &[&str]) -> Result<Vec<Found>, IndexError> {
     Ok(found.into_iter().map(|(_, found)| found).collect())
 }
 
+/// All packages, by name.
+pub fn all(index: &Index) -> Result<Vec<Found>, IndexError> {
+    let found = |line: &str| {
+        let (name, summary) = line.split_once('\t').unwrap_or((line, ""));
+        Found { name: name.to_owned(), summary: summary.to_owned() }
+    };
+    Ok(index.summaries()?.lines().map(found).collect())
+}
+
 /// Up to three package names like `name`, the likest first: few letters differ, or `name` is its first part.
 pub fn similar_names(index: &Index, name: &str) -> Vec<String> {
     let limit = match name.len() {

@@ -99,6 +99,7 @@ pub(crate) enum Command {
     Instantiate(commands::instantiate::Instantiate),
     Repl(commands::repl::Repl),
     Fmt(commands::fmt::Fmt),
+    Lsp(commands::lsp::Lsp),
     NixInstantiate(commands::nix_instantiate::NixInstantiate),
     Option(commands::option::OptionCommand),
     Search(commands::search::Search),

@@ -47,6 +47,7 @@ fn run(command: Command, context: &Context) -> commands::Outcome {
         Command::Instantiate(command) => command.run(context),
         Command::Repl(command) => command.run(context),
         Command::Fmt(command) => command.run(context),
+        Command::Lsp(command) => command.run(context),
         Command::NixInstantiate(command) => command.run(context),
         Command::Option(command) => command.run(context),
         Command::Search(command) => command.run(context),

@@ -8,7 +8,8 @@ use lang::{Eval, Settings, Value};
 use module::ModuleSystem;
 use nix_formats::StorePath;
 
-use crate::world::StoreIo;
+use crate::study::Unsaved;
+use crate::world::{StoreIo, Surroundings};
 use crate::{Configuration, Session, SystemError, natives};
 
 /// What is evaluated.
@@ -119,27 +120,48 @@ pub(crate) fn evaluate_unchecked<R>(
     use_it: impl for<'a> FnOnce(&Eval<'a>, ModuleSystem<'a>, Value<'a>) -> Result<R, lang::Error>,
 ) -> Result<(R, Rc<StoreIo>), SystemError> {
     let io = Rc::new(StoreIo::new(session.realiser().clone()));
+    let value = in_world(session, subject, &io, use_it)?;
+    io.commit()?;
+    Ok((value, io))
+}
+
+/// Evaluates a subject that may have mistakes, with texts that are not saved yet. Nothing is written to the store.
+///
+/// Errors when not even Esker's own part of it can be evaluated.
+pub(crate) fn with_evaluator<R>(
+    session: &Session,
+    subject: &Subject,
+    unsaved: &Unsaved,
+    use_it: impl for<'a> FnOnce(&Eval<'a>, ModuleSystem<'a>, Value<'a>) -> R,
+) -> Result<R, SystemError> {
+    let surroundings = Surroundings { unsaved: unsaved.clone(), ..Surroundings::default() };
+    let io = Rc::new(StoreIo::with(Some(session.realiser().clone()), surroundings));
+    let result = in_world(session, subject, &io, |eval, modules, value| Ok(use_it(eval, modules, value)));
+    io.discard();
+    result
+}
+
+fn in_world<R>(
+    session: &Session,
+    subject: &Subject,
+    io: &Rc<StoreIo>,
+    use_it: impl for<'a> FnOnce(&Eval<'a>, ModuleSystem<'a>, Value<'a>) -> Result<R, lang::Error>,
+) -> Result<R, SystemError> {
     let bump = Bump::new();
     let world: Rc<dyn lang::io::EvalIo> = io.clone();
     let eval = Eval::new(&bump, world, Settings { pure: false, ..Settings::default() });
     let modules = module::install(&eval);
-    natives::install(&eval, session, subject, &io)?;
+    natives::install(&eval, session, subject, io)?;
     let text = subject.expression(session);
     let result = eval.on_large_stack(|| {
         let value = eval.eval_string(&text, "«esker»", "/")?;
         use_it(&eval, modules, value)
     });
-    match result {
-        Ok(value) => {
-            io.commit()?;
-            Ok((value, io))
-        }
-        Err(error) => {
-            // Native functions keep the world for ever; its temporary copies must go now.
-            io.discard();
-            Err(report(session, &eval, &error))
-        }
-    }
+    result.map_err(|error| {
+        // Native functions keep the world for ever; its temporary copies must go now.
+        io.discard();
+        report(session, &eval, &error)
+    })
 }
 
 /// The warnings among what a check found.

@@ -26,6 +26,7 @@ mod search;
 mod session;
 pub mod ssh;
 mod store_mount;
+pub mod study;
 mod tree_stamp;
 mod views;
 mod world;

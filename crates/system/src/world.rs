@@ -22,6 +22,7 @@ use store::{Store, digest_tree};
 use crate::fetchers::Fetching;
 use crate::realiser::Realiser;
 use crate::record::{Observation, Record};
+use crate::study::Unsaved;
 use crate::tree_stamp;
 
 /// What paths in the store begin with.
@@ -53,6 +54,8 @@ pub(crate) struct Surroundings {
     pub(crate) prints_messages: bool,
     /// What is not allowed that otherwise is.
     pub(crate) limits: Limits,
+    /// Texts to read instead of files: what an editor has not saved.
+    pub(crate) unsaved: Unsaved,
 }
 
 /// Limits that Nix's settings set to an evaluation.
@@ -369,6 +372,9 @@ pub(crate) fn entries(folder: &Path) -> Result<BTreeMap<Vec<u8>, FileType>, IoEr
 impl EvalIo for StoreIo {
     fn read_file(&self, path: &str) -> Result<Vec<u8>, IoError> {
         let place = self.physical(path)?;
+        if let Some(text) = self.surroundings.unsaved.get(&place) {
+            return Ok(text.clone().into_bytes());
+        }
         match std::fs::read(&place) {
             Ok(bytes) => {
                 self.observe(&place, Observation::file(&place, &bytes));

@@ -1,7 +1,9 @@
-//! What Esker gives to editors: the schema of configuration.toml. No machine is booted here.
+//! What Esker gives to editors: the schema of configuration.toml, and a language server. No machine is booted here.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
 
+mod client;
 mod json_schema;
+mod lsp;
 
 use serde_json::{Value, json};
 use stories::{Checks, Lab};

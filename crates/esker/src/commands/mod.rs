@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod instantiate;
 pub(crate) mod language;
 pub(crate) mod lock;
+pub(crate) mod lsp;
 pub(crate) mod nix_instantiate;
 pub(crate) mod option;
 pub(crate) mod parse;

@@ -18,6 +18,7 @@ use lang::{Attrs, Eval, Res, Settings, Value};
 pub use instantiation::{Action, Input, Instantiation, Printing};
 
 use crate::realiser::{BuildSettings, Realiser};
+use crate::study::Unsaved;
 use crate::world::{Limits, StoreIo, Surroundings};
 use crate::{Locations, SessionOptions, SystemError};
 
@@ -115,6 +116,7 @@ impl Language {
             search_path: self.options.search_path.iter().map(|entry| search_path::entry(entry)).collect(),
             prints_messages: true,
             limits: self.limits(),
+            unsaved: Unsaved::new(),
         }
     }
 
