@@ -1,5 +1,6 @@
 # Every option module, one folder per domain.
 [
+  ./boot/grow-partition.nix
   ./boot/initrd.nix
   ./boot/kernel.nix
   ./boot/loader.nix
@@ -9,6 +10,7 @@
   ./esker/caches.nix
   ./esker/gc.nix
   ./esker/mirrors.nix
+  ./filesystems/disko.nix
   ./filesystems/filesystems.nix
   ./filesystems/persistence.nix
   ./filesystems/swap.nix

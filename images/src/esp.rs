@@ -26,11 +26,11 @@ const TABLES_PART: u64 = 32;
 pub(crate) fn write(
     output: &Output,
     (start_bytes, length_bytes): (u64, u64),
-    volume_id: u32,
+    (volume_id, label): (u32, &str),
     wanted: &Wanted,
 ) -> Result<EspPlan, ImageError> {
     let mut esp = output.window(start_bytes, length_bytes)?;
-    fat::format(&mut esp, volume_id, ESP_LABEL)?;
+    fat::format(&mut esp, volume_id, label)?;
     with_fat_esp(&mut esp, |esp| {
         let entries = plan_esp(&Observed::read(esp)?, wanted)?;
         apply(&entries, esp)?;
@@ -61,7 +61,7 @@ pub(crate) fn write_alone(
     let output = Output::create(&request.output)?;
     let length_bytes = smallest_bytes(wanted);
     output.file().set_len(length_bytes).map_err(output.failed("resize"))?;
-    let entries = write(&output, (0, length_bytes), Seed::of(request).volume_id("esp"), wanted)?;
+    let entries = write(&output, (0, length_bytes), (Seed::of(request).volume_id("esp"), ESP_LABEL), wanted)?;
     output.finish()?;
     Ok(ImageReport { contents_bytes: 0, ..ImageReport::of(request, contents, length_bytes) }.with_entries(entries))
 }

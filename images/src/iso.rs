@@ -43,7 +43,7 @@ pub(crate) fn write(
     // The partition's bytes are there before it is formatted.
     output.file().set_len(store_start_bytes).map_err(output.failed("resize"))?;
     let seed = Seed::of(request);
-    let entries = esp::write(&output, (ALIGNMENT_BYTES, esp_bytes), seed.volume_id("esp"), wanted)?;
+    let entries = esp::write(&output, (ALIGNMENT_BYTES, esp_bytes), (seed.volume_id("esp"), ESP_LABEL), wanted)?;
     let store_bytes = store_file::write(contents, request, &output, store_start_bytes)?;
     let parts = Parts { esp_bytes, store_bytes };
     output.file().set_len(parts.image_bytes()).map_err(output.failed("resize"))?;

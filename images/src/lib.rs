@@ -11,11 +11,13 @@
 
 pub mod contents;
 mod database;
+mod declared;
 mod esp;
 pub mod existing;
 pub mod format;
 mod identity;
 mod iso;
+pub mod layout;
 mod netboot;
 mod output;
 pub mod plan;
@@ -38,12 +40,14 @@ use disk_formats::fat::FatError;
 use disk_formats::gpt::GptError;
 use disk_formats::iso9660::IsoError;
 use disk_formats::pe::PeError;
+use disk_formats::swap::SwapError;
 use nix_formats::StorePath;
 use store::{Store, StoreError};
 use thiserror::Error;
 
 use contents::Contents;
 use format::Format;
+use layout::LayoutError;
 use plan::ImagePlan;
 
 /// The label of the store partition and its filesystem, by which stage 1 finds `/nix`.
@@ -162,6 +166,9 @@ pub enum ImageError {
         /// What was given.
         given_bytes: u64,
     },
+    /// The declared disk is none that an image can be made of.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// The store could not be read.
     #[error("cannot read the store for the image")]
     Store(#[from] StoreError),
@@ -251,6 +258,9 @@ pub enum ImageError {
     /// The volume of optical media could not be made.
     #[error(transparent)]
     Iso(#[from] IsoError),
+    /// A swap area could not be made.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
     /// The partition table could not be made.
     #[error(transparent)]
     Gpt(#[from] GptError),
@@ -309,6 +319,7 @@ impl ImageError {
             | Self::Cpio(_)
             | Self::Pe(_)
             | Self::Iso(_)
+            | Self::Swap(_)
             | Self::Gpt(_) => Self::Write { path: path.to_owned(), source: Box::new(self) },
             other => other,
         }

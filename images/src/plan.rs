@@ -1,29 +1,35 @@
-//! An image's layout: partitions, identifiers, sizes. Pure.
+//! An image's layout: partitions, identifiers, sizes, and what is made in each. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use disk_formats::ext4::{Ext4Error, Layout, NodeId, Options};
-use disk_formats::gpt::{DiskLayout, Lba, Partition, SECTOR_BYTES, TYPE_ESP, TYPE_LINUX};
+use disk_formats::ext4::{Ext4Error, Layout, Metadata, NodeId, Options, Tree};
+use disk_formats::gpt::{DiskLayout, Lba, Partition, SECTOR_BYTES};
 
 use crate::contents::{Contents, Source, TIME};
+use crate::declared::DeclaredDisk;
 use crate::identity::Seed;
-use crate::{ESP_LABEL, ImageError, ImageRequest, STORE_LABEL};
+use crate::layout::{self, ALIGNMENT_BYTES, Format, LayoutError, Place, Slot};
+use crate::{ImageError, ImageRequest};
 
-/// What partitions are aligned to, and what is left at each end of the disk.
-const ALIGNMENT_BYTES: u64 = 1 << 20;
 /// How often a size is corrected; each time what was missing is added.
 const ATTEMPTS: usize = 8;
+/// What a partition has at least that takes the rest and is not the store's.
+const LEAST_REST_BYTES: u64 = 64 << 20;
+/// The label of a FAT volume that has none.
+const NO_NAME: &str = "NO NAME";
 
 /// An image before it is written.
 pub struct ImagePlan {
-    /// The partitions: first the ESP, then the store.
+    /// The partitions.
     pub disk: DiskLayout,
-    /// The FAT volume's identifier.
-    pub esp_volume_id: u32,
-    /// The store partition's filesystem.
+    /// What is made in each of them.
+    pub(crate) volumes: Vec<Volume>,
+    /// Which of them is the store's.
+    store: usize,
+    /// The store's filesystem.
     pub filesystem: Layout,
-    /// Where the filesystem's files come from.
+    /// Where its files come from.
     pub sources: BTreeMap<NodeId, Source>,
     /// How many store paths there are.
     pub store_paths: usize,
@@ -31,38 +37,52 @@ pub struct ImagePlan {
     pub contents_bytes: u64,
 }
 
+/// What is made in a partition.
+pub(crate) enum Volume {
+    /// FAT with the boot loader and its entries.
+    Esp { volume_id: u32, label: String },
+    /// The store's filesystem.
+    Store,
+    /// ext4 with nothing in it.
+    Ext4(Box<Layout>),
+    /// FAT with nothing in it.
+    Vfat { volume_id: u32, label: String },
+    /// Swap.
+    Swap { uuid: [u8; 16], label: String },
+    /// Nothing.
+    Empty,
+}
+
 impl ImagePlan {
     /// Plans an image of what was observed.
     ///
-    /// Errors when it does not fit the disk's given size.
+    /// Errors when the declared layout does not add up, or things do not fit the disk's given size.
     pub fn new(request: &ImageRequest<'_>, contents: Contents) -> Result<Self, ImageError> {
-        let seed = Seed::of(request);
-        let esp_bytes = request.sizes.esp_bytes.next_multiple_of(ALIGNMENT_BYTES);
-        let around_bytes = esp_bytes + 2 * ALIGNMENT_BYTES;
-        let filesystem = filesystem(request, &seed, &contents, around_bytes)?;
-        let store_bytes = filesystem.size_bytes().next_multiple_of(ALIGNMENT_BYTES);
-        let disk_bytes = request.sizes.disk_bytes.unwrap_or(around_bytes + store_bytes);
-        let partition = |name: &str, type_guid, first_bytes: u64, length_bytes: u64| Partition {
-            type_guid,
-            guid: seed.guid(&format!("partition {name}")),
-            first: Lba(first_bytes / SECTOR_BYTES),
-            sectors: length_bytes / SECTOR_BYTES,
-            name: name.to_owned(),
-        };
+        let disk = declared(request)?;
+        layout::check(&disk.slots)?;
+        let (store_paths, contents_bytes) = (contents.closure.len(), contents.contents_bytes);
+        let mut tree = contents.tree;
+        if let Some(folder) = &disk.nix_folder {
+            tree.lower(folder.as_bytes())?;
+        }
+        let planner = Planner { request, disk: &disk, tree, contents_bytes, seed: Seed::of(request) };
+        let (disk_bytes, filesystem) = planner.sizes()?;
+        let places = layout::place(&disk.slots, disk_bytes)?;
+        let placed = || disk.slots.iter().zip(&places);
+        let volumes: Result<_, ImageError> =
+            placed().enumerate().map(|(position, (slot, place))| planner.volume(position, slot, *place)).collect();
         Ok(ImagePlan {
             disk: DiskLayout {
-                guid: seed.guid("disk"),
+                guid: planner.seed.guid("disk"),
                 sectors: disk_bytes / SECTOR_BYTES,
-                partitions: vec![
-                    partition(ESP_LABEL, TYPE_ESP, ALIGNMENT_BYTES, esp_bytes),
-                    partition(STORE_LABEL, TYPE_LINUX, ALIGNMENT_BYTES + esp_bytes, store_bytes),
-                ],
+                partitions: placed().map(|(slot, place)| planner.partition(slot, *place)).collect(),
             },
-            esp_volume_id: seed.volume_id("esp"),
+            volumes: volumes?,
+            store: disk.store,
             filesystem,
             sources: contents.sources,
-            store_paths: contents.closure.len(),
-            contents_bytes: contents.contents_bytes,
+            store_paths,
+            contents_bytes,
         })
     }
 
@@ -72,16 +92,10 @@ impl ImagePlan {
         self.disk.sectors * SECTOR_BYTES
     }
 
-    /// The ESP.
-    #[must_use]
-    pub fn esp(&self) -> &Partition {
-        &self.disk.partitions[0]
-    }
-
-    /// The store partition.
+    /// The store's partition.
     #[must_use]
     pub fn store(&self) -> &Partition {
-        &self.disk.partitions[1]
+        &self.disk.partitions[self.store]
     }
 
     /// The plan in words, one line per part.
@@ -105,56 +119,145 @@ impl ImagePlan {
     }
 }
 
-/// The store partition's filesystem: as large as the disk leaves room for, or as needed and what should stay free.
-fn filesystem(
-    request: &ImageRequest<'_>,
-    seed: &Seed,
-    contents: &Contents,
-    around_bytes: u64,
-) -> Result<Layout, ImageError> {
-    let plan = |size_bytes| {
-        let uuid = seed.guid("filesystem").0;
-        let options = Options { size_bytes, uuid, label: STORE_LABEL.as_bytes().to_vec(), time: TIME };
-        Layout::plan(contents.tree.clone(), options)
-    };
-    if let Some(given_bytes) = request.sizes.disk_bytes {
-        let room = given_bytes.saturating_sub(around_bytes) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
-        return match plan(room) {
-            Err(Ext4Error::NoSpace { mut needed_bytes, .. }) => {
-                // What is missing is known only as far as there was room to look.
-                for _ in 0..ATTEMPTS {
-                    needed_bytes = needed_bytes.next_multiple_of(ALIGNMENT_BYTES);
-                    match plan(needed_bytes) {
-                        Err(Ext4Error::NoSpace { needed_bytes: more_bytes, .. }) => needed_bytes = more_bytes,
-                        Err(error) => return Err(error.into()),
-                        Ok(_) => break,
-                    }
+/// The disk that the newest generation declares, or Esker's own.
+fn declared(request: &ImageRequest<'_>) -> Result<DeclaredDisk, ImageError> {
+    let newest = request.generations.last().ok_or(ImageError::NoGeneration)?;
+    let declared = DeclaredDisk::load(request.store, &newest.toplevel)?;
+    Ok(declared.unwrap_or_else(|| DeclaredDisk::of_esker(request.sizes.esp_bytes)))
+}
+
+struct Planner<'a> {
+    request: &'a ImageRequest<'a>,
+    disk: &'a DeclaredDisk,
+    tree: Tree,
+    contents_bytes: u64,
+    seed: Seed,
+}
+
+impl Planner<'_> {
+    /// The disk's size and the store's filesystem: as large as the disk or its partition has room for, else as needed
+    /// and what should stay free.
+    fn sizes(&self) -> Result<(u64, Layout), ImageError> {
+        let slots = &self.disk.slots;
+        let store = &slots[self.disk.store];
+        let given = self.request.sizes.disk_bytes;
+        if store.takes_rest() {
+            let around_bytes = layout::disk_bytes(slots, 0);
+            return match given {
+                None => {
+                    let filesystem = self.grow(around_bytes)?;
+                    let disk_bytes = layout::disk_bytes(slots, filesystem.size_bytes());
+                    Ok((disk_bytes, filesystem))
                 }
-                let needed_bytes = (needed_bytes + around_bytes).next_multiple_of(ALIGNMENT_BYTES);
-                Err(ImageError::TooSmall { needed_bytes, given_bytes })
-            }
-            result => Ok(result?),
+                Some(given_bytes) => {
+                    let room = given_bytes.saturating_sub(around_bytes) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
+                    let too_small = |needed_bytes| ImageError::TooSmall {
+                        needed_bytes: layout::disk_bytes(slots, needed_bytes),
+                        given_bytes,
+                    };
+                    Ok((given_bytes, self.fit(room, too_small)?))
+                }
+            };
+        }
+        let needed_bytes = layout::disk_bytes(slots, LEAST_REST_BYTES);
+        let disk_bytes = given.unwrap_or(needed_bytes.max(self.request.sizes.least_disk_bytes));
+        if disk_bytes < needed_bytes {
+            return Err(ImageError::TooSmall { needed_bytes, given_bytes: disk_bytes });
+        }
+        let given_bytes = layout::place(slots, disk_bytes)?[self.disk.store].length_bytes;
+        let no_room = |needed_bytes| {
+            let option = format!("{}.{}", store.option, store.extent.attribute());
+            LayoutError::NoRoom { option, what: "the system", needed_bytes, given_bytes }.into()
         };
+        Ok((disk_bytes, self.fit(given_bytes, no_room)?))
     }
-    let free_bytes = request.sizes.free_bytes;
-    // Two percent for tables; what is still missing turns out below.
-    let estimate_bytes = contents.contents_bytes + (contents.contents_bytes + free_bytes) / 50 + free_bytes;
-    let mut size_bytes = estimate_bytes.max(request.sizes.least_disk_bytes.saturating_sub(around_bytes));
-    let mut attempt = 0;
-    loop {
-        size_bytes = size_bytes.next_multiple_of(ALIGNMENT_BYTES);
-        attempt += 1;
-        let missing_bytes = match plan(size_bytes) {
-            Ok(layout) if layout.free_bytes() >= free_bytes || attempt == ATTEMPTS => {
-                return Ok(layout);
-            }
-            Ok(layout) => free_bytes - layout.free_bytes(),
-            Err(Ext4Error::NoSpace { needed_bytes, .. }) if attempt < ATTEMPTS => {
-                needed_bytes.saturating_sub(size_bytes) + free_bytes
-            }
-            Err(error) => return Err(error.into()),
+
+    fn layout(&self, size_bytes: u64) -> Result<Layout, Ext4Error> {
+        let label = &self.disk.slots[self.disk.store].volume_label;
+        Layout::plan(self.tree.clone(), ext4_options(size_bytes, self.seed.guid("filesystem").0, label))
+    }
+
+    /// The filesystem in a given room; the error says what would suffice.
+    fn fit(&self, room: u64, too_small: impl FnOnce(u64) -> ImageError) -> Result<Layout, ImageError> {
+        let mut needed_bytes = match self.layout(room) {
+            Err(Ext4Error::NoSpace { needed_bytes, .. }) => needed_bytes,
+            result => return Ok(result?),
         };
-        // A little more, because tables grow with the size.
-        size_bytes += missing_bytes + missing_bytes / 32 + ALIGNMENT_BYTES;
+        // What is missing is known only as far as there was room to look.
+        for _ in 0..ATTEMPTS {
+            needed_bytes = needed_bytes.next_multiple_of(ALIGNMENT_BYTES);
+            match self.layout(needed_bytes) {
+                Err(Ext4Error::NoSpace { needed_bytes: more_bytes, .. }) => needed_bytes = more_bytes,
+                Err(error) => return Err(error.into()),
+                Ok(_) => break,
+            }
+        }
+        Err(too_small(needed_bytes.next_multiple_of(ALIGNMENT_BYTES)))
     }
+
+    /// The filesystem with what should stay free; `around_bytes` is what the disk has beside it.
+    fn grow(&self, around_bytes: u64) -> Result<Layout, ImageError> {
+        let free_bytes = self.request.sizes.free_bytes;
+        // Two percent for tables; what is still missing turns out below.
+        let estimate_bytes = self.contents_bytes + (self.contents_bytes + free_bytes) / 50 + free_bytes;
+        let mut size_bytes = estimate_bytes.max(self.request.sizes.least_disk_bytes.saturating_sub(around_bytes));
+        let mut attempt = 0;
+        loop {
+            size_bytes = size_bytes.next_multiple_of(ALIGNMENT_BYTES);
+            attempt += 1;
+            let missing_bytes = match self.layout(size_bytes) {
+                Ok(layout) if layout.free_bytes() >= free_bytes || attempt == ATTEMPTS => {
+                    return Ok(layout);
+                }
+                Ok(layout) => free_bytes - layout.free_bytes(),
+                Err(Ext4Error::NoSpace { needed_bytes, .. }) if attempt < ATTEMPTS => {
+                    needed_bytes.saturating_sub(size_bytes) + free_bytes
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // A little more, because tables grow with the size.
+            size_bytes += missing_bytes + missing_bytes / 32 + ALIGNMENT_BYTES;
+        }
+    }
+
+    fn partition(&self, slot: &Slot, place: Place) -> Partition {
+        Partition {
+            type_guid: slot.type_guid,
+            guid: self.seed.guid(&format!("partition {}", slot.label)),
+            first: Lba(place.start_bytes / SECTOR_BYTES),
+            sectors: place.length_bytes / SECTOR_BYTES,
+            name: slot.label.clone(),
+        }
+    }
+
+    /// What is made in a partition.
+    fn volume(&self, position: usize, slot: &Slot, place: Place) -> Result<Volume, ImageError> {
+        let purpose = format!("volume {}", slot.label);
+        let named = || if slot.volume_label.is_empty() { NO_NAME.to_owned() } else { slot.volume_label.clone() };
+        Ok(match slot.format {
+            _ if position == self.disk.store => Volume::Store,
+            Some(Format::Vfat) if position == self.disk.esp => {
+                Volume::Esp { volume_id: self.seed.volume_id("esp"), label: named() }
+            }
+            Some(Format::Vfat) => Volume::Vfat { volume_id: self.seed.volume_id(&purpose), label: named() },
+            Some(Format::Swap) => Volume::Swap { uuid: self.seed.guid(&purpose).0, label: slot.volume_label.clone() },
+            Some(Format::Ext4) => {
+                let root = Tree::new(Metadata { mode: 0o755, uid: 0, gid: 0, mtime: TIME });
+                let options = ext4_options(place.length_bytes, self.seed.guid(&purpose).0, &slot.volume_label);
+                let planned = Layout::plan(root, options).map_err(|error| match error {
+                    Ext4Error::NoSpace { needed_bytes, size_bytes: given_bytes } => {
+                        LayoutError::NoRoom { option: slot.option.clone(), what: "ext4", needed_bytes, given_bytes }
+                            .into()
+                    }
+                    error => ImageError::from(error),
+                });
+                Volume::Ext4(Box::new(planned?))
+            }
+            None => Volume::Empty,
+        })
+    }
+}
+
+fn ext4_options(size_bytes: u64, uuid: [u8; 16], label: &str) -> Options {
+    Options { size_bytes, uuid, label: label.as_bytes().to_vec(), time: TIME }
 }

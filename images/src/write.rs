@@ -8,14 +8,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use bootloader::plan::Wanted;
+use bootloader::plan::{EspPlan, Wanted};
 use disk_formats::ext4::FilePlace;
-use disk_formats::gpt::{Partition, SECTOR_BYTES};
+use disk_formats::gpt::SECTOR_BYTES;
+use disk_formats::{fat, swap};
 
 use crate::contents::Source;
 use crate::format::{Compression, DiskForm};
 use crate::output::Output;
-use crate::plan::ImagePlan;
+use crate::plan::{ImagePlan, Volume};
 use crate::{ImageError, ImageReport, ImageRequest, esp, format};
 
 /// Threads that copy files; more would only wait for the disk.
@@ -33,10 +34,8 @@ pub(crate) fn write_image(
     let output = Output::create(&request.output)?;
     output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
     plan.disk.write_to(&mut output.file())?;
-    let entries = esp::write(&output, place(plan.esp()), plan.esp_volume_id, wanted)?;
-    let (start_bytes, length_bytes) = place(plan.store());
-    plan.filesystem.write_metadata(&mut output.window(start_bytes, length_bytes)?)?;
-    let copy = Copy { plan, start_bytes, output: &output, request };
+    let entries = write_volumes(plan, wanted, &output)?;
+    let copy = Copy { plan, start_bytes: plan.store().first.offset_bytes(), output: &output, request };
     copy.all()?;
     copy.go_on()?;
     format::convert(output, plan.disk_bytes(), form)?.finish()?;
@@ -50,9 +49,24 @@ pub(crate) fn write_image(
     })
 }
 
-/// Where a partition begins and how long it is.
-fn place(partition: &Partition) -> (u64, u64) {
-    (partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES)
+/// Makes what is in the partitions, but for the contents of files. Returns what was put on the ESP.
+fn write_volumes(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<EspPlan, ImageError> {
+    let mut entries = EspPlan::default();
+    for (partition, volume) in plan.disk.partitions.iter().zip(&plan.volumes) {
+        let (start_bytes, length_bytes) = (partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES);
+        let mut window = output.window(start_bytes, length_bytes)?;
+        match volume {
+            Volume::Esp { volume_id, label } => {
+                entries = esp::write(output, (start_bytes, length_bytes), (*volume_id, label), wanted)?;
+            }
+            Volume::Store => plan.filesystem.write_metadata(&mut window)?,
+            Volume::Ext4(filesystem) => filesystem.write_metadata(&mut window)?,
+            Volume::Vfat { volume_id, label } => fat::format(&mut window, *volume_id, label)?,
+            Volume::Swap { uuid, label } => swap::format(&mut window, length_bytes, *uuid, label)?,
+            Volume::Empty => {}
+        }
+    }
+    Ok(entries)
 }
 
 /// The copying of files into the store partition.

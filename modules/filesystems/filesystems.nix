@@ -36,7 +36,8 @@ let
 
   all = lib.attrValues config.fileSystems;
   # fstab's generator never sees these, so what it would make of their options is made here.
-  growing = lib.filter (fs: fs.neededForBoot && fs.autoResize && fs.mountPoint != "/") all;
+  growing = lib.filter (fs: fs.neededForBoot && fs.autoResize && fs.fsType != "tmpfs") all;
+  growfs = fs: if fs.mountPoint == "/" then "systemd-growfs-root.service" else "systemd-growfs@${lib.strings.escapeSystemdPath fs.mountPoint}.service";
   late = lib.filter (fs: !fs.neededForBoot) all;
 
   # What checks, makes and resizes filesystems; programs of mount(8) look for it by name.
@@ -78,7 +79,8 @@ in
 
     # The layout of the images that Esker makes.
     fileSystems."/" = mkDefault { device = "tmpfs"; fsType = "tmpfs"; options = [ "mode=755" "size=50%" ]; };
-    fileSystems."/nix" = mkDefault { device = "LABEL=esker-nix"; fsType = "ext4"; options = [ "noatime" ]; };
+    # Disks that are declared say where the store is; it may be in the root.
+    fileSystems."/nix" = lib.mkIf (config.disko.devices.disk == { }) (mkDefault { device = "LABEL=esker-nix"; fsType = "ext4"; options = [ "noatime" ]; });
     fileSystems.${config.boot.loader.efi.efiSysMountPoint} = mkDefault {
       device = "LABEL=ESP";
       fsType = "vfat";
@@ -89,7 +91,7 @@ in
     environment.etc.fstab.text = lib.concatMapStrings (l: l + "\n") (map fstabLine late ++ map swapLine config.swapDevices);
 
     systemd.targets = lib.mkIf (growing != [ ]) {
-      local-fs.wants = map (fs: "systemd-growfs@${lib.strings.escapeSystemdPath fs.mountPoint}.service") growing;
+      local-fs.wants = map growfs growing;
     };
 
     assertions = map (fs: {

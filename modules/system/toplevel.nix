@@ -60,6 +60,9 @@ let
     "sw".link = "${config.system.build.sw}";
     "system".text = system + "\n";
     "systemd".link = "/usr/lib/systemd";
+  } // lib.optionalAttrs (config.disko.devices.disk != { }) {
+    # What an image of the system is partitioned like.
+    "disk-layout.json".text = builtins.toJSON config.system.build.diskLayout;
   } // lib.mapAttrs' (
     name: s: lib.nameValuePair "specialisation/${name}" { link = "${s.configuration.system.build.toplevel}"; }
   ) config.specialisation);

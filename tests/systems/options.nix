@@ -23,9 +23,19 @@
   hardware.cpu.intel.updateMicrocode = true;
   hardware.cpu.amd.updateMicrocode = true;
 
-  # Disks: /dev/vdb is empty, another one carries a swap area with a label.
+  # The first disk is declared, and larger than its image. /dev/vdb is empty, another one carries a swap area with a label.
+  disko.devices.disk.main = {
+    device = "/dev/vda";
+    content.type = "gpt";
+    content.partitions = {
+      ESP = { size = "256M"; type = "EF00"; content = { type = "filesystem"; format = "vfat"; mountpoint = "/boot"; mountOptions = [ "umask=0077" ]; }; };
+      swap = { size = "64M"; content = { type = "swap"; priority = 3; }; };
+      spare = { size = "32M"; content = { type = "filesystem"; format = "ext4"; mountpoint = "/spare"; extraArgs = [ "-L" "spare" ]; }; };
+      nix = { size = "100%"; content = { type = "filesystem"; format = "ext4"; mountpoint = "/nix"; mountOptions = [ "noatime" ]; }; };
+    };
+  };
+  boot.growPartition = true;
   fileSystems = {
-    "/nix" = { device = "LABEL=esker-nix"; fsType = "ext4"; options = [ "noatime" ]; autoResize = true; };
     "/data" = { device = "/dev/vdb"; fsType = "ext4"; autoFormat = true; options = [ "noatime" "commit=30" ]; };
     "/srv/www" = { device = "/data/www"; fsType = "none"; options = [ "bind" "ro" ]; depends = [ "/data" ]; };
     "/scratch" = { device = "tmpfs"; fsType = "tmpfs"; options = [ "size=16M" "mode=1777" "nosuid" ]; };

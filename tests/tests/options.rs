@@ -29,9 +29,11 @@ fn every_option_has_its_effect() {
     let built = lab.image("options");
     let (empty, swap) = disks(built.image.parent().expect("the image's folder"));
     let disks = vec![Disk::raw(&built.image), Disk::raw(empty), Disk::raw(swap)];
+    enlarge(&built.image);
     let mut vm = lab.boot(disks, Ports::free());
     let mut checks = Checks::new();
 
+    sizes_are_explained(&lab, &mut checks);
     is_up(&mut vm, &mut checks);
     facts::check_all(&mut vm.agent, &mut checks);
     firewall(&mut vm.agent, &mut checks);
@@ -46,6 +48,26 @@ fn every_option_has_its_effect() {
     state_is_found(&mut vm.agent, &mut checks);
     ends_well(vm, &mut checks);
     checks.done();
+}
+
+/// Half a GiB more, as on a disk that is larger than the image on it.
+fn enlarge(image: &Path) {
+    let file = fs_err::OpenOptions::new().write(true).open(image).expect("the image");
+    let bytes = file.metadata().expect("the image's length").len();
+    file.set_len(bytes + (512 << 20)).expect("a larger disk");
+}
+
+/// `esker why-big` knows what a package is there for.
+fn sizes_are_explained(lab: &Lab, checks: &mut Checks) {
+    let configuration = lab.file("systems/options.nix");
+    let shown = lab.json(&["why-big", configuration.to_str().expect("a path in UTF-8")]);
+    let (tree, empty) = (&shown["tree"], Vec::new());
+    let children = |entry: &serde_json::Value| entry["children"].as_array().unwrap_or(&empty).clone();
+    let asked = children(tree).into_iter().find(|entry| entry["name"] == "environment.systemPackages");
+    let bridges =
+        asked.iter().flat_map(children).find(|entry| entry["name"].as_str().unwrap_or("").starts_with("bridge-utils"));
+    checks.fact("a package hangs from the option that asks for it", bridges.is_some(), tree["name"].clone());
+    checks.fact("the tree is the whole closure", tree["onlyBytes"] == tree["closureBytes"], tree["onlyBytes"].clone());
 }
 
 /// An empty disk, and one with a swap area that has a label.
@@ -299,7 +321,7 @@ fn state_is_found(agent: &mut Agent, checks: &mut Checks) {
         agent,
         "the swap file is the same",
         "swapon --noheadings --show=NAME | LC_ALL=C sort | xargs",
-        "/dev/vdc /var/swapfile",
+        "/dev/vda3 /dev/vdc /var/swapfile",
     );
 }
 

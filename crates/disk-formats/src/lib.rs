@@ -15,4 +15,5 @@ pub mod guid;
 pub mod iso9660;
 pub mod pe;
 pub mod qcow2;
+pub mod swap;
 pub mod window;

@@ -54,6 +54,15 @@ impl Machine {
 
     /// A system of a name, which shares its kernel with every other.
     pub fn toplevel(&self, name: &str) -> StorePath {
+        self.system(name, Vec::new())
+    }
+
+    /// A system that declares its disk.
+    pub fn toplevel_with(&self, name: &str, disk_layout: &serde_json::Value) -> StorePath {
+        self.system(name, vec![("disk-layout.json", disk_layout.to_string().into_bytes())])
+    }
+
+    fn system(&self, name: &str, more_files: Vec<(&str, Vec<u8>)>) -> StorePath {
         let library = self.package("libc");
         let program = self.package(&format!("program-{name}"));
         let kernel = self.known_or("linux", || vec![("boot/vmlinuz", vec![7; 300_000])]);
@@ -65,6 +74,7 @@ impl Machine {
         } });
         let references = [&library, &program, &kernel, &initrd];
         let files = [("boot.json", boot_json.to_string().into_bytes()), ("etc/os-release", b"ID=esker\n".to_vec())];
+        let files: Vec<_> = files.into_iter().chain(more_files).collect();
         self.add(&format!("system-{name}"), &references, &files)
     }
 

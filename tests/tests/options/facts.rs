@@ -51,9 +51,21 @@ const BOOT: &[Fact] = &[
 
 const DISKS: &[Fact] = &[
     (
-        "the store's filesystem may grow",
-        "systemctl show -P Result -P ActiveState systemd-growfs@nix | xargs",
-        "success active",
+        "the declared partitions are where they belong",
+        "for d in /boot /spare /nix; do findmnt -no SOURCE,FSTYPE $d; done | xargs",
+        "/dev/vda1 vfat /dev/vda2 ext4 /dev/vda4 ext4",
+    ),
+    ("a declared label", "lsblk -no LABEL /dev/vda2", "spare"),
+    ("declared swap with its priority", "swapon --noheadings --show=NAME,PRIO | grep vda | xargs", "/dev/vda3 3"),
+    (
+        "the store's partition grew to the end of the larger disk",
+        "cd /sys/class/block/vda; echo $(( $(cat size) - $(cat vda4/start) - $(cat vda4/size) < 2048 ))",
+        "1",
+    ),
+    (
+        "and its filesystem with it",
+        "echo $(( $(df -B1 --output=size /nix | tail -1) > $(cat /sys/class/block/vda4/size) * 512 / 100 * 95 ))",
+        "1",
     ),
     ("an empty disk was formatted", "findmnt -no SOURCE,FSTYPE /data", "/dev/vdb ext4"),
     (
@@ -71,7 +83,7 @@ const DISKS: &[Fact] = &[
         "/var/swapfile 50327552 7",
     ),
     ("it is nobody's to read", "stat -c '%a %s' /var/swapfile", "600 50331648"),
-    ("a swap disk is found by its label", "swapon --noheadings --show=NAME | grep -v swapfile", "/dev/vdc"),
+    ("a swap disk is found by its label", "swapon --noheadings --show=NAME | grep -v -e swapfile -e vda", "/dev/vdc"),
     ("its filesystem's programs are there", "ls /usr/sbin/fsck.ext4 /usr/sbin/fsck.vfat | wc -l", "2"),
 ];
 

@@ -71,6 +71,22 @@ impl Tree {
         NodeId(0)
     }
 
+    /// Puts all that is in the root into one directory of it, which gets the root's own metadata. Nodes keep their ids.
+    ///
+    /// Errors when the name is malformed.
+    pub fn lower(&mut self, name: &[u8]) -> Result<NodeId, Ext4Error> {
+        let root = self.root();
+        let entries = std::mem::take(&mut self.nodes[root.0].children);
+        let folder = self.add(root, name, self.nodes[root.0].metadata, Content::Directory)?;
+        for child in entries.values() {
+            if self.nodes[child.0].content == Content::Directory {
+                self.nodes[child.0].parent = folder;
+            }
+        }
+        self.nodes[folder.0].children = entries;
+        Ok(folder)
+    }
+
     /// Adds a node to a directory.
     ///
     /// Errors when the name is malformed or taken, or `parent` is no directory.
@@ -180,5 +196,10 @@ mod tests {
         let paths: Vec<_> = tree.entries().into_iter().map(|(path, id, ..)| (path, id)).collect();
         let expected = [(&b""[..], root), (b"a", file), (b"d", directory), (b"d/l", file)];
         assert_eq!(paths, expected.map(|(path, id)| (path.to_vec(), id)));
+        let folder = tree.clone().lower(b"n").unwrap();
+        let mut lowered = tree.clone();
+        lowered.lower(b"n").unwrap();
+        assert_eq!(lowered.in_order(), [root, folder, file, directory]);
+        assert_eq!(lowered.nodes[directory.0].parent, folder);
     }
 }

@@ -1,0 +1,252 @@
+//! What a system declares of its disk: `disk-layout.json` of its toplevel, from `disko.devices.disk`.
+//!
+//! Reads and says what is meant; whether it adds up is [`crate::layout`]'s. Partitions are in the order of the disk.
+//! Source: disko's documentation of `gpt`, and sgdisk's manual page for the codes of types.
+
+use std::path::{Path, PathBuf};
+
+use disk_formats::gpt::{TYPE_ESP, TYPE_LINUX};
+use disk_formats::guid::Guid;
+use nix_formats::StorePath;
+use serde::Deserialize;
+use store::Store;
+
+use crate::layout::{End, Extent, Format, LayoutError, Slot};
+use crate::{ESP_LABEL, ImageError, STORE_LABEL};
+
+/// Where a toplevel says it.
+const FILE: &str = "disk-layout.json";
+/// Where the store's filesystem is mounted that has nothing else in it.
+const STORE_MOUNT_POINT: &str = "/nix";
+
+/// Codes of sgdisk and the types that they stand for.
+const TYPES: &[(&str, &str)] = &[
+    ("0700", "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"),
+    ("8200", "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"),
+    ("8300", "0fc63daf-8483-4772-8e79-3d69d8477de4"),
+    ("8302", "933ac7e1-2eb4-4f13-b844-0e14e2aef915"),
+    ("8303", "44479540-f297-41b2-9af7-d131d5f0458a"),
+    ("8304", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+    ("8305", "b921b045-1df0-41c3-af44-4c6f280d3fae"),
+    ("8306", "3b8f8425-20e0-4f3b-907f-1a25a76f98e8"),
+    ("8310", "4d21b016-b534-45c2-a9fb-5c16e091fd2d"),
+    ("EA00", "bc13c2ff-59e6-4262-a352-b275fd6f7172"),
+    ("EF00", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
+];
+
+/// A disk, its partitions in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeclaredDisk {
+    /// What an error calls it.
+    pub(crate) option: String,
+    /// What is on it.
+    pub(crate) slots: Vec<Slot>,
+    /// Which of them the firmware boots from.
+    pub(crate) esp: usize,
+    /// Which of them holds the store.
+    pub(crate) store: usize,
+    /// Where `/nix` is in the filesystem of the store, if that is the root's and not mounted there.
+    pub(crate) nix_folder: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LayoutFile {
+    esp_mount_point: PathBuf,
+    disks: Vec<DiskEntry>,
+}
+
+#[derive(Deserialize)]
+struct DiskEntry {
+    name: String,
+    partitions: Vec<PartitionEntry>,
+}
+
+#[derive(Deserialize)]
+struct PartitionEntry {
+    name: String,
+    size: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    r#type: String,
+    label: String,
+    content: Option<ContentEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContentEntry {
+    r#type: String,
+    format: Option<String>,
+    mountpoint: Option<PathBuf>,
+    extra_args: Vec<String>,
+}
+
+impl DeclaredDisk {
+    /// The disk of a toplevel that declares none: an EFI system partition and the store.
+    pub(crate) fn of_esker(esp_bytes: u64) -> Self {
+        let slot = |label: &str, type_guid, extent, format| Slot {
+            option: format!("the partition {label}"),
+            label: label.to_owned(),
+            type_guid,
+            start_bytes: None,
+            extent,
+            format: Some(format),
+            volume_label: label.to_owned(),
+        };
+        DeclaredDisk {
+            option: "the disk".to_owned(),
+            slots: vec![
+                slot(ESP_LABEL, TYPE_ESP, Extent::Bytes(esp_bytes), Format::Vfat),
+                slot(STORE_LABEL, TYPE_LINUX, Extent::Until(End::BeforeEnd(0)), Format::Ext4),
+            ],
+            esp: 0,
+            store: 1,
+            nix_folder: None,
+        }
+    }
+
+    /// The disk that a toplevel declares; `None` where it declares none.
+    ///
+    /// Errors when the declaration is none that an image can be made of.
+    pub(crate) fn load(store: &Store, toplevel: &StorePath) -> Result<Option<Self>, ImageError> {
+        let path = store.physical(toplevel).join(FILE);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            result => result.map_err(|source| ImageError::Io { action: "read", path: path.clone(), source })?,
+        };
+        let file: LayoutFile = serde_json::from_slice(&text).map_err(|source| ImageError::Io {
+            action: "understand",
+            path,
+            source: source.into(),
+        })?;
+        Ok(Some(Self::parse(&file)?))
+    }
+
+    fn parse(file: &LayoutFile) -> Result<Self, LayoutError> {
+        let disk = match file.disks.as_slice() {
+            [disk] => disk,
+            disks => {
+                let options = disks.iter().map(|disk| format!("disko.devices.disk.{}", disk.name)).collect();
+                return Err(LayoutError::ManyDisks { options });
+            }
+        };
+        let option = format!("disko.devices.disk.{}", disk.name);
+        let slots: Vec<Slot> = disk.partitions.iter().map(|entry| entry.slot(&option)).collect::<Result<_, _>>()?;
+        let mounted = |where_: &Path| {
+            let is_there = |entry: &PartitionEntry| {
+                entry.content.as_ref().is_some_and(|content| content.mountpoint.as_deref() == Some(where_))
+            };
+            disk.partitions.iter().position(is_there)
+        };
+        let missing = |mount_point: &Path| LayoutError::NotMounted {
+            option: option.clone(),
+            mount_point: mount_point.to_owned(),
+        };
+        let (store, nix_folder) = mounted(Path::new(STORE_MOUNT_POINT))
+            .map(|store| (store, None))
+            .or_else(|| Some((mounted(Path::new("/"))?, Some("nix"))))
+            .ok_or_else(|| missing(Path::new(STORE_MOUNT_POINT)))?;
+        let esp = mounted(&file.esp_mount_point).ok_or_else(|| missing(&file.esp_mount_point))?;
+        for (slot, format, what) in
+            [(&slots[store], Format::Ext4, "the store"), (&slots[esp], Format::Vfat, "the boot loader")]
+        {
+            if slot.format != Some(format) {
+                let option = format!("{}.content.format", slot.option);
+                return Err(LayoutError::WrongFormat { option, what, expected: format.name() });
+            }
+        }
+        if slots[esp].type_guid != TYPE_ESP {
+            let option = format!("{}.type", slots[esp].option);
+            return Err(LayoutError::Value {
+                option,
+                value: disk.partitions[esp].r#type.clone(),
+                expected: "EF00, by which firmware finds the boot loader",
+            });
+        }
+        Ok(DeclaredDisk { option, slots, esp, store, nix_folder })
+    }
+}
+
+impl PartitionEntry {
+    fn slot(&self, disk: &str) -> Result<Slot, LayoutError> {
+        let option = format!("{disk}.content.partitions.{}", self.name);
+        let value = |attribute: &str, value: &str, expected| LayoutError::Value {
+            option: format!("{option}.{attribute}"),
+            value: value.to_owned(),
+            expected,
+        };
+        let bytes = |attribute, text: &str| parse_size(text).ok_or_else(|| value(attribute, text, "a size"));
+        let extent = match (self.size.as_deref(), self.end.as_deref()) {
+            (Some(_), Some(end)) => return Err(value("end", end, "nothing where there is a size")),
+            (Some("100%"), None) => Extent::Until(End::BeforeEnd(0)),
+            (Some(size), None) => Extent::Bytes(bytes("size", size)?),
+            (None, Some(end)) => Extent::Until(match end.strip_prefix('-') {
+                Some(left) => End::BeforeEnd(bytes("end", left)?),
+                None => End::At(bytes("end", end)?),
+            }),
+            (None, None) => return Err(value("size", "null", "a size, such as 512M or 100%")),
+        };
+        let content = self.content.as_ref();
+        Ok(Slot {
+            start_bytes: self.start.as_deref().map(|start| bytes("start", start)).transpose()?,
+            extent,
+            label: self.label.clone(),
+            type_guid: type_guid(&self.r#type)
+                .ok_or_else(|| value("type", &self.r#type, "a code of sgdisk that Esker knows, or a GUID"))?,
+            format: content.map(|content| content.format(&option)).transpose()?,
+            volume_label: content.map_or(Ok(String::new()), |content| content.volume_label(&option))?,
+            option,
+        })
+    }
+}
+
+impl ContentEntry {
+    fn format(&self, option: &str) -> Result<Format, LayoutError> {
+        match (self.r#type.as_str(), self.format.as_deref()) {
+            ("swap", _) => Ok(Format::Swap),
+            ("filesystem", Some("vfat")) => Ok(Format::Vfat),
+            ("filesystem", Some("ext4")) => Ok(Format::Ext4),
+            ("filesystem", format) => Err(LayoutError::Unsupported {
+                option: format!("{option}.content.format"),
+                what: format.unwrap_or_default().to_owned(),
+            }),
+            (other, _) => {
+                Err(LayoutError::Unsupported { option: format!("{option}.content.type"), what: other.to_owned() })
+            }
+        }
+    }
+
+    /// What `extraArgs` say. Filesystems in images are not made by mkfs, so the label is all they may say.
+    fn volume_label(&self, option: &str) -> Result<String, LayoutError> {
+        let flag = if self.format.as_deref() == Some("vfat") { "-n" } else { "-L" };
+        match self.extra_args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => Ok(String::new()),
+            [given, label] if *given == flag => Ok((*label).to_owned()),
+            others => Err(LayoutError::Value {
+                option: format!("{option}.content.extraArgs"),
+                value: others.join(" "),
+                expected: "a label alone (-L LABEL, of vfat -n LABEL), because images are not made by mkfs",
+            }),
+        }
+    }
+}
+
+/// `512M`, `8G`, `4096`: units of 1024.
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let unit: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn type_guid(text: &str) -> Option<Guid> {
+    let known = TYPES.iter().find(|(code, _)| code.eq_ignore_ascii_case(text));
+    known.map_or(text, |(_, guid)| guid).parse().ok()
+}
