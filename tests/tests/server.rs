@@ -56,6 +56,13 @@ fn whole(agent: &mut Agent, checks: &mut Checks) {
     checks.prints(agent, "the system is running", "systemctl is-system-running", "running");
     checks.prints(agent, "no unit failed", "systemctl --failed --no-legend --plain", "");
     checks.prints(agent, "the root is a tmpfs", "findmnt -no FSTYPE /", "tmpfs");
+    checks.prints(
+        agent,
+        "systemd found the kernel's filesystems mounted",
+        "journalctl -b --no-pager -o cat -u 'dev-mqueue.mount' -u 'sys-kernel-*.mount' -u tmp.mount | grep -c ^Mount; \
+         systemctl is-active dev-mqueue.mount sys-kernel-config.mount sys-kernel-tracing.mount tmp.mount | sort -u",
+        "0\nactive",
+    );
     checks.fails(agent, "/usr is read-only", "touch /usr/x");
     checks.fails(agent, "the store is read-only", "touch /nix/store/x");
     checks.prints(agent, "/usr is one view", "findmnt -no FSTYPE /usr", "overlay");
