@@ -1,11 +1,10 @@
 //! A live system on every medium: an ISO in a CD-ROM drive and the same file on a USB stick, kernel and initrd alone, and one
-//! EFI program on a boot partition. Two machines run at a time.
+//! EFI program on a boot partition.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use disk_formats::fat;
@@ -64,36 +63,24 @@ fn lives(agent: &mut Agent, toplevel: &str, checks: &mut Checks) {
     checks.succeeds(agent, "the rescue tools are there", "parted --version && smartctl --version && esker --version");
 }
 
-/// Held by the one of these stories that runs machines.
-static MACHINES: Mutex<()> = Mutex::new(());
-
 #[test]
 fn one_file_boots_from_a_drive_and_from_a_stick() {
-    let _machines = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
     let images = Images::new("media-iso");
     let toplevel = images.write("iso", "live.iso");
     // Each machine keeps its firmware's variables beside its disk.
     fs_err::hard_link(images.path("live.iso"), images.path("stick.img")).unwrap();
-    both(|| from_drive(&images, &toplevel), || from_stick(&images, &toplevel));
+    from_drive(&images, &toplevel);
+    from_stick(&images, &toplevel);
 }
 
 #[test]
 fn an_initrd_or_one_program_is_a_whole_system() {
-    let _machines = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
     let images = Images::new("media-memory");
     let toplevel = images.write("netboot", "netboot");
     let same = images.write("uki", "live.efi");
     assert_eq!(toplevel, same);
-    both(|| from_kernel(&images, &toplevel), || from_program(&images, &toplevel));
-}
-
-/// Two machines at the same time.
-fn both(one: impl FnOnce() + Send, two: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        for story in [scope.spawn(one), scope.spawn(two)] {
-            story.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        }
-    });
+    from_kernel(&images, &toplevel);
+    from_program(&images, &toplevel);
 }
 
 fn from_drive(images: &Images, toplevel: &str) {
