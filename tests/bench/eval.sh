@@ -3,10 +3,11 @@
 # gen-big.sh writes. `modules-*` take a lib: Esker's own, with its native module system. The reference's times for those,
 # in nixpkgs' lib, stand below, since that lib is not at hand. Called by run.sh.
 set -eu
-if [ -z "${ESKER_EVAL_BENCH-}" ] || [ -z "${ESKER_NIX_REFERENCE-}" ]; then
-  echo "eval: ESKER_EVAL_BENCH names no folder of workloads, or ESKER_NIX_REFERENCE no Nix: not run"
+if [ -z "${ESKER_NIX_REFERENCE-}" ]; then
+  echo "eval: ESKER_NIX_REFERENCE names no Nix to compare with: not run"
   exit 0
 fi
+workloads=$here/workloads
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export ESKER_STORE="$work/store" ESKER_CACHE="$work/cache" NIX_REMOTE=dummy://
@@ -17,11 +18,11 @@ job() {
   printf '%s\t%s\t%s\n' "$1" "'$ESKER' eval --strict --expr '$2'" "$reference" >> "$work/jobs"
 }
 
-for file in "$ESKER_EVAL_BENCH"/*.nix; do
+for file in "$workloads"/*.nix; do
   name=$(basename "$file" .nix)
   case $name in
     parse)
-      sh "$ESKER_EVAL_BENCH/gen-big.sh" 20000 > "$work/big.nix"
+      sh "$workloads/gen-big.sh" 20000 > "$work/big.nix"
       job parse "import $file { file = $work/big.nix; }" ;;
     modules-*)
       lib=$PWD/lib

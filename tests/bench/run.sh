@@ -2,7 +2,7 @@
 # Prints tables of medians over interleaved runs. Nothing here passes or fails on a time.
 # usage: ESKER=PROGRAM run.sh [all|build|boot|eval]
 #   ESKER_BENCH_STATE   a folder for stores and downloads that stays (default: target/bench)
-#   ESKER_NIX_REFERENCE a reference Nix; with it the evaluators are compared on the workloads in ESKER_EVAL_BENCH
+#   ESKER_NIX_REFERENCE a reference Nix; with it the evaluators are compared (`./dev bench` sets it)
 #   ROUNDS              how many rounds (default 5)
 set -eu
 cd "$(dirname "$0")/../.."
