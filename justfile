@@ -56,6 +56,11 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
+# Whether the oldest Rust that is promised still builds everything (rustup toolchain install 1.85)
+[group('test')]
+lint-oldest:
+    cargo +1.85 check --workspace --all-targets --locked
+
 # Medians of interleaved runs against the peers on this machine
 [group('bench')]
 bench what="all": build

@@ -67,7 +67,7 @@ fn on_stack<'a, const N: usize, T>(body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -
 
 #[inline(never)]
 fn on_heap<'a, T>(count: usize, body: impl FnOnce(&[Cell<Value<'a>>]) -> T) -> T {
-    let locals = vec![const { Cell::new(Value::Null) }; count];
+    let locals = vec![Cell::new(Value::Null); count];
     body(&locals)
 }
 
