@@ -43,6 +43,14 @@ pub enum BuildError {
         /// The output.
         output: String,
     },
+    /// A derivation that another one makes would have to be built first.
+    #[error("`{drv}` needs an output of a derivation that building `{input}` makes, which is not supported")]
+    DynamicInput {
+        /// Who needs it.
+        drv: StorePath,
+        /// What makes the derivation.
+        input: StorePath,
+    },
     /// An input is neither valid nor buildable nor in a cache.
     #[error("`{drv}` needs `{path}`, which is not in the store, and nothing says how to make it")]
     MissingInput {

@@ -208,9 +208,12 @@ impl Planner<'_> {
             outputs.insert(name.clone(), output_path(&drv, &derivation, name)?);
         }
         let mut inputs = derivation.input_srcs.clone();
-        for (input, names) in &derivation.input_drvs {
+        for (input, wanted) in &derivation.input_drvs {
+            if !wanted.dynamic.is_empty() {
+                return Err(BuildError::DynamicInput { drv, input: input.clone() });
+            }
             let input_derivation = self.store.read_derivation(input)?;
-            for name in names {
+            for name in &wanted.names {
                 inputs.insert(output_path(input, &input_derivation, name)?);
                 if self.seen.insert((input.clone(), name.clone())) {
                     next.entry(input.clone()).or_default().insert(name.clone());

@@ -404,13 +404,11 @@ impl<'a> Eval<'a> {
                 Element::Opaque(path) => {
                     derivation.input_srcs.insert(self.store_path(path)?);
                 }
-                Element::Built(drv, output) if drv.contains('^') => {
-                    return Err(failed(format!(
-                        "output '{output}' of a derivation that '{drv}' makes cannot be an input: building such derivations is not supported"
-                    )));
-                }
                 Element::Built(drv, output) => {
-                    derivation.input_drvs.entry(self.store_path(drv)?).or_default().insert((*output).to_owned());
+                    let mut chain = drv.split('^');
+                    let drv = self.store_path(chain.next().unwrap_or_default())?;
+                    let input = derivation.input_drvs.entry(drv).or_default();
+                    input.at(chain).names.insert((*output).to_owned());
                 }
                 Element::DrvDeep(drv) => self.add_closure(derivation, self.store_path(drv)?)?,
             }
@@ -434,7 +432,7 @@ impl<'a> Eval<'a> {
             let Some(entry) = table.table.get(&path) else { continue };
             let outputs = entry.outputs.iter().map(|(name, _)| String::from(&**name)).collect();
             todo.extend(entry.references.iter().cloned());
-            derivation.input_drvs.insert(path, outputs);
+            derivation.input_drvs.entry(path).or_default().names = outputs;
         }
         Ok(())
     }

@@ -210,7 +210,7 @@ impl Drv {
     }
 
     pub(crate) fn input(mut self, world: &World, known: &Known) -> Self {
-        self.derivation.input_drvs.insert(known.path(world), BTreeSet::from(["out".to_owned()]));
+        self.derivation.input_drvs.insert(known.path(world), BTreeSet::from(["out".to_owned()]).into());
         self
     }
 

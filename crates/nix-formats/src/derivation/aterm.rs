@@ -2,14 +2,15 @@
 //!
 //! `Derive([outputs],[inputDrvs],[inputSrcs],system,builder,[args],[env])`; an output is `(name,path,[method]algo,hash)`,
 //! an input `(drvPath,[outputs])`, a variable `(name,value)`. In strings `\n \r \t \" \\` are escaped, nothing else.
-//! Nix's experimental `DrvWithVersion` files (dynamic derivations) are refused.
+//! A file with dynamic inputs is `DrvWithVersion("xp-dyn-drv",…)` instead, and in it the outputs of an input may be
+//! `([outputs],[(output,outputs)])`: what is needed of the derivations that some outputs are, at any depth.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice as _};
 
 use super::modulo::OutputPaths;
-use super::{Derivation, DerivationOutput};
+use super::{Derivation, DerivationOutput, InputOutputs};
 use crate::content_address::{ContentAddress, ContentAddressMethod};
 use crate::hash::{Hash, HashAlgo, HashError};
 use crate::store_path::{StoreDir, StorePath, StorePathError};
@@ -48,7 +49,14 @@ pub enum ParseError {
 }
 
 /// The inputs as they are printed: paths in files, hashes when computing a hash modulo.
-pub(super) type PrintedInputs = BTreeMap<String, BTreeSet<String>>;
+pub(super) type PrintedInputs = BTreeMap<String, InputOutputs>;
+
+/// How a file begins, without and with dynamic inputs.
+const PLAIN: &[u8] = b"Derive(";
+const DYNAMIC: &[u8] = b"DrvWithVersion(\"xp-dyn-drv\",";
+
+/// Deeper nesting is no file that anything writes, and would be read by recursion.
+const MAX_DEPTH: usize = 64;
 
 pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
     let inputs = drv.input_drvs.iter().map(|(path, outputs)| (dir.display(path), outputs.clone())).collect();
@@ -57,19 +65,13 @@ pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
 
 pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, inputs: &PrintedInputs) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
-    out.extend_from_slice(b"Derive(");
+    out.extend_from_slice(if drv.has_dynamic_inputs() { DYNAMIC } else { PLAIN });
     print_list(&mut out, &drv.outputs, |out, (name, output)| {
         let [path, algo, hash] = output_fields(output, dir, paths);
         print_tuple(out, &[name, &path, &algo, &hash]);
     });
     out.push(b',');
-    print_list(&mut out, inputs, |out, (path, outputs)| {
-        out.push(b'(');
-        print_string(out, path.as_bytes());
-        out.push(b',');
-        print_list(out, outputs, |out, output| print_string(out, output.as_bytes()));
-        out.push(b')');
-    });
+    print_inputs(&mut out, inputs);
     out.push(b',');
     print_list(&mut out, &drv.input_srcs, |out, path| print_string(out, dir.display(path).as_bytes()));
     out.push(b',');
@@ -89,6 +91,25 @@ pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, i
     });
     out.push(b')');
     out
+}
+
+fn print_inputs(out: &mut Vec<u8>, inputs: &PrintedInputs) {
+    print_list(out, inputs, |out, (key, outputs)| {
+        out.push(b'(');
+        print_string(out, key.as_bytes());
+        out.push(b',');
+        let print_names = |out: &mut Vec<u8>| print_list(out, &outputs.names, |out, n| print_string(out, n.as_bytes()));
+        if outputs.dynamic.is_empty() {
+            print_names(out);
+        } else {
+            out.push(b'(');
+            print_names(out);
+            out.push(b',');
+            print_inputs(out, &outputs.dynamic);
+            out.push(b')');
+        }
+        out.push(b')');
+    });
 }
 
 fn output_fields(output: &DerivationOutput, dir: &StoreDir, paths: OutputPaths) -> [String; 3] {
@@ -154,10 +175,11 @@ fn print_string(out: &mut Vec<u8>, mut text: &[u8]) {
 
 pub(super) fn parse(name: &str, bytes: &[u8], dir: &StoreDir) -> Result<Derivation, ParseError> {
     let mut parser = Parser { name, bytes, offset: 0, dir };
-    parser.expect(b"Derive(", "`Derive(`")?;
+    let is_dynamic = bytes.starts_with(DYNAMIC);
+    parser.expect(if is_dynamic { DYNAMIC } else { PLAIN }, "`Derive(` or `DrvWithVersion(\"xp-dyn-drv\",`")?;
     let outputs = parser.list(Parser::output)?;
     parser.comma()?;
-    let input_drvs = parser.list(Parser::input)?;
+    let input_drvs = parser.list(|parser| parser.input(is_dynamic))?;
     parser.comma()?;
     let input_srcs = parser.list(Parser::path)?;
     parser.comma()?;
@@ -265,13 +287,34 @@ impl Parser<'_> {
         self.dir.parse(text).map_err(|source| ParseError::Path { name: self.name.to_owned(), source })
     }
 
-    fn input(&mut self) -> Result<(StorePath, BTreeSet<String>), ParseError> {
+    fn input(&mut self, is_dynamic: bool) -> Result<(StorePath, InputOutputs), ParseError> {
         self.expect(b"(", "`(`")?;
         let path = self.path()?;
         self.comma()?;
-        let outputs = self.list(Self::utf8)?;
+        let outputs = self.input_outputs(if is_dynamic { MAX_DEPTH } else { 0 })?;
         self.expect(b")", "`)`")?;
-        Ok((path, outputs.into_iter().collect()))
+        Ok((path, outputs))
+    }
+
+    /// What is needed of an input; `depth` is how deep dynamic ones may still nest.
+    fn input_outputs(&mut self, depth: usize) -> Result<InputOutputs, ParseError> {
+        if depth == 0 || !self.rest().starts_with(b"(") {
+            let names: BTreeSet<String> = self.list(Self::utf8)?.into_iter().collect();
+            return Ok(names.into());
+        }
+        self.expect(b"(", "`(`")?;
+        let names = self.list(Self::utf8)?.into_iter().collect();
+        self.comma()?;
+        let dynamic = self.list(|parser| {
+            parser.expect(b"(", "`(`")?;
+            let name = parser.utf8()?;
+            parser.comma()?;
+            let outputs = parser.input_outputs(depth - 1)?;
+            parser.expect(b")", "`)`")?;
+            Ok((name, outputs))
+        })?;
+        self.expect(b")", "`)`")?;
+        Ok(InputOutputs { names, dynamic: dynamic.into_iter().collect() })
     }
 
     fn variable(&mut self) -> Result<(String, BString), ParseError> {
@@ -344,10 +387,29 @@ mod tests {
         assert_eq!(String::from_utf8(drv.to_aterm(&dir)).unwrap(), FIXED);
     }
 
+    const DYNAMIC: &str = concat!(
+        r#"DrvWithVersion("xp-dyn-drv",[("out","","","")],"#,
+        r#"[("/nix/store/ss2p4wmxijn652haqyd7dckxwl4c7hxx-bar.drv",(["out"],[("dev",["out"]),("out",([],[("a",["b"])]))]))],"#,
+        r#"[],":",":",[],[])"#
+    );
+
+    #[test]
+    fn dynamic_inputs_are_printed_back() {
+        let dir = StoreDir::default();
+        let drv = Derivation::parse("bar", DYNAMIC.as_bytes(), &dir).unwrap();
+        assert!(drv.has_dynamic_inputs());
+        assert_eq!(drv.input_drvs.values().next().unwrap().dynamic["out"].dynamic["a"].names.len(), 1);
+        assert_eq!(String::from_utf8(drv.to_aterm(&dir)).unwrap(), DYNAMIC);
+        let unversioned = DYNAMIC.replace(r#"DrvWithVersion("xp-dyn-drv","#, "Derive(");
+        assert!(Derivation::parse("bar", unversioned.as_bytes(), &dir).is_err());
+    }
+
     #[test]
     fn every_truncation_is_an_error() {
-        for len in 0..FIXED.len() {
-            assert!(Derivation::parse("bar", &FIXED.as_bytes()[..len], &StoreDir::default()).is_err(), "{len}");
+        for text in [FIXED, DYNAMIC] {
+            for len in 0..text.len() {
+                assert!(Derivation::parse("bar", &text.as_bytes()[..len], &StoreDir::default()).is_err(), "{len}");
+            }
         }
     }
 }

@@ -70,6 +70,29 @@ impl DerivationOutput {
     }
 }
 
+/// What is needed of a derivation that is an input. An output that is itself a derivation file has its own entry in
+/// `dynamic`, which says what is needed of that (dynamic derivations).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InputOutputs {
+    /// Names of the outputs needed as they are; may be empty when only `dynamic` has some.
+    pub names: BTreeSet<String>,
+    /// By the output that is a derivation file: what is needed of the derivation in it. Mostly empty.
+    pub dynamic: BTreeMap<String, InputOutputs>,
+}
+
+impl InputOutputs {
+    /// The entry at the end of a chain of outputs that are derivation files, made where it is missing.
+    pub fn at<'n>(&mut self, chain: impl IntoIterator<Item = &'n str>) -> &mut Self {
+        chain.into_iter().fold(self, |input, made| input.dynamic.entry(made.to_owned()).or_default())
+    }
+}
+
+impl From<BTreeSet<String>> for InputOutputs {
+    fn from(names: BTreeSet<String>) -> Self {
+        InputOutputs { names, dynamic: BTreeMap::new() }
+    }
+}
+
 /// A derivation, as its `.drv` file has it. Strings that a program gets are bytes; names are UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derivation {
@@ -77,8 +100,8 @@ pub struct Derivation {
     pub name: String,
     /// Outputs by name.
     pub outputs: BTreeMap<String, DerivationOutput>,
-    /// Derivations needed, each with the names of the outputs needed.
-    pub input_drvs: BTreeMap<StorePath, BTreeSet<String>>,
+    /// Derivations needed, each with the outputs needed.
+    pub input_drvs: BTreeMap<StorePath, InputOutputs>,
     /// Store paths needed that no derivation makes.
     pub input_srcs: BTreeSet<StorePath>,
     /// The platform, such as `x86_64-linux` or `builtin`.
@@ -103,6 +126,12 @@ impl Derivation {
     #[must_use]
     pub fn to_aterm(&self, dir: &StoreDir) -> Vec<u8> {
         aterm::print(self, dir)
+    }
+
+    /// Whether some input is an output of a derivation that another derivation makes.
+    #[must_use]
+    pub fn has_dynamic_inputs(&self) -> bool {
+        self.input_drvs.values().any(|input| !input.dynamic.is_empty())
     }
 
     /// Every store path the `.drv` file refers to.

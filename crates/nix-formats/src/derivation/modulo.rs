@@ -69,7 +69,10 @@ impl Derivation {
             if input.kind == HashKind::Deferred {
                 kind = HashKind::Deferred;
             }
-            inputs.entry(input.hash.to_base16()).or_default().extend(outputs.iter().cloned());
+            // Dynamic inputs do not count, as in the reference; what makes them has no path to be computed anyway.
+            if !outputs.names.is_empty() {
+                inputs.entry(input.hash.to_base16()).or_default().names.extend(outputs.names.iter().cloned());
+            }
         }
         let text = print_with(self, dir, paths, &inputs);
         Ok(DerivationHash { hash: Hash::of(HashAlgo::Sha256, &text), kind })

@@ -34,4 +34,14 @@ in
   output-of-known = let dep = d { name = "dep"; }; in d { x = builtins.outputOf (builtins.unsafeDiscardOutputDependency dep.drvPath) "out"; };
   output-of-floating = d { x = builtins.outputOf (builtins.unsafeDiscardOutputDependency plain.drvPath) "out"; };
   output-of-other-output = let dep = ca { name = "dep"; outputs = [ "out" "dev" ]; }; in d { x = builtins.outputOf (builtins.unsafeDiscardOutputDependency dep.drvPath) "dev"; };
+  output-of-made = d { x = builtins.outputOf maker.outPath "out"; };
+  output-of-made-and-it = d { x = "${maker} ${builtins.outputOf maker.outPath "out"} ${builtins.outputOf maker.outPath "dev"}"; };
+  output-of-made-by-made = d { x = builtins.outputOf (builtins.outputOf maker.outPath "out") "dev"; };
+  output-of-made-floating = ca { x = builtins.outputOf maker.outPath "out"; };
+  output-of-made-structured = d { __structuredAttrs = true; x = builtins.outputOf maker.outPath "out"; y = plain; };
+  output-of-made-fixed = d { outputHash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="; x = builtins.outputOf maker.outPath "out"; };
+  output-of-made-by-fixed = let fixed = d { name = "f.drv"; outputHashMode = "text"; outputHash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="; }; in d { x = builtins.outputOf fixed.outPath "out"; };
+  uses-output-of-made = d { x = d { name = "dep"; x = builtins.outputOf maker.outPath "out"; }; };
+  drv-path-of-output-of-made = d { x = (d { name = "dep"; x = builtins.outputOf maker.outPath "out"; }).drvPath; };
+  drv-path-and-output-of-made = d { x = builtins.outputOf maker.outPath "out"; y = maker.drvPath; };
 }
