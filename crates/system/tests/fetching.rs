@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -84,6 +85,12 @@ impl Lab {
         ours
     }
 
+    /// Runs a program in the folder.
+    fn run(&self, command: &[&str]) {
+        let status = Command::new(command[0]).args(&command[1..]).current_dir(self.folder.path()).status();
+        assert!(status.unwrap().success(), "{command:?}");
+    }
+
     fn git(&self, args: &[&str]) -> String {
         let folder = self.path("repository");
         std::fs::create_dir_all(&folder).unwrap();
@@ -160,18 +167,41 @@ fn an_archive_is_unpacked_without_its_only_folder() {
     std::fs::create_dir_all(&tree).unwrap();
     std::fs::write(tree.join("x"), "x\n").unwrap();
     std::os::unix::fs::symlink("x", tree.join("y")).unwrap();
-    for (flag, name) in [("-cf", "a.tar"), ("-czf", "a.tar.gz"), ("-cJf", "a.tar.xz")] {
-        let made = Command::new("tar")
-            .args([flag, name, "--mtime=@1700000000", "-C", "tree", "package-1.0"])
-            .current_dir(lab.folder.path())
-            .status();
-        assert!(made.unwrap().success());
-        let url = format!("file://{}", lab.path(name).display());
-        let text = format!("let t = builtins.fetchTarball \"{url}\"; in [ t (builtins.readDir \"${{t}}/bin\") ]");
-        let shown = lab.both(&text);
-        assert!(shown.ends_with(r#"-source",{"x":"regular","y":"symlink"}]"#), "{shown}");
-        lab.both(&format!("removeAttrs (builtins.fetchTree {{ type = \"tarball\"; url = \"{url}\"; }}) [ ]"));
+    let tar = ["tar", "--mtime=@1700000000", "-C", "tree", "package-1.0"];
+    for (flag, name) in [("-cf", "a.tar"), ("-czf", "a.tar.gz"), ("-cJf", "a.tar.xz"), ("-cjf", "a.tar.bz2")] {
+        lab.run(&[&tar[..1], &[flag, name], &tar[1..]].concat());
+        unpacks_the_package(&lab, name);
     }
+    // A zip archive has the files' own times.
+    std::fs::set_permissions(tree.join("x"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    lab.run(&["find", "tree", "-exec", "touch", "-h", "-d", "@1700000001", "{}", "+"]);
+    lab.run(&["sh", "-c", "cd tree && zip -q -r -y ../a.zip package-1.0"]);
+    unpacks_the_package(&lab, "a.zip");
+}
+
+fn unpacks_the_package(lab: &Lab, archive: &str) {
+    let url = format!("file://{}", lab.path(archive).display());
+    let text = format!("let t = builtins.fetchTarball \"{url}\"; in [ t (builtins.readDir \"${{t}}/bin\") ]");
+    let shown = lab.both(&text);
+    assert!(shown.ends_with(r#"-source",{"x":"regular","y":"symlink"}]"#), "{shown}");
+    lab.both(&format!("removeAttrs (builtins.fetchTree {{ type = \"tarball\"; url = \"{url}\"; }}) [ ]"));
+}
+
+#[test]
+fn an_archive_writes_only_its_own_files() {
+    let lab = Lab::new();
+    let outside = lab.path("outside");
+    std::fs::write(&outside, "kept\n").unwrap();
+    std::fs::create_dir(lab.path("tree")).unwrap();
+    std::os::unix::fs::symlink(&outside, lab.path("tree/x")).unwrap();
+    lab.run(&["tar", "-cf", "a.tar", "-C", "tree", "x"]);
+    std::fs::remove_file(lab.path("tree/x")).unwrap();
+    std::fs::write(lab.path("tree/x"), "of the archive\n").unwrap();
+    lab.run(&["tar", "-rf", "a.tar", "-C", "tree", "x"]);
+    let url = format!("file://{}", lab.path("a.tar").display());
+    let shown = lab.eval(&format!("builtins.readFile \"${{builtins.fetchTarball \"{url}\"}}/x\""));
+    assert_eq!(shown.unwrap(), r#""of the archive\n""#);
+    assert_eq!(std::fs::read_to_string(outside).unwrap(), "kept\n");
 }
 
 /// All attributes of a fetched tree, its path too.

@@ -186,9 +186,16 @@ fn date(seconds: u64) -> String {
     format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
+/// The other way round: days from the beginning of 1970 to a date of that year or later.
+fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
+    let (year, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    (year * 365 + year / 4 - year / 100 + year / 400 + day_of_year).saturating_sub(719_468)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::date;
+    use super::{date, days_since_1970};
 
     #[test]
     fn dates_are_those_of_the_calendar() {
@@ -196,5 +203,12 @@ mod tests {
         assert_eq!(date(951_782_399), "20000228235959");
         assert_eq!(date(951_782_400), "20000229000000");
         assert_eq!(date(1_700_000_000), "20231114221320");
+    }
+
+    #[test]
+    fn days_are_counted_as_dates_are_made() {
+        assert_eq!(days_since_1970(1970, 1, 1), 0);
+        assert_eq!(days_since_1970(2000, 2, 29), 951_782_400 / 86_400);
+        assert_eq!(days_since_1970(2023, 11, 14), 1_700_000_000 / 86_400);
     }
 }
