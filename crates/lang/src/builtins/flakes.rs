@@ -1,4 +1,4 @@
-//! Flake references as attribute sets and back, and flakes whose inputs their lock files pin.
+//! Flake references as attribute sets and back, and flakes with their inputs (`get-flake.nix`).
 
 use crate::builtins::Table;
 use crate::error::{Error, ErrorKind, Res};
@@ -28,7 +28,7 @@ fn get_flake<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         ));
     }
     let call = eval.eval_string(include_str!("get-flake.nix"), "«getFlake»", "/")?;
-    eval.call(call, &[super::fetch::attr_set(eval, &attrs).finish()])
+    eval.call(call, &[super::fetch::attr_set(eval, &attrs).finish(), Value::bool(eval.settings().pure)])
 }
 
 fn to_text<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {

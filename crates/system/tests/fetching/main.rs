@@ -12,6 +12,8 @@ use system::SessionOptions;
 use system::language::{Action, Input, Instantiation, Language, LanguageOptions, NixSettings, Printing};
 use test_server::{Response, WebServer};
 
+mod flakes;
+
 /// A folder with a store of its own.
 struct Lab {
     folder: tempfile::TempDir,
@@ -253,33 +255,6 @@ fn a_folder_as_a_tree() {
     let tree = lab.path("tree");
     lab.both(&all(&format!("builtins.fetchTree {{ type = \"path\"; path = \"{}\"; }}", tree.display())));
     lab.both(&all(&format!("builtins.fetchTree \"path:{}\"", tree.display())));
-}
-
-#[test]
-fn a_flake_with_a_lock_file() {
-    let lab = Lab::new();
-    for name in ["flake", "input"] {
-        std::fs::create_dir(lab.path(name)).unwrap();
-    }
-    std::fs::write(lab.path("input/flake.nix"), "{ outputs = { self }: { two = 2; }; }").unwrap();
-    let flake =
-        "{ inputs.other.url = \"path:/nowhere\"; outputs = { self, other }: { a = other.two + 1; s = self.a; }; }";
-    std::fs::write(lab.path("flake/flake.nix"), flake).unwrap();
-    let input = lab.path("input").display().to_string();
-    let tree = format!("(builtins.fetchTree {{ type = \"path\"; path = \"{input}\"; }}).narHash");
-    let hash = lab.eval(&tree).unwrap();
-    let locked = format!(r#"{{"type":"path","path":"{input}","lastModified":1,"narHash":{hash}}}"#);
-    let original = r#"{"type":"path","path":"/nowhere"}"#;
-    let nodes =
-        format!(r#"{{"other":{{"locked":{locked},"original":{original}}},"root":{{"inputs":{{"other":"other"}}}}}}"#);
-    std::fs::write(lab.path("flake/flake.lock"), format!(r#"{{"nodes":{nodes},"root":"root","version":7}}"#)).unwrap();
-    let text = format!(
-        "let f = builtins.getFlake \"path:{}\"; in [ f.a f.s f._type f.inputs.other.two f.outPath ]",
-        lab.path("flake").display()
-    );
-    assert!(lab.both(&text).starts_with(r#"[3,3,"flake",2,"/nix/store/"#));
-    let pure = lab.eval_with(&text, false).unwrap_err();
-    assert!(pure.contains("unlocked flake reference"), "{pure}");
 }
 
 #[test]
