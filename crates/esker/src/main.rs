@@ -17,9 +17,17 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::context::Context;
+use crate::report::Convention;
+
+/// The command that stands for another program.
+const NIX_INSTANTIATE: &str = "nix-instantiate";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(arguments());
+    let arguments = arguments();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return report::usage(&error, convention(&arguments)),
+    };
     report::start_tracing(cli.global.verbose);
     let context = Context::new(cli.global);
     report::guarded(|| match run(cli.command, &context) {
@@ -31,10 +39,15 @@ fn main() -> ExitCode {
 /// The command line. A link called `nix-instantiate` to this program is that command.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<OsString> = std::env::args_os().collect();
-    if all.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "nix-instantiate") {
-        all.insert(1, "nix-instantiate".into());
+    if all.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == NIX_INSTANTIATE) {
+        all.insert(1, NIX_INSTANTIATE.into());
     }
     all
+}
+
+/// Whose exit codes the command has.
+fn convention(arguments: &[OsString]) -> Convention {
+    if arguments.get(1).is_some_and(|command| command == NIX_INSTANTIATE) { Convention::Nix } else { Convention::Esker }
 }
 
 fn run(command: Command, context: &Context) -> commands::Outcome {

@@ -1,6 +1,6 @@
 //! Errors as people see them: what failed, its causes, a hint; and the exit codes.
 //!
-//! 0 done, 1 the user's or the configuration's, 2 the command line's (clap), 4 some units failed at a switch,
+//! 0 done, 1 the user's or the configuration's, 2 the command line's (1 of nix-instantiate), 4 some units failed at a switch,
 //! 70 a bug in Esker, 130 interrupted (SIGINT), 143 terminated (SIGTERM).
 
 use diagnostics::{causes, messages};
@@ -41,6 +41,8 @@ pub(crate) fn start_tracing(verbose: u8) {
         .init();
 }
 
+/// The exit code of a command line that is none.
+const USAGE: u8 = 2;
 /// The exit code of a bug, as sysexits.h has it.
 const INTERNAL: u8 = 70;
 /// What shells add to a signal's number for the exit code of what it ended.
@@ -53,6 +55,26 @@ pub(crate) fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: this is a bug in Esker; what it did so far is in the lines above");
         ExitCode::from(INTERNAL)
     })
+}
+
+/// Who reads the exit codes of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Convention {
+    /// Esker's users.
+    Esker,
+    /// Scripts that were written for a program of Nix, where everything that went wrong is 1.
+    Nix,
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for; returns the program's exit code.
+pub(crate) fn usage(error: &clap::Error, convention: Convention) -> ExitCode {
+    // When there is nobody to tell, the exit code still tells.
+    let _ = error.print();
+    match (error.use_stderr(), convention) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, Convention::Nix) => ExitCode::FAILURE,
+        (true, Convention::Esker) => ExitCode::from(USAGE),
+    }
 }
 
 /// Prints an error with its causes and hints; returns the program's exit code.

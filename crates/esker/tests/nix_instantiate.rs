@@ -144,6 +144,22 @@ fn every_command_line_prints_what_it_should() {
 }
 
 #[test]
+fn a_wrong_command_line_ends_with_the_reference_s_exit_code() {
+    let code = |mut command: Command, args: &[&str]| {
+        command.args(args).env("NIX_REMOTE", "dummy://").stdin(Stdio::null()).output().unwrap().status.code()
+    };
+    for args in [&["--nope"][..], &["--eval", "--arg", "x"], &["--option", "a"], &["-A"], &["--eval", "--timeout"]] {
+        let mut ours = Command::new(env!("CARGO_BIN_EXE_esker"));
+        ours.arg("nix-instantiate");
+        assert_eq!(code(ours, args), Some(1), "{args:?}");
+        if let Some(bin) = std::env::var_os("ESKER_NIX_REFERENCE") {
+            assert_eq!(code(Command::new(Path::new(&bin).join("nix-instantiate")), args), Some(1), "{args:?}");
+        }
+    }
+    assert_eq!(code(Command::new(env!("CARGO_BIN_EXE_esker")), &["eval", "--nope"]), Some(2));
+}
+
+#[test]
 fn every_text_is_understood_as_it_should() {
     let mut all = String::new();
     let texts = std::fs::read_to_string(folder().join("parse.txt")).unwrap();
