@@ -36,7 +36,12 @@ pub(crate) fn parse(text: &str) -> Result<Attrs, String> {
     let (found, fragment) = match url {
         Some(mut url) => {
             let fragment = std::mem::take(&mut url.fragment);
-            (from_url(url, body), fragment)
+            let found = from_url(url, body);
+            if is_id_reference(body) && matches!(found, Err(Failure::Malformed)) {
+                let end = body.splitn(3, '/').last().unwrap_or_default();
+                return Err(format!("in flake reference '{body}', '{end}' is not a commit hash"));
+            }
+            (found, fragment)
         }
         None => (Err(Failure::Malformed), fragment.to_owned()),
     };
@@ -77,19 +82,16 @@ fn is_ref(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.\\/@+-".contains(c))
 }
 
-/// `nixpkgs`, `nixpkgs/branch`, `nixpkgs/branch/rev`
+/// `nixpkgs`, `nixpkgs/branch`, `nixpkgs/branch/rev`; whether the last is a revision is not asked here.
 fn is_id_reference(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(3, '/').collect();
-    is_id(parts[0]) && parts[1..].iter().all(|p| is_ref(p)) && (parts.len() < 3 || is_rev(parts[2]))
+    let (id, rest) = text.split_once('/').map_or((text, None), |(id, rest)| (id, Some(rest)));
+    is_id(id) && rest.is_none_or(is_ref)
 }
 
 fn parse_url(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once(':')?;
     let scheme_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '.' | '-');
     if !scheme.starts_with(|c: char| c.is_ascii_lowercase()) || !scheme.chars().all(scheme_char) {
-        return None;
-    }
-    if rest.chars().any(|c| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '\\' | '`')) {
         return None;
     }
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
@@ -101,6 +103,18 @@ fn parse_url(text: &str) -> Option<Url> {
         }
         None => (None, rest),
     };
+    let holds_only = |text: &str, allowed: &str| {
+        text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:@/".contains(c) || allowed.contains(c))
+    };
+    let is_allowed = holds_only(authority.as_deref().unwrap_or_default(), "[]")
+        && holds_only(path, "")
+        && holds_only(query, "? \"")
+        && holds_only(fragment, "? \"^");
+    let is_file = scheme.rsplit('+').next() == Some("file");
+    if !is_allowed || (is_file && authority.as_ref().is_some_and(|host| !host.is_empty())) {
+        return None;
+    }
+    let path = if is_file && path.is_empty() { "/" } else { path };
     Some(Url {
         scheme: scheme.to_owned(),
         authority,
@@ -154,6 +168,10 @@ impl Url {
         for (i, (name, value)) in self.query.iter().enumerate() {
             out.push(if i == 0 { '?' } else { '&' });
             out.push_str(&format!("{}={}", encode(name, ":@/?"), encode(value, ":@/?")));
+        }
+        if !self.fragment.is_empty() {
+            out.push('#');
+            out.push_str(&encode(&self.fragment, ""));
         }
         out
     }
@@ -240,8 +258,8 @@ fn forge(url: &Url) -> Result<Attrs, Failure> {
 }
 
 fn path(url: &Url, shown: &str) -> Result<Attrs, Failure> {
-    if url.authority.as_ref().is_some_and(|a| !a.is_empty()) {
-        return Err(Failure::Refused(format!("path URL '{shown}' should not have an authority ('{shown}')")));
+    if let Some(authority) = url.authority.as_ref().filter(|a| !a.is_empty()) {
+        return Err(Failure::Refused(format!("path URL '{shown}' should not have an authority ('{authority}')")));
     }
     let mut attrs = Attrs::from([("type".to_owned(), string("path")), ("path".to_owned(), string(url.path.clone()))]);
     for (name, value) in &url.query {
@@ -405,7 +423,7 @@ pub(crate) fn print(attrs: &Attrs) -> Result<String, String> {
 
 fn located(attrs: &Attrs, kind: &str) -> Result<Url, String> {
     let address = text(attrs, "url").unwrap_or_default();
-    let address = if address.starts_with('/') { format!("file://{address}") } else { address.to_owned() };
+    let address = if kind == "git" { git_url(address) } else { address.to_owned() };
     let mut url = parse_url(&address).ok_or_else(|| format!("'{address}' is not a valid URL"))?;
     let mut names = vec!["narHash"];
     if matches!(kind, "git" | "hg") {
@@ -423,6 +441,16 @@ fn located(attrs: &Attrs, kind: &str) -> Result<Url, String> {
         url.query.insert((*name).to_owned(), "1".to_owned());
     }
     Ok(url)
+}
+
+/// What git takes for an address besides URLs, as an URL: `user@host:path` and paths.
+fn git_url(address: &str) -> String {
+    let scp = address.rsplit_once(':').and_then(|(login, path)| Some((login.rsplit_once('@')?, path)));
+    match scp {
+        Some(((user, host), path)) if !user.contains('/') => format!("ssh://{user}@{host}/{path}"),
+        _ if address.starts_with("file:") || address.contains("://") => address.to_owned(),
+        _ => format!("file://{}", encode(address, "!$&'()*+,;=:@/")),
+    }
 }
 
 fn shown(value: &FetchAttr) -> String {

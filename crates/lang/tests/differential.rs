@@ -1,6 +1,8 @@
 //! The corpus that is compared with the reference: `differential/values/*.txt` holds one expression a line,
 //! `differential/derivations/*.nix` sets of derivations.
 //!
+//! `differential/differences.txt` holds those that are meant to give something else, and why.
+//!
 //! What Esker makes of them stands in `.exp` files (`UPDATE_EXPECT=1` rewrites them). When `ESKER_NIX_REFERENCE` names a
 //! folder with the reference's `nix-instantiate`, that evaluates everything too: values must be equal to the byte, what
 //! fails must fail, and derivations must have the same paths and the same bytes.
@@ -163,6 +165,24 @@ fn every_expression_gives_what_it_should() {
                 running.into_iter().flat_map(|r| r.join().unwrap()).collect()
             });
             compare(indices, &theirs);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn known_differences_are_differences() {
+    let file = folder().join("differences.txt");
+    let cases = cases(&file);
+    let ours: Vec<Result<String, String>> = cases.iter().map(|c| evaluate(c)).collect();
+    let shown: String = ours.iter().map(|r| r.as_ref().unwrap_or_else(|e| e).clone() + "\n").collect();
+    let mut wrong = String::new();
+    expect(&file, &shown, &mut wrong);
+    if let Some(reference) = Reference::find() {
+        for ((case, ours), theirs) in cases.iter().zip(&ours).zip(reference.values(&cases)) {
+            if ours.as_ref().ok() == theirs.as_ref() {
+                writeln!(wrong, "{case}: no difference any more").unwrap();
+            }
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

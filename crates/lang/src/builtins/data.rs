@@ -57,11 +57,20 @@ fn toml_item<'a>(eval: &Eval<'a>, item: &Item) -> Res<Value<'a>> {
     })
 }
 
+/// A number that is too large is no way to write `inf`.
+fn toml_float<'a>(number: &toml_edit::Formatted<f64>) -> Res<Value<'a>> {
+    let text = number.as_repr().and_then(|repr| repr.as_raw().as_str()).unwrap_or_default();
+    if number.value().is_infinite() && !text.ends_with("inf") {
+        return Err(Error::eval(format!("while parsing TOML: number {text} is too large")));
+    }
+    Ok(Value::float(*number.value()))
+}
+
 fn toml_value<'a>(eval: &Eval<'a>, value: &toml_edit::Value) -> Res<Value<'a>> {
     Ok(match value {
         toml_edit::Value::String(s) => no_null(eval, s.value().as_bytes())?,
         toml_edit::Value::Integer(n) => Value::Int(*n.value()),
-        toml_edit::Value::Float(n) => Value::float(*n.value()),
+        toml_edit::Value::Float(n) => toml_float(n)?,
         toml_edit::Value::Boolean(b) => Value::bool(*b.value()),
         toml_edit::Value::Datetime(time) => {
             if !eval.has_feature("parse-toml-timestamps") {
