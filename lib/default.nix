@@ -27,6 +27,7 @@ let
       gvariant = call ./gvariant.nix;
       kernel = call ./kernel.nix;
       fetchers = call ./fetchers.nix;
+      network = call ./network.nix;
       customisation = call ./customisation.nix;
       derivations = call ./derivations.nix;
       meta = call ./meta.nix;

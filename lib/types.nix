@@ -63,6 +63,19 @@ native.types
       description = if description == null then name else description;
     };
 
+  # fileset :: OptionType
+  # A file set, or a path that stands for one. Two definitions conflict, as nothing says how to join them.
+  #   types.fileset.check (lib.fileset.union ./default.nix ./lists.nix) => true
+  #   types.fileset.check ./strings => true
+  #   types.fileset.check "./strings" => false
+  fileset = mkOptionType {
+    name = "fileset";
+    description = "file set";
+    descriptionClass = "noun";
+    check = lib.fileset.isFileset;
+    merge = lib.options.mergeOneOption;
+  };
+
   # defaultFunctor :: String -> Functor
   # How a type without parameters is made again.
   #   (types.defaultFunctor "int").name => "int"

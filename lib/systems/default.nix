@@ -53,8 +53,7 @@ let
       parsed = parse system;
       cpu = cpus.${parsed.cpu.name};
       isKernel = name: parsed.kernel.name == name;
-      isFamily = name: cpu.family == name;
-      self = {
+      facts = {
         inherit system parsed;
         config = "${parsed.cpu.name}-${parsed.vendor.name}-${parsed.kernel.name}-${parsed.abi.name}";
         inherit (cpu) linuxArch;
@@ -73,39 +72,47 @@ let
           staticLibrary = ".a";
           executable = "";
         };
-        isLinux = isKernel "linux";
-        isDarwin = isKernel "darwin";
-        isMacOS = isKernel "darwin";
         isUnix = true;
-        isBSD = isKernel "darwin";
         isFreeBSD = false;
         isWindows = false;
         isGnu = isKernel "linux";
         isMusl = false;
         isStatic = false;
-        isx86 = isFamily "x86";
-        isx86_64 = parsed.cpu.name == "x86_64";
-        isx86_32 = parsed.cpu.name == "i686";
-        isi686 = parsed.cpu.name == "i686";
-        isAarch = isFamily "arm";
-        isAarch64 = parsed.cpu.name == "aarch64";
-        isAarch32 = isFamily "arm" && cpu.bits == 32;
-        isArmv7 = parsed.cpu.name == "armv7l";
-        isRiscV = isFamily "riscv";
-        isRiscV64 = parsed.cpu.name == "riscv64";
-        isPower = isFamily "power";
-        isS390 = isFamily "s390";
-        isLoongArch64 = isFamily "loongarch";
-        is64bit = cpu.bits == 64;
-        is32bit = cpu.bits == 32;
-        isLittleEndian = parsed.cpu.significantByte.name == "littleEndian";
-        isBigEndian = !self.isLittleEndian;
-        isEfi = builtins.elem parsed.cpu.name [ "x86_64" "i686" "aarch64" "riscv64" "loongarch64" ];
-        canExecute = other: other.system == system || (self.isx86_64 && other.system == "i686-linux");
+        canExecute = other: other.system == system || (parsed.cpu.name == "x86_64" && other.system == "i686-linux");
         emulatorAvailable = pkgs: true;
       };
     in
-    self // given;
+    builtins.mapAttrs (_: holds: holds parsed) inspect.predicates // facts // given;
+
+  inspect = rec {
+    patterns = {
+      isLinux.kernel.name = "linux";
+      isDarwin.kernel.name = "darwin";
+      isMacOS.kernel.name = "darwin";
+      isBSD.kernel.name = "darwin";
+      isx86.cpu.family = "x86";
+      isx86_64.cpu.name = "x86_64";
+      isx86_32.cpu.name = "i686";
+      isi686.cpu.name = "i686";
+      isAarch.cpu.family = "arm";
+      isAarch64.cpu.name = "aarch64";
+      isAarch32.cpu = { family = "arm"; bits = 32; };
+      isArmv7.cpu.name = "armv7l";
+      isRiscV.cpu.family = "riscv";
+      isRiscV64.cpu.name = "riscv64";
+      isPower.cpu.family = "power";
+      isS390.cpu.family = "s390";
+      isLoongArch64.cpu.name = "loongarch64";
+      is64bit.cpu.bits = 64;
+      is32bit.cpu.bits = 32;
+      isLittleEndian.cpu.significantByte.name = "littleEndian";
+      isBigEndian.cpu.significantByte.name = "bigEndian";
+      isEfi = map (name: { cpu.name = name; }) [ "x86_64" "i686" "aarch64" "riscv64" "loongarch64" ];
+    };
+    predicates = builtins.mapAttrs (
+      _: pattern: parsed: lib.any (p: lib.matchAttrs p parsed) (lib.toList pattern)
+    ) patterns;
+  };
 
   # "x86_64-unknown-linux-gnu" to "x86_64-linux"
   doubleOfConfig =
@@ -203,14 +210,18 @@ in
     else
       null;
 
+  # architectures :: AttrSet
+  # What processors of x86 have beyond the first, by the name that gcc gives them.
+  #   systems.architectures.canExecute "x86-64-v3" "x86-64-v2" => true
+  architectures = import ./architectures.nix { inherit lib; };
+
+  # inspect.patterns :: { String = (AttrSet | [AttrSet]) }
+  # What of a parsed system must be equal for a predicate to hold; of a list one suffices.
+  #   systems.inspect.patterns.isLinux => { kernel.name = "linux"; }
+  #   matchAttrs systems.inspect.patterns.is64bit (systems.parse.mkSystemFromString "x86_64-linux") => true
   # inspect.predicates :: { String = Platform -> Bool }
-  # Predicates over parsed systems.
+  # Predicates over parsed systems, one for each pattern.
   #   systems.inspect.predicates.isLinux (systems.parse.mkSystemFromString "x86_64-linux") => true
-  inspect.predicates = {
-    isLinux = p: p.kernel.name == "linux";
-    isDarwin = p: p.kernel.name == "darwin";
-    isx86_64 = p: p.cpu.name == "x86_64";
-    isAarch64 = p: p.cpu.name == "aarch64";
-    is64bit = p: p.cpu.bits == 64;
-  };
+  #   systems.inspect.predicates.isAarch32 (systems.parse.mkSystemFromString "armv6l-linux") => true
+  inherit inspect;
 }
