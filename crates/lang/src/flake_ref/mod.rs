@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
+mod url;
+
 use crate::io::FetchAttr;
+use url::{Url, decode_query, encode};
 
 /// A fetcher's attributes by name; `type` says which fetcher.
 pub(crate) type Attrs = BTreeMap<String, FetchAttr>;
@@ -16,15 +19,6 @@ enum Failure {
     Refused(String),
 }
 
-/// An URL in its parts, percent-decoded.
-struct Url {
-    scheme: String,
-    authority: Option<String>,
-    path: String,
-    query: BTreeMap<String, String>,
-    fragment: String,
-}
-
 /// The attributes a reference stands for.
 ///
 /// # Errors
@@ -32,7 +26,7 @@ struct Url {
 pub(crate) fn parse(text: &str) -> Result<Attrs, String> {
     let not_absolute = || format!("flake reference '{text}' is not an absolute path");
     let (body, fragment) = text.split_once('#').unwrap_or((text, ""));
-    let url = if is_id_reference(body) { parse_url(&format!("flake:{text}")) } else { parse_url(text) };
+    let url = if is_id_reference(body) { Url::parse(&format!("flake:{text}")) } else { Url::parse(text) };
     let (found, fragment) = match url {
         Some(mut url) => {
             let fragment = std::mem::take(&mut url.fragment);
@@ -86,95 +80,6 @@ fn is_ref(text: &str) -> bool {
 fn is_id_reference(text: &str) -> bool {
     let (id, rest) = text.split_once('/').map_or((text, None), |(id, rest)| (id, Some(rest)));
     is_id(id) && rest.is_none_or(is_ref)
-}
-
-fn parse_url(text: &str) -> Option<Url> {
-    let (scheme, rest) = text.split_once(':')?;
-    let scheme_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '.' | '-');
-    if !scheme.starts_with(|c: char| c.is_ascii_lowercase()) || !scheme.chars().all(scheme_char) {
-        return None;
-    }
-    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = match rest.strip_prefix("//") {
-        Some(rest) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            (Some(rest[..end].to_owned()), &rest[end..])
-        }
-        None => (None, rest),
-    };
-    let holds_only = |text: &str, allowed: &str| {
-        text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:@/".contains(c) || allowed.contains(c))
-    };
-    let is_allowed = holds_only(authority.as_deref().unwrap_or_default(), "[]")
-        && holds_only(path, "")
-        && holds_only(query, "? \"")
-        && holds_only(fragment, "? \"^");
-    let is_file = scheme.rsplit('+').next() == Some("file");
-    if !is_allowed || (is_file && authority.as_ref().is_some_and(|host| !host.is_empty())) {
-        return None;
-    }
-    let path = if is_file && path.is_empty() { "/" } else { path };
-    Some(Url {
-        scheme: scheme.to_owned(),
-        authority,
-        path: decode(path)?,
-        query: decode_query(query)?,
-        fragment: decode(fragment)?,
-    })
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(b) = bytes.next() {
-        if b != b'%' {
-            out.push(b);
-            continue;
-        }
-        let mut digit = || bytes.next().and_then(|b| char::from(b).to_digit(16));
-        let value = digit()? * 16 + digit()?;
-        out.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(out).ok()
-}
-
-fn decode_query(text: &str) -> Option<BTreeMap<String, String>> {
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| Some((name.to_owned(), decode(value)?))).collect()
-}
-
-fn encode(text: &str, allowed: &str) -> String {
-    let mut out = String::new();
-    for b in text.bytes() {
-        let c = char::from(b);
-        if c.is_ascii_alphanumeric() || "-._~".contains(c) || (c.is_ascii() && allowed.contains(c)) {
-            out.push(c);
-        } else {
-            out.push_str(&format!("%{b:02X}"));
-        }
-    }
-    out
-}
-
-impl Url {
-    fn print(&self) -> String {
-        let mut out = format!("{}:", self.scheme);
-        if let Some(authority) = &self.authority {
-            out.push_str("//");
-            out.push_str(authority);
-        }
-        out.push_str(&encode(&self.path, ":@/"));
-        for (i, (name, value)) in self.query.iter().enumerate() {
-            out.push(if i == 0 { '?' } else { '&' });
-            out.push_str(&format!("{}={}", encode(name, ":@/?"), encode(value, ":@/?")));
-        }
-        if !self.fragment.is_empty() {
-            out.push('#');
-            out.push_str(&encode(&self.fragment, ""));
-        }
-        out
-    }
 }
 
 fn string(text: impl Into<String>) -> FetchAttr {
@@ -424,7 +329,7 @@ pub(crate) fn print(attrs: &Attrs) -> Result<String, String> {
 fn located(attrs: &Attrs, kind: &str) -> Result<Url, String> {
     let address = text(attrs, "url").unwrap_or_default();
     let address = if kind == "git" { git_url(address) } else { address.to_owned() };
-    let mut url = parse_url(&address).ok_or_else(|| format!("'{address}' is not a valid URL"))?;
+    let mut url = Url::parse(&address).ok_or_else(|| format!("'{address}' is not a valid URL"))?;
     let mut names = vec!["narHash"];
     if matches!(kind, "git" | "hg") {
         if url.scheme != "git" {
