@@ -70,7 +70,7 @@ fn what_is_wrong_is_said_with_its_line_and_the_rest_is_formatted() {
     let output = fmt(folder.path(), &["bad.nix", "good.nix", "missing.nix"], "");
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
-    for words in ["error: syntax error, unexpected ';'", "--> bad.nix:2:7", "cannot read `missing.nix`"] {
+    for words in ["error[syntax]: syntax error, unexpected ';'", "--> bad.nix:2:7", "cannot read `missing.nix`"] {
         assert!(errors.contains(words), "{errors}");
     }
     assert_eq!(fs::read_to_string(folder.path().join("good.nix")).unwrap(), PRETTY);
