@@ -275,6 +275,24 @@ fn a_derivation_is_built_for_what_reads_it() {
 }
 
 #[test]
+fn what_needs_a_derivation_that_is_made_is_written_but_not_built() {
+    let lab = Lab::new();
+    let text = r#"let
+        hash = builtins.hashString "sha256" "";
+        fetch = attrs: derivation ({
+          system = "builtin"; builder = "builtin:fetchurl"; url = "file:///nowhere"; outputHash = hash; outputHashAlgo = "sha256";
+        } // attrs);
+        maker = fetch { name = "made.drv"; outputHashMode = "text"; };
+        user = fetch { name = "user"; made = builtins.outputOf maker.outPath "out"; };
+      in builtins.readFile user"#;
+    let error = lab.eval(text).unwrap_err();
+    assert!(error.contains("user.drv` needs an output of a derivation that building"), "{error}");
+    let written = std::fs::read_dir(lab.path("ours/nix/store")).unwrap().map(|entry| entry.unwrap().path());
+    let written = written.filter(|path| path.to_string_lossy().ends_with("-user.drv")).collect::<Vec<_>>();
+    assert!(std::fs::read_to_string(&written[0]).unwrap().starts_with("DrvWithVersion(\"xp-dyn-drv\","));
+}
+
+#[test]
 fn what_waits_to_be_written_can_be_read() {
     let lab = Lab::new();
     std::fs::create_dir(lab.path("tree")).unwrap();
