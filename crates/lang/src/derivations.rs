@@ -152,9 +152,25 @@ impl<'a> Eval<'a> {
             return Ok(result);
         }
         let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
+        self.check_inputs(&derivation)?;
         self.io().add_derivation(&path, &derivation).map_err(|e| self.io_error(&e))?;
         self.derivations.borrow_mut().table.insert(path, Entry::new(&derivation, hash));
         Ok(result)
+    }
+
+    /// Whether the inputs have the outputs that a derivation's hash is made of; a context made by hand may name others.
+    fn check_inputs(&self, derivation: &Derivation) -> Res<()> {
+        let table = self.derivations.borrow();
+        for (path, wanted) in &derivation.input_drvs {
+            // Inputs whose hashes were not asked for do not count.
+            let Some(input) = table.table.get(path) else { continue };
+            let missing = wanted.names.iter().find(|name| input.outputs.iter().all(|(output, _)| **output != ***name));
+            if let Some(name) = missing {
+                let path = self.store_dir.display(path);
+                return Err(failed(format!("derivation '{path}' has no output '{name}'")));
+            }
+        }
+        Ok(())
     }
 
     /// The hash of an input derivation: made here, or read from the store.
@@ -372,30 +388,29 @@ impl<'a> Eval<'a> {
         self.store_dir.parse(text).map_err(|e| failed(e.to_string()))
     }
 
-    /// The path of an output as strings have it: the path itself where it is known, else a placeholder.
-    pub(crate) fn output_text(&self, drv: &StorePath, output: &str) -> Res<String> {
+    /// The path of an output as strings have it: the path itself where it is known, else a placeholder. `made` is a
+    /// derivation's path, or `path^output^…` for one that some derivation makes.
+    pub(crate) fn output_text(&self, made: &str, output: &str) -> Res<String> {
+        let mut chain = made.split('^');
+        let drv = self.store_path(chain.next().unwrap_or_default())?;
+        let chain: Vec<&str> = chain.collect();
+        if !chain.is_empty() {
+            return Ok(placeholder::computed_output(&drv, &chain, output));
+        }
         let table = self.derivations.borrow();
         let path_of =
             |e: &Entry| e.outputs.iter().find(|(name, _)| **name == *output).and_then(|(_, path)| path.clone());
-        let known = table.table.get(drv).map(path_of);
+        let known = table.table.get(&drv).map(path_of);
         drop(table);
         let found = match known {
             Some(found) => found,
             // A derivation that nobody knows has placeholders alone.
-            None => self.io.read_derivation(drv).ok().and_then(|d| d.outputs.get(output)?.path().cloned()),
+            None => self.io.read_derivation(&drv).ok().and_then(|d| d.outputs.get(output)?.path().cloned()),
         };
         Ok(match found {
             Some(path) => self.store_dir.display(&path),
-            None => placeholder::unknown_output(drv, output),
+            None => placeholder::unknown_output(&drv, output),
         })
-    }
-
-    /// The placeholder of an output of a derivation `path^output^…` that some derivation makes.
-    pub(crate) fn computed_placeholder(&self, made: &str, output: &str) -> Res<String> {
-        let mut parts = made.split('^');
-        let drv = self.store_path(parts.next().unwrap_or_default())?;
-        let chain: Vec<&str> = parts.collect();
-        Ok(placeholder::computed_output(&drv, &chain, output))
     }
 
     fn add_inputs(&self, derivation: &mut Derivation, context: Option<&'a Context<'a>>) -> Res<()> {

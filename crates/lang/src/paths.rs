@@ -78,6 +78,11 @@ impl<'a> Eval<'a> {
     fn realise(&self, context: Option<&'a Context<'a>>) -> Res<()> {
         for element in context.map_or(&[][..], Context::elements) {
             if let Element::Built(drv, output) = element {
+                if let Some((drv, _)) = drv.split_once('^') {
+                    return Err(Error::eval(format!(
+                        "cannot build output '{output}' of a derivation that '{drv}' makes: that is not supported"
+                    )));
+                }
                 let drv = self.store_path(drv)?;
                 self.io.realise(&drv, output).map_err(|e| self.io_error(&e))?;
             }

@@ -78,24 +78,24 @@ fn output_of<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             "string '{shown}' has {n} {entries} in its context. It should only have exactly one entry"
         )));
     };
-    match *element {
-        Element::Opaque(drv) if drv.ends_with(".drv") => {
-            let path = eval.store_path(drv)?;
-            let found = eval.output_text(&path, &output)?;
-            let element = Element::Built(drv, eval.bump().alloc_str(&output));
-            Ok(eval.string_with_context(&found, vec![element]))
+    let (drv, expected) = match *element {
+        Element::Opaque(path) => (path, path.to_owned()),
+        Element::Built(drv, made) => (&*eval.bump().alloc_str(&format!("{drv}^{made}")), eval.output_text(drv, made)?),
+        Element::DrvDeep(_) => {
+            return Err(Error::eval(format!(
+                "string '{shown}' has a context which refers to a complete source and binary closure. This is not \
+                 supported at this time"
+            )));
         }
-        Element::Opaque(path) => Err(Error::eval(format!("path '{path}' is not a derivation"))),
-        Element::DrvDeep(_) => Err(Error::eval(format!(
-            "string '{shown}' has a context which refers to a complete source and binary closure. This is not \
-             supported at this time"
-        ))),
-        Element::Built(drv, made) => {
-            let drv = &*eval.bump().alloc_str(&format!("{drv}^{made}"));
-            let text = eval.computed_placeholder(drv, &output)?;
-            Ok(eval.string_with_context(&text, vec![Element::Built(drv, eval.bump().alloc_str(&output))]))
-        }
+    };
+    if expected != shown {
+        return Err(Error::eval(format!("string '{shown}' should be what its context refers to, '{expected}'")));
     }
+    if matches!(element, Element::Opaque(path) if !path.ends_with(".drv")) {
+        return Err(Error::eval(format!("path '{drv}' is not a derivation")));
+    }
+    let text = eval.output_text(drv, &output)?;
+    Ok(eval.string_with_context(&text, vec![Element::Built(drv, eval.bump().alloc_str(&output))]))
 }
 
 fn get_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
@@ -107,6 +107,9 @@ fn get_context<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             Element::Opaque(p) | Element::DrvDeep(p) | Element::Built(p, _) => *p,
         })
         .collect();
+    if let Some((drv, made)) = paths.iter().find_map(|path| path.split_once('^')) {
+        return Err(Error::eval(format!("cannot operate on output '{made}' of the unbuilt derivation '{drv}'")));
+    }
     paths.sort_unstable();
     paths.dedup();
     let mut result = eval.attrs();
