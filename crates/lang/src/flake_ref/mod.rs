@@ -3,9 +3,9 @@
 //! `github:owner/repo/branch?dir=x` stands for `{ type = "github"; owner = …; … }`. Nothing is fetched or looked up here.
 //! Source: the `nix flake` manual's section on references, and the reference's behaviour.
 
-use std::collections::BTreeMap;
-
 mod url;
+
+use std::collections::BTreeMap;
 
 use crate::io::FetchAttr;
 use url::{Url, decode_query, encode};
