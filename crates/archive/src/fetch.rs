@@ -147,6 +147,15 @@ pub enum FetchError {
         #[source]
         source: io::Error,
     },
+    /// The folder of downloads cannot be locked.
+    #[error("cannot lock `{path}`")]
+    Lock {
+        /// The file that is locked.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No mirror is known for an archive.
     #[error("no mirror of the archive `{mirror}` is known")]
     NoMirror {

@@ -10,6 +10,7 @@ mod configuration;
 mod error;
 mod eval_command;
 mod evaluation;
+mod exclusive_fetcher;
 mod fetch;
 mod fetchers;
 pub mod language;

@@ -14,6 +14,7 @@ use nix_formats::signature::PublicKey;
 use nix_formats::{StoreDir, StorePath};
 use store::{Layout, Store, StoreOptions};
 
+use crate::exclusive_fetcher::ExclusiveFetcher;
 use crate::fetch::DebianFetcher;
 use crate::{ArchiveOptions, SystemError, views};
 
@@ -104,7 +105,9 @@ impl Realiser {
             return Ok(Arc::new(crate::fetch::Offline));
         }
         let cancellation = self.settings.cancellation.clone();
-        self.settings.archive.fetcher(Interrupt::new(move || cancellation.is_cancelled()))
+        let interrupt = Interrupt::new(move || cancellation.is_cancelled());
+        let inner = self.settings.archive.fetcher(interrupt.clone())?;
+        Ok(Arc::new(ExclusiveFetcher { inner, folder: self.archive_folder(), interrupt }))
     }
 
     pub(crate) fn with_builder<R>(

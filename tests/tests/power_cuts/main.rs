@@ -33,7 +33,7 @@ const MOST_STATES: usize = 300;
 /// One state in so many has its root filesystem looked at.
 const VOLUME_EVERY: usize = 10;
 /// How many power cuts between two flushes.
-const BETWEEN: usize = 3;
+const BETWEEN: usize = 9;
 
 #[test]
 fn a_power_cut_during_a_switch_leaves_one_generation_whole() {
@@ -104,7 +104,7 @@ impl Recorded {
 fn every_state(lab: &Lab, recorded: &Recorded, toplevels: [&str; 2], checks: &mut Checks) -> usize {
     let log = RecordedWrites::read(&recorded.log).expect("the log of writes");
     let cuts = recorded.cuts(&log);
-    checks.fact("there are more than a hundred states", cuts.len() > 100, cuts.len());
+    checks.fact("there are more than two hundred states", cuts.len() > 200, cuts.len());
     let mut replay = Replay::open(&recorded.image, log).expect("the image");
     let partitions = volume::partitions(&mut replay);
     let mut volume = volume::Volume::new(&recorded.image, &partitions.root, lab.state());

@@ -13,7 +13,8 @@ impl Interrupt {
         Self(Arc::new(asked))
     }
 
-    pub(super) fn happened(&self) -> bool {
+    /// Whether it happened.
+    pub fn happened(&self) -> bool {
         (self.0)()
     }
 }
