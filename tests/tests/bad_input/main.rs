@@ -186,7 +186,9 @@ pub(crate) fn own_cache(throwaway: &Throwaway) -> PathBuf {
 
 /// Takes a small package that every system has out of a folder of downloads; what the mirror calls it.
 pub(crate) fn without_one_package(cache: &Path, mirror: &Mirror) -> String {
-    let path = mirror.paths("/hostname_").pop().expect("the mirror has hostname");
+    // Other stories may have fetched it for the other architecture.
+    let path = mirror.paths("/hostname_").into_iter().find(|path| path.ends_with("_amd64.deb"));
+    let path = path.expect("the mirror has hostname");
     let file = mirror.file(&path).file_name().expect("a name").to_owned();
     fs_err::remove_file(cache.join("archive/debs").join(file)).expect("the download");
     path
