@@ -23,4 +23,5 @@ else
   echo "boot: mkosi wants root: not compared" >&2
 fi
 printf '\n| what | median | range | peak memory | |\n|---|---|---|---|---|\n'
+# The first boot of each makes keys and identities; it is not measured.
 "$here/measure.py" -n "$rounds" -w 1 < "$state/boot.jobs"

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use test_server::{Request, Response, WebServer};
 
@@ -22,7 +22,7 @@ impl Loopback {
         let (folder, planned) = (folder.to_owned(), breaks.clone());
         let server = WebServer::start(move |request| {
             let response = Response::file_below(&folder, &request.path);
-            match lock(&planned).remove(&request.path) {
+            match planned.lock().expect("no thread panics").remove(&request.path) {
                 Some(bytes) => response.cut_after(bytes),
                 None => response,
             }
@@ -37,16 +37,11 @@ impl Loopback {
 
     /// Breaks the next connection that fetches this file, after so many bytes.
     pub fn break_once(&self, path: &str, after_bytes: u64) {
-        lock(&self.breaks).insert(path.to_owned(), after_bytes);
+        self.breaks.lock().expect("no thread panics").insert(path.to_owned(), after_bytes);
     }
 
     /// What was asked for so far.
     pub fn requests(&self) -> Vec<Request> {
         self.server.requests()
     }
-}
-
-/// The table is whole whenever the lock is free.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use test_server::{Request, Response, WebServer};
 
@@ -38,7 +38,8 @@ impl Mirror {
         let files = Arc::new(archive_files(lab));
         let faults = Arc::new(Mutex::new(Vec::new()));
         let (served, told) = (files.clone(), faults.clone());
-        let server = WebServer::start(move |request| respond(&served, &lock(&told), request));
+        let server =
+            WebServer::start(move |request| respond(&served, &told.lock().expect("no thread panics"), request));
         Self { server, files, faults }
     }
 
@@ -52,12 +53,12 @@ impl Mirror {
 
     /// From now on this happens to files whose path holds the text.
     pub fn misbehave(&self, text: &str, fault: Fault) {
-        lock(&self.faults).push((text.to_owned(), fault));
+        self.faults.lock().expect("no thread panics").push((text.to_owned(), fault));
     }
 
     /// From now on nothing happens.
     pub fn behave(&self) {
-        lock(&self.faults).clear();
+        self.faults.lock().expect("no thread panics").clear();
     }
 
     /// What was asked for with this text in its path, in order.
@@ -75,11 +76,6 @@ impl Mirror {
     pub fn file(&self, path: &str) -> &Path {
         self.files.get(path).unwrap_or_else(|| panic!("the mirror has no `{path}`"))
     }
-}
-
-/// The list is whole whenever the lock is free.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Every file of the archive that the cache holds: Release files, indices by name and hash, packages.
