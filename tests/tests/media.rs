@@ -106,6 +106,8 @@ fn from_drive(images: &Images, toplevel: &str) {
     checks.fact("the files of the store are what it is here", on_the_medium == here.trim_end(), on_the_medium);
     let systems = "ls -d /nix/store/*-esker-system-live-* | wc -l";
     checks.prints(agent, "the system is there, with its menu's variants and as it would be installed", systems, "4");
+    let serial = "grep -c console=ttyS0 /nix/var/nix/profiles/system/specialisation/serial-console/kernel-params";
+    checks.prints(agent, "one of the menu's variants talks to the serial port", serial, "1");
     checks.done();
 }
 
