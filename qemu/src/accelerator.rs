@@ -1,12 +1,13 @@
 //! Which accelerator to use: KVM where it truly works, else TCG.
 //!
-//! A /dev/kvm exists in the wild, on para-virtual hosts, that opens and then hangs or dies in firmware; so the probe
-//! runs a machine that has nothing to do under a deadline instead of asking whether the device opens.
+//! A /dev/kvm exists in the wild, on para-virtual hosts, that opens and then hangs, or runs some instructions and dies of
+//! others in the middle of the firmware; so the probe boots the machine's own firmware under a deadline instead of asking
+//! whether the device opens. What it found is remembered until the host boots again.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::{Emulator, VmError};
+use crate::{Architecture, Display, Emulator, Machine, Running, VmError};
 
 /// How the guest's instructions are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,45 +28,78 @@ impl Accelerator {
     }
 }
 
-/// How long a machine with nothing to do may take to answer.
-const PROBE_DEADLINE: Duration = Duration::from_secs(3);
+/// How long the firmware may take to reach its console. It takes less than a second where the processor runs it.
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Whether a machine under KVM comes up and ends within a deadline. Any failure means TCG.
-///
-/// The machine has a firmware and nothing to boot.
-pub fn probe_kvm(emulator: &Emulator) -> Accelerator {
-    if !Path::new("/dev/kvm").exists() {
-        return Accelerator::Tcg;
-    }
-    match answers_under_kvm(emulator) {
-        Ok(true) => Accelerator::Kvm,
-        Ok(false) => Accelerator::Tcg,
-        Err(error) => {
-            tracing::debug!(%error, "KVM does not work");
-            Accelerator::Tcg
-        }
-    }
+/// What OVMF and AAVMF say first when they have a console: a terminal's escape sequence.
+const FIRST_WORD: &str = "\x1b[";
+
+/// What a machine under KVM is tried with.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe<'p> {
+    /// QEMU.
+    pub emulator: &'p Emulator,
+    /// The machine's architecture.
+    pub architecture: Architecture,
+    /// The firmware's code.
+    pub firmware_code: &'p Path,
+    /// The firmware's variables, which are copied.
+    pub firmware_variables: &'p Path,
 }
 
-fn answers_under_kvm(emulator: &Emulator) -> Result<bool, VmError> {
-    // The firmware's own words, apart from QEMU's complaints: that it speaks shows that the processor runs.
-    let words = tempfile::NamedTempFile::new().map_err(VmError::io("make a file in", std::env::temp_dir()))?;
-    let log = format!("file,id=log,path={}", words.path().display());
-    let arguments: Vec<String> =
-        ["-machine", "q35,accel=kvm", "-cpu", "host", "-m", "64", "-nodefaults", "-display", "none"]
-            .into_iter()
-            .chain(["-serial", "none", "-monitor", "none", "-device", "isa-debugcon,iobase=0x402,chardev=log"])
-            .chain(["-chardev", &log])
-            .map(str::to_owned)
-            .collect();
-    let mut child = emulator.spawn(&arguments, crate::emulator::Terminal::Captured)?;
-    let deadline = Instant::now() + PROBE_DEADLINE;
-    // SeaBIOS writes to the debug console within milliseconds where the processor really runs.
-    let spoke = || words.path().metadata().is_ok_and(|metadata| metadata.len() > 0);
-    while Instant::now() < deadline && child.try_wait()?.is_none() && !spoke() {
-        std::thread::sleep(Duration::from_millis(20));
+impl Probe<'_> {
+    /// The accelerator under which the firmware comes up within a deadline, as remembered in a folder or else by trying.
+    ///
+    /// Any failure means TCG.
+    pub fn accelerator(&self, memory: &Path) -> Accelerator {
+        if !Path::new("/dev/kvm").exists() {
+            return Accelerator::Tcg;
+        }
+        let remembered = self.remembered_in(memory);
+        match remembered.as_ref().and_then(|file| fs_err::read_to_string(file).ok()).as_deref() {
+            Some("kvm") => return Accelerator::Kvm,
+            Some("tcg") => return Accelerator::Tcg,
+            _ => {}
+        }
+        let accelerator = match self.speaks_under_kvm() {
+            Ok(()) => Accelerator::Kvm,
+            Err(error) => {
+                tracing::debug!(%error, "KVM does not work");
+                Accelerator::Tcg
+            }
+        };
+        let written = remembered
+            .map(|file| fs_err::create_dir_all(memory).and_then(|()| fs_err::write(file, accelerator.name())));
+        if let Some(Err(error)) = written {
+            tracing::debug!(%error, "whether KVM works cannot be remembered");
+        }
+        accelerator
     }
-    let works = spoke() && child.try_wait()?.is_none();
-    child.kill();
-    Ok(works)
+
+    /// The file that knows about this boot of the host and this architecture.
+    fn remembered_in(&self, memory: &Path) -> Option<PathBuf> {
+        let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(memory.join(format!("accelerator-{}-{}", self.architecture.system(), boot.trim())))
+    }
+
+    fn speaks_under_kvm(&self) -> Result<(), VmError> {
+        let folder = tempfile::tempdir().map_err(VmError::io("make a folder in", std::env::temp_dir()))?;
+        let variables = folder.path().join("variables");
+        let template = fs_err::read(self.firmware_variables).map_err(VmError::io("read", self.firmware_variables))?;
+        fs_err::write(&variables, template).map_err(VmError::io("write", &variables))?;
+        let machine = Machine {
+            architecture: self.architecture,
+            accelerator: Accelerator::Kvm,
+            memory_mib: 256,
+            cpus: 1,
+            firmware_code: self.firmware_code.to_owned(),
+            firmware_variables: variables,
+            kernel: None,
+            disks: Vec::new(),
+            interfaces: Vec::new(),
+            display: Display::None,
+            sockets: None,
+        };
+        Running::start(self.emulator, machine, folder.path())?.console.wait_for(FIRST_WORD, PROBE_DEADLINE)
+    }
 }

@@ -16,7 +16,7 @@ pub mod protocol;
 mod qmp;
 mod running;
 
-pub use accelerator::{Accelerator, probe_kvm};
+pub use accelerator::{Accelerator, Probe};
 pub use agent::{Agent, Output};
 pub use console::Console;
 pub use emulator::Emulator;

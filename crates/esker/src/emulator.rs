@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use qemu::{Architecture, Emulator};
+use qemu::{Accelerator, Architecture, Emulator, Probe};
 use system::{Configuration, Session};
 
 /// What a machine is started with.
@@ -10,6 +10,14 @@ pub(crate) struct Tools {
     pub(crate) emulator: Emulator,
     pub(crate) firmware_code: PathBuf,
     pub(crate) firmware_variables: PathBuf,
+}
+
+impl Tools {
+    /// How fast a machine of this architecture can be here; found out once in each boot of this host.
+    pub(crate) fn accelerator(&self, session: &Session, architecture: Architecture) -> Accelerator {
+        let Self { emulator, firmware_code, firmware_variables } = self;
+        Probe { emulator, architecture, firmware_code, firmware_variables }.accelerator(&session.locations().cache)
+    }
 }
 
 /// Where the machine's screen will be shown: a window needs more of QEMU.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use qemu::{Accelerator, Architecture, Disk, Display, Emulator, Forward, Interface, Machine, Running, probe_kvm};
+use qemu::{Accelerator, Architecture, Disk, Display, Emulator, Forward, Interface, Machine, Running};
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
@@ -113,7 +113,9 @@ impl Vm {
             context.say(&format!("the system is another one: a new disk; the one before is {}", old.display()));
         }
         let variables = self.firmware_variables(&tools, &place)?;
-        let machine = self.machine(&tools, &place.image, Parts { architecture, forwards, variables: variables.path() });
+        let accelerator = tools.accelerator(&session, architecture);
+        let parts = Parts { architecture, accelerator, forwards, variables: variables.path() };
+        let machine = self.machine(&tools, &place.image, parts);
         context.say(&describe(&machine));
         Running::interactive(&tools.emulator, &machine, &|| session.is_cancelled())?;
         Ok(ExitCode::SUCCESS)
@@ -138,7 +140,7 @@ impl Vm {
         disk.ephemeral = self.ephemeral;
         Machine {
             architecture: parts.architecture,
-            accelerator: probe_kvm(&tools.emulator),
+            accelerator: parts.accelerator,
             memory_mib: self.memory,
             cpus: self.cpus,
             firmware_code: tools.firmware_code.clone(),
@@ -158,6 +160,7 @@ impl Vm {
 /// What a machine is made of, beside what the command line and the tools say.
 struct Parts<'p> {
     architecture: Architecture,
+    accelerator: Accelerator,
     forwards: Vec<Forward>,
     variables: &'p Path,
 }
