@@ -235,6 +235,7 @@ mod tests {
         };
         let parts = Parts {
             architecture: Architecture::X86_64,
+            accelerator: Accelerator::Tcg,
             forwards: vm.forward.clone(),
             variables: Path::new("/vm/variables"),
         };
