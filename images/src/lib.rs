@@ -41,6 +41,7 @@ use disk_formats::gpt::GptError;
 use disk_formats::iso9660::IsoError;
 use disk_formats::pe::PeError;
 use disk_formats::swap::SwapError;
+use disk_formats::tree::TreeError;
 use nix_formats::StorePath;
 use store::{Store, StoreError};
 use thiserror::Error;
@@ -246,6 +247,9 @@ pub enum ImageError {
     /// The store partition could not be made.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
+    /// Something cannot be in a filesystem.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// The store could not be made one file.
     #[error(transparent)]
     Erofs(#[from] ErofsError),

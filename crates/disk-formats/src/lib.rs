@@ -4,6 +4,7 @@
 //! caller hands them. Nothing here opens a device, knows what a store or a system is, reads a clock or draws a random
 //! number: identifiers and times are arguments, so the same arguments give the same bytes.
 
+pub mod btrfs;
 mod checksum;
 pub mod compression;
 pub mod cpio;
@@ -16,4 +17,5 @@ pub mod iso9660;
 pub mod pe;
 pub mod qcow2;
 pub mod swap;
+pub mod tree;
 pub mod window;

@@ -2,94 +2,41 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod sample;
 mod tools;
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use disk_formats::ext4::{Content, Ext4Error, Layout, Metadata, NodeId, Options, Tree};
+use disk_formats::ext4::{Content, Ext4Error, Layout, Options};
+use sample::{FILE, Sample};
 use tempfile::TempDir;
 use tools::{output_of, run, text};
 
-const DIRECTORY: Metadata = Metadata { mode: 0o755, uid: 0, gid: 0, mtime: 1 };
-const FILE: Metadata = Metadata { mode: 0o444, uid: 0, gid: 0, mtime: 1 };
-
-/// A tree and what its files hold.
-struct Sample {
-    tree: Tree,
-    contents: BTreeMap<NodeId, Vec<u8>>,
-}
-
-impl Sample {
-    fn new() -> Self {
-        Sample { tree: Tree::new(DIRECTORY), contents: BTreeMap::new() }
-    }
-
-    fn directory(&mut self, parent: NodeId, name: &str) -> NodeId {
-        self.tree.add(parent, name.as_bytes(), DIRECTORY, Content::Directory).unwrap()
-    }
-
-    fn file(&mut self, parent: NodeId, name: &str, metadata: Metadata, contents: Vec<u8>) -> NodeId {
-        let content = Content::File { size_bytes: contents.len() as u64 };
-        let node = self.tree.add(parent, name.as_bytes(), metadata, content).unwrap();
-        self.contents.insert(node, contents);
-        node
-    }
-
-    fn symlink(&mut self, parent: NodeId, name: &str, target: &str) {
-        let content = Content::Symlink { target: target.as_bytes().to_vec() };
-        self.tree.add(parent, name.as_bytes(), DIRECTORY, content).unwrap();
-    }
-
-    /// A little of everything.
-    fn of_everything() -> Self {
-        let mut sample = Sample::new();
-        let root = sample.tree.root();
-        let store = sample.directory(root, "store");
-        let package = sample.directory(store, "0123456789abcdfghijklmnpqrsvwxyz-hello-2.12");
-        let bin = sample.directory(package, "bin");
-        let owned = Metadata { mode: 0o4751, uid: 70_000, gid: 100_000, mtime: 1_700_000_000 };
-        let hello = sample.file(bin, "hello", owned, b"hello\n".to_vec());
-        sample.tree.link(bin, "hello-again".as_bytes(), hello).unwrap();
-        sample.file(bin, "empty", FILE, Vec::new());
-        sample.symlink(bin, "short", "hello");
-        sample.symlink(bin, "sixty", &"t".repeat(60));
-        sample.symlink(bin, "fifty-nine", &"t".repeat(59));
-        let many = sample.directory(store, "many");
-        for number in 0..2_000_usize {
-            let contents = number.to_string().into_bytes();
-            sample.file(many, &format!("{number:04}-{}", "n".repeat(number % 100)), FILE, contents);
+/// Writes the volume and returns how many bytes stay free.
+fn write(sample: Sample, path: &Path, size_bytes: u64) -> Result<u64, Ext4Error> {
+    let options = Options { size_bytes, uuid: [0x5a; 16], label: b"esker-nix".to_vec(), time: 1 };
+    let layout = Layout::plan(sample.tree, options)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).unwrap();
+    file.set_len(size_bytes).unwrap();
+    layout.write_metadata(&mut file)?;
+    for place in layout.files() {
+        let mut rest = sample.contents[&place.node].as_slice();
+        for (offset, length) in place.pieces {
+            let (piece, behind) = rest.split_at(usize::try_from(length).unwrap());
+            file.seek(SeekFrom::Start(offset)).unwrap();
+            file.write_all(piece).unwrap();
+            rest = behind;
         }
-        sample.file(store, "large", FILE, (0..600_000_u32).flat_map(u32::to_le_bytes).collect());
-        sample
+        assert!(rest.is_empty());
     }
-
-    /// Writes the volume and returns how many bytes stay free.
-    fn write(self, path: &Path, size_bytes: u64) -> Result<u64, Ext4Error> {
-        let options = Options { size_bytes, uuid: [0x5a; 16], label: b"esker-nix".to_vec(), time: 1 };
-        let layout = Layout::plan(self.tree, options)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path).unwrap();
-        file.set_len(size_bytes).unwrap();
-        layout.write_metadata(&mut file)?;
-        for place in layout.files() {
-            let mut rest = self.contents[&place.node].as_slice();
-            for (offset, length) in place.pieces {
-                let (piece, behind) = rest.split_at(usize::try_from(length).unwrap());
-                file.seek(SeekFrom::Start(offset)).unwrap();
-                file.write_all(piece).unwrap();
-                rest = behind;
-            }
-            assert!(rest.is_empty());
-        }
-        Ok(layout.free_bytes())
-    }
+    Ok(layout.free_bytes())
 }
 
 fn volume(directory: &TempDir, sample: Sample, size_mib: u64) -> PathBuf {
     let path = directory.path().join(format!("{size_mib}.ext4"));
-    sample.write(&path, size_mib << 20).unwrap();
+    write(sample, &path, size_mib << 20).unwrap();
     path
 }
 
@@ -158,7 +105,7 @@ fn the_superblock_says_what_was_asked_for() {
     let directory = TempDir::new().unwrap();
     let sample = Sample::of_everything();
     let path = directory.path().join("volume");
-    let free_bytes = sample.write(&path, 300 << 20).unwrap();
+    let free_bytes = write(sample, &path, 300 << 20).unwrap();
     let text = run("dumpe2fs", &[text(&path)]);
     let field = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in\n{text}"));
@@ -177,18 +124,18 @@ fn the_superblock_says_what_was_asked_for() {
 fn the_same_tree_gives_the_same_bytes() {
     let directory = TempDir::new().unwrap();
     let (one, two) = (directory.path().join("one"), directory.path().join("two"));
-    Sample::of_everything().write(&one, 128 << 20).unwrap();
-    Sample::of_everything().write(&two, 128 << 20).unwrap();
+    write(Sample::of_everything(), &one, 128 << 20).unwrap();
+    write(Sample::of_everything(), &two, 128 << 20).unwrap();
     assert!(fs::read(one).unwrap() == fs::read(two).unwrap());
 }
 
 #[test]
 fn what_does_not_fit_is_refused_with_what_would() {
     let directory = TempDir::new().unwrap();
-    let error = Sample::of_everything().write(&directory.path().join("small"), 12 << 20).unwrap_err();
+    let error = write(Sample::of_everything(), &directory.path().join("small"), 12 << 20).unwrap_err();
     let Ext4Error::NoSpace { needed_bytes, .. } = error else { panic!("{error}") };
     let enough = needed_bytes + (1 << 20);
-    Sample::of_everything().write(&directory.path().join("enough"), enough).unwrap();
+    write(Sample::of_everything(), &directory.path().join("enough"), enough).unwrap();
 }
 
 #[test]

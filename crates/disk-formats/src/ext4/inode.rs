@@ -21,9 +21,9 @@
 //! block (4), length (2), place high (2) and low (4); in an index: file block (4), place low (4), place high (2), unused (2).
 
 use super::allocation::Extent;
-use super::tree::{Content, Metadata};
 use super::{BLOCK_BYTES, Ext4Error, low16, low32, narrow};
 use crate::checksum::crc32c;
+use crate::tree::{Content, Metadata};
 
 const MAGIC: u16 = 0xf30a;
 /// The data is found through an extent tree.

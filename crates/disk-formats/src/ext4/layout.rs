@@ -10,9 +10,9 @@ use super::directory::{self, Record};
 use super::geometry::{GROUP_BLOCKS, Geometry};
 use super::inode::{self, Body, INLINE_EXTENTS, INLINE_TARGET, Inode};
 use super::superblock::{self, Counts, Descriptor, FIRST_INODE, JOURNAL_INODE, ROOT_INODE};
-use super::tree::{Content, Metadata, NodeId, Tree};
 use super::{BLOCK_BYTES, Ext4Error, Options, journal, low32, narrow};
 use crate::checksum::crc32c;
+use crate::tree::{Content, Metadata, Node, NodeId, Tree};
 
 /// A planned filesystem.
 #[derive(Debug)]
@@ -249,7 +249,7 @@ impl Layout {
         Ok(Inode { metadata: node.metadata, type_bits, links, size_bytes, body })
     }
 
-    fn directory(&self, place: &Place, node: &super::tree::Node) -> Result<Vec<u8>, Ext4Error> {
+    fn directory(&self, place: &Place, node: &Node) -> Result<Vec<u8>, Ext4Error> {
         let parent = self.places[node.parent.0].inode;
         let mut records =
             vec![Record { name: b".", inode: place.inode, kind: 2 }, Record { name: b"..", inode: parent, kind: 2 }];

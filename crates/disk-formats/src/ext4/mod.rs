@@ -24,13 +24,12 @@ mod inode;
 mod journal;
 mod layout;
 mod superblock;
-mod tree;
 
 use thiserror::Error;
 
+pub use crate::tree::{Content, Metadata, NodeId, Tree, TreeError};
 pub use history::VolumeHistory;
 pub use layout::{FilePlace, Layout};
-pub use tree::{Content, Metadata, NodeId, Tree};
 
 /// The block size of every filesystem.
 pub const BLOCK_BYTES: u64 = 4096;
@@ -60,30 +59,9 @@ pub enum Ext4Error {
         /// What was given.
         size_bytes: u64,
     },
-    /// A name is empty, `.`, `..`, too long, or holds NUL or `/`.
-    #[error("the name `{name}` cannot be stored in an ext4 filesystem")]
-    InvalidName {
-        /// The name.
-        name: String,
-    },
-    /// Two entries of a directory have one name, or something that is no directory has entries.
-    #[error("`{name}` is given twice in one directory of an ext4 filesystem, or its parent is no directory")]
-    Conflict {
-        /// The name.
-        name: String,
-    },
-    /// A hard link to a directory.
-    #[error("`{name}` would be a hard link to a directory")]
-    LinkToDirectory {
-        /// The link's name.
-        name: String,
-    },
-    /// A symlink's target is empty or longer than the kernel reads.
-    #[error("a symlink's target has {length} bytes; 1 to 4095 fit in an ext4 filesystem")]
-    SymlinkTarget {
-        /// The target's length.
-        length: usize,
-    },
+    /// Something cannot be in a tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// A quantity exceeds the format or this writer.
     #[error("the tree is too large for an ext4 filesystem: {what}")]
     TooLarge {

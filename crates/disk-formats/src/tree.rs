@@ -1,14 +1,44 @@
-//! The tree that becomes a filesystem: nodes, names and what stands there.
+//! The tree that becomes an ext4 or btrfs filesystem: nodes, names and what stands there.
 //!
-//! Checks names as entries come in; knows nothing of blocks.
+//! Checks names as entries come in; knows nothing of blocks. Not here: extended attributes, device nodes.
 
 use std::collections::BTreeMap;
 
-use super::Ext4Error;
+use thiserror::Error;
+
+/// Why something cannot be in a tree.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// A name is empty, `.`, `..`, too long, or holds NUL or `/`.
+    #[error("the name `{name}` cannot be stored in a filesystem")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// Two entries of a directory have one name, or something that is no directory has entries.
+    #[error("`{name}` is given twice in one directory of a filesystem, or its parent is no directory")]
+    Conflict {
+        /// The name.
+        name: String,
+    },
+    /// A hard link to a directory.
+    #[error("`{name}` would be a hard link to a directory")]
+    LinkToDirectory {
+        /// The link's name.
+        name: String,
+    },
+    /// A symlink's target is empty or longer than the kernel reads.
+    #[error("a symlink's target has {length} bytes; 1 to 4095 fit in a filesystem")]
+    SymlinkTarget {
+        /// The target's length.
+        length: usize,
+    },
+}
 
 /// A node of a [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeId(pub(super) usize);
+pub struct NodeId(pub(crate) usize);
 
 /// Owner, mode and time of a node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,17 +73,17 @@ pub enum Content {
 /// A directory tree.
 #[derive(Debug, Clone)]
 pub struct Tree {
-    pub(super) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) metadata: Metadata,
-    pub(super) content: Content,
-    pub(super) children: BTreeMap<Vec<u8>, NodeId>,
+pub(crate) struct Node {
+    pub(crate) metadata: Metadata,
+    pub(crate) content: Content,
+    pub(crate) children: BTreeMap<Vec<u8>, NodeId>,
     /// Names that lead here, without `.` and `..`.
-    pub(super) names: u32,
-    pub(super) parent: NodeId,
+    pub(crate) names: u32,
+    pub(crate) parent: NodeId,
 }
 
 impl Tree {
@@ -74,7 +104,7 @@ impl Tree {
     /// Puts all that is in the root into one directory of it, which gets the root's own metadata. Nodes keep their ids.
     ///
     /// Errors when the name is malformed.
-    pub fn lower(&mut self, name: &[u8]) -> Result<NodeId, Ext4Error> {
+    pub fn lower(&mut self, name: &[u8]) -> Result<NodeId, TreeError> {
         let root = self.root();
         let entries = std::mem::take(&mut self.nodes[root.0].children);
         let folder = self.add(root, name, self.nodes[root.0].metadata, Content::Directory)?;
@@ -96,10 +126,10 @@ impl Tree {
         name: &[u8],
         metadata: Metadata,
         content: Content,
-    ) -> Result<NodeId, Ext4Error> {
+    ) -> Result<NodeId, TreeError> {
         if let Content::Symlink { target } = &content {
             if target.is_empty() || target.len() > 4095 {
-                return Err(Ext4Error::SymlinkTarget { length: target.len() });
+                return Err(TreeError::SymlinkTarget { length: target.len() });
             }
         }
         let node = NodeId(self.nodes.len());
@@ -111,9 +141,9 @@ impl Tree {
     /// Adds another name for a file or symlink.
     ///
     /// Errors when the name is malformed or taken, `parent` is no directory, or `target` is one.
-    pub fn link(&mut self, parent: NodeId, name: &[u8], target: NodeId) -> Result<(), Ext4Error> {
+    pub fn link(&mut self, parent: NodeId, name: &[u8], target: NodeId) -> Result<(), TreeError> {
         if self.nodes[target.0].content == Content::Directory {
-            return Err(Ext4Error::LinkToDirectory { name: display(name) });
+            return Err(TreeError::LinkToDirectory { name: display(name) });
         }
         self.name(parent, name, target)?;
         self.nodes[target.0].names += 1;
@@ -141,21 +171,21 @@ impl Tree {
         entries
     }
 
-    fn name(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), Ext4Error> {
+    fn name(&mut self, parent: NodeId, name: &[u8], node: NodeId) -> Result<(), TreeError> {
         let malformed = matches!(name, b"" | b"." | b"..") || name.len() > 255;
         if malformed || name.contains(&b'/') || name.contains(&0) {
-            return Err(Ext4Error::InvalidName { name: display(name) });
+            return Err(TreeError::InvalidName { name: display(name) });
         }
         let directory = &mut self.nodes[parent.0];
         if directory.content != Content::Directory || directory.children.contains_key(name) {
-            return Err(Ext4Error::Conflict { name: display(name) });
+            return Err(TreeError::Conflict { name: display(name) });
         }
         directory.children.insert(name.to_vec(), node);
         Ok(())
     }
 
     /// All nodes, parents before children, children by name, each once.
-    pub(super) fn in_order(&self) -> Vec<NodeId> {
+    pub(crate) fn in_order(&self) -> Vec<NodeId> {
         let mut seen = vec![false; self.nodes.len()];
         let mut order = Vec::with_capacity(self.nodes.len());
         let mut pending = vec![self.root()];
@@ -175,8 +205,8 @@ fn display(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::TreeError;
     use super::{Content, Metadata, Tree};
-    use crate::ext4::Ext4Error;
 
     #[test]
     fn names_are_checked() {
@@ -185,12 +215,12 @@ mod tests {
         let file = tree.add(root, b"a", plain, Content::File { size_bytes: 0 }).unwrap();
         let directory = tree.add(root, b"d", plain, Content::Directory).unwrap();
         let mut add = |parent, name: &[u8]| tree.add(parent, name, plain, Content::Directory);
-        assert!(matches!(add(root, b"a"), Err(Ext4Error::Conflict { .. })));
-        assert!(matches!(add(file, b"b"), Err(Ext4Error::Conflict { .. })));
+        assert!(matches!(add(root, b"a"), Err(TreeError::Conflict { .. })));
+        assert!(matches!(add(file, b"b"), Err(TreeError::Conflict { .. })));
         for name in [&b""[..], b".", b"..", b"a/b", b"a\0", &[b'n'; 256]] {
-            assert!(matches!(add(root, name), Err(Ext4Error::InvalidName { .. })));
+            assert!(matches!(add(root, name), Err(TreeError::InvalidName { .. })));
         }
-        assert!(matches!(tree.link(root, b"l", directory), Err(Ext4Error::LinkToDirectory { .. })));
+        assert!(matches!(tree.link(root, b"l", directory), Err(TreeError::LinkToDirectory { .. })));
         tree.link(directory, b"l", file).unwrap();
         assert_eq!(tree.in_order(), [root, file, directory]);
         let paths: Vec<_> = tree.entries().into_iter().map(|(path, id, ..)| (path, id)).collect();
