@@ -13,6 +13,7 @@ use bootloader::esp::{DirectoryEsp, EspError, EspFs, with_fat_esp};
 use bootloader::observe::Observed;
 use bootloader::plan::{PlanError, Wanted, plan_esp};
 use disk_formats::fat::{self, FatError};
+use disk_formats::sector::SectorSize;
 use memory_esp::{Host, text};
 use tempfile::TempDir;
 use thiserror::Error;
@@ -49,8 +50,9 @@ fn run(program: &str, arguments: &[&str]) -> String {
 fn image(directory: &Path) -> std::path::PathBuf {
     let path = directory.join("esp.img");
     let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
-    file.set_len(fat::MINIMUM_BYTES).unwrap();
-    fat::format(&mut file, 0xe5e5_0001, "ESP").unwrap();
+    let sector_size = SectorSize::Bytes512;
+    file.set_len(fat::minimum_bytes(sector_size)).unwrap();
+    fat::format(&mut file, fat::Volume { sector_size, id: 0xe5e5_0001, label: "ESP" }).unwrap();
     path
 }
 

@@ -34,19 +34,37 @@ const TYPES: &[(&str, &str)] = &[
     ("EF00", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
 ];
 
+/// A system's disks, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeclaredDisks {
+    /// At least one.
+    pub(crate) disks: Vec<DeclaredDisk>,
+    /// The partition that the firmware boots from.
+    pub(crate) esp: Position,
+    /// The partition that holds the store.
+    pub(crate) store: Position,
+    /// Where `/nix` is in the filesystem of the store, if that is the root's and not mounted there.
+    pub(crate) nix_folder: Option<&'static str>,
+}
+
 /// A disk, its partitions in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeclaredDisk {
+    /// Its name.
+    pub(crate) name: String,
     /// What an error calls it.
     pub(crate) option: String,
     /// What is on it.
     pub(crate) slots: Vec<Slot>,
-    /// Which of them the firmware boots from.
-    pub(crate) esp: usize,
-    /// Which of them holds the store.
-    pub(crate) store: usize,
-    /// Where `/nix` is in the filesystem of the store, if that is the root's and not mounted there.
-    pub(crate) nix_folder: Option<&'static str>,
+    /// How large an image of it is, if it says so.
+    pub(crate) image_bytes: Option<u64>,
+}
+
+/// Which partition of which disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) disk: usize,
+    pub(crate) partition: usize,
 }
 
 #[derive(Deserialize)]
@@ -57,8 +75,11 @@ struct LayoutFile {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct DiskEntry {
     name: String,
+    #[serde(default)]
+    image_size: Option<String>,
     partitions: Vec<PartitionEntry>,
 }
 
@@ -82,7 +103,7 @@ struct ContentEntry {
     extra_args: Vec<String>,
 }
 
-impl DeclaredDisk {
+impl DeclaredDisks {
     /// The disk of a toplevel that declares none: an EFI system partition and the store.
     pub(crate) fn of_esker(esp_bytes: u64) -> Self {
         let slot = |label: &str, type_guid, extent, format| Slot {
@@ -94,19 +115,16 @@ impl DeclaredDisk {
             format: Some(format),
             volume_label: label.to_owned(),
         };
-        DeclaredDisk {
-            option: "the disk".to_owned(),
-            slots: vec![
-                slot(ESP_LABEL, TYPE_ESP, Extent::Bytes(esp_bytes), Format::Vfat),
-                slot(STORE_LABEL, TYPE_LINUX, Extent::Until(End::BeforeEnd(0)), Format::Ext4),
-            ],
-            esp: 0,
-            store: 1,
-            nix_folder: None,
-        }
+        let slots = vec![
+            slot(ESP_LABEL, TYPE_ESP, Extent::Bytes(esp_bytes), Format::Vfat),
+            slot(STORE_LABEL, TYPE_LINUX, Extent::Until(End::BeforeEnd(0)), Format::Ext4),
+        ];
+        let disk = DeclaredDisk { name: "main".to_owned(), option: "the disk".to_owned(), slots, image_bytes: None };
+        let position = |partition| Position { disk: 0, partition };
+        DeclaredDisks { disks: vec![disk], esp: position(0), store: position(1), nix_folder: None }
     }
 
-    /// The disk that a toplevel declares; `None` where it declares none.
+    /// The disks that a toplevel declares; `None` where it declares none.
     ///
     /// Errors when the declaration is none that an image can be made of.
     pub(crate) fn load(store: &Store, toplevel: &StorePath) -> Result<Option<Self>, ImageError> {
@@ -124,23 +142,22 @@ impl DeclaredDisk {
     }
 
     fn parse(file: &LayoutFile) -> Result<Self, LayoutError> {
-        let disk = match file.disks.as_slice() {
-            [disk] => disk,
-            disks => {
-                let options = disks.iter().map(|disk| format!("disko.devices.disk.{}", disk.name)).collect();
-                return Err(LayoutError::ManyDisks { options });
-            }
-        };
-        let option = format!("disko.devices.disk.{}", disk.name);
-        let slots: Vec<Slot> = disk.partitions.iter().map(|entry| entry.slot(&option)).collect::<Result<_, _>>()?;
-        let mounted = |where_: &Path| {
-            let is_there = |entry: &PartitionEntry| {
-                entry.content.as_ref().is_some_and(|content| content.mountpoint.as_deref() == Some(where_))
+        let disks: Vec<DeclaredDisk> = file.disks.iter().map(DiskEntry::disk).collect::<Result<_, _>>()?;
+        let entries = || {
+            let of_disk = |(disk, entry): (usize, &'_ DiskEntry)| {
+                (0..entry.partitions.len()).map(move |partition| Position { disk, partition }).collect::<Vec<_>>()
             };
-            disk.partitions.iter().position(is_there)
+            file.disks.iter().enumerate().flat_map(of_disk)
+        };
+        let entry = |at: Position| &file.disks[at.disk].partitions[at.partition];
+        let mounted = |where_: &Path| {
+            let is_there = |at: &Position| {
+                entry(*at).content.as_ref().is_some_and(|content| content.mountpoint.as_deref() == Some(where_))
+            };
+            entries().find(is_there)
         };
         let missing = |mount_point: &Path| LayoutError::NotMounted {
-            option: option.clone(),
+            options: disks.iter().map(|disk| disk.option.clone()).collect(),
             mount_point: mount_point.to_owned(),
         };
         let (store, nix_folder) = mounted(Path::new(STORE_MOUNT_POINT))
@@ -148,23 +165,40 @@ impl DeclaredDisk {
             .or_else(|| Some((mounted(Path::new("/"))?, Some("nix"))))
             .ok_or_else(|| missing(Path::new(STORE_MOUNT_POINT)))?;
         let esp = mounted(&file.esp_mount_point).ok_or_else(|| missing(&file.esp_mount_point))?;
+        let slot = |at: Position| &disks[at.disk].slots[at.partition];
         for (slot, format, what) in
-            [(&slots[store], Format::Ext4, "the store"), (&slots[esp], Format::Vfat, "the boot loader")]
+            [(slot(store), Format::Ext4, "the store"), (slot(esp), Format::Vfat, "the boot loader")]
         {
             if slot.format != Some(format) {
                 let option = format!("{}.content.format", slot.option);
                 return Err(LayoutError::WrongFormat { option, what, expected: format.name() });
             }
         }
-        if slots[esp].type_guid != TYPE_ESP {
-            let option = format!("{}.type", slots[esp].option);
+        if slot(esp).type_guid != TYPE_ESP {
+            let option = format!("{}.type", slot(esp).option);
             return Err(LayoutError::Value {
                 option,
-                value: disk.partitions[esp].r#type.clone(),
+                value: entry(esp).r#type.clone(),
                 expected: "EF00, by which firmware finds the boot loader",
             });
         }
-        Ok(DeclaredDisk { option, slots, esp, store, nix_folder })
+        Ok(DeclaredDisks { disks, esp, store, nix_folder })
+    }
+}
+
+impl DiskEntry {
+    fn disk(&self) -> Result<DeclaredDisk, LayoutError> {
+        let option = format!("disko.devices.disk.{}", self.name);
+        let image_bytes = match &self.image_size {
+            None => None,
+            Some(size) => Some(parse_size(size).ok_or_else(|| LayoutError::Value {
+                option: format!("{option}.imageSize"),
+                value: size.clone(),
+                expected: "a size",
+            })?),
+        };
+        let slots = self.partitions.iter().map(|entry| entry.slot(&option)).collect::<Result<_, _>>()?;
+        Ok(DeclaredDisk { name: self.name.clone(), option, slots, image_bytes })
     }
 }
 
@@ -188,8 +222,12 @@ impl PartitionEntry {
             (None, None) => return Err(value("size", "null", "a size, such as 512M or 100%")),
         };
         let content = self.content.as_ref();
+        let start_bytes = self.start.as_deref().map(|start| bytes("start", start)).transpose()?;
+        if let (Some(start), Some(0)) = (&self.start, start_bytes) {
+            return Err(value("start", start, "1M or more, behind the partition table"));
+        }
         Ok(Slot {
-            start_bytes: self.start.as_deref().map(|start| bytes("start", start)).transpose()?,
+            start_bytes,
             extent,
             label: self.label.clone(),
             type_guid: type_guid(&self.r#type)

@@ -7,6 +7,7 @@ use bootloader::esp::with_fat_esp;
 use bootloader::observe::Observed;
 use bootloader::plan::{EspPlan, Wanted, plan_esp};
 use disk_formats::fat;
+use disk_formats::sector::SectorSize;
 
 use crate::contents::Contents;
 use crate::identity::Seed;
@@ -26,11 +27,11 @@ const TABLES_PART: u64 = 32;
 pub(crate) fn write(
     output: &Output,
     (start_bytes, length_bytes): (u64, u64),
-    (volume_id, label): (u32, &str),
+    volume: fat::Volume<'_>,
     wanted: &Wanted,
 ) -> Result<EspPlan, ImageError> {
     let mut esp = output.window(start_bytes, length_bytes)?;
-    fat::format(&mut esp, volume_id, label)?;
+    fat::format(&mut esp, volume)?;
     with_fat_esp(&mut esp, |esp| {
         let entries = plan_esp(&Observed::read(esp)?, wanted)?;
         apply(&entries, esp)?;
@@ -39,7 +40,7 @@ pub(crate) fn write(
 }
 
 /// What suffices for the entries and nothing more: nobody will add to it.
-pub(crate) fn smallest_bytes(wanted: &Wanted) -> u64 {
+pub(crate) fn smallest_bytes(wanted: &Wanted, sector_size: SectorSize) -> u64 {
     let bootables =
         wanted.generations.iter().flat_map(|generation| generation.specialisations.values().chain([&generation.main]));
     let files = bootables.flat_map(|bootable| bootable.initrd.iter().chain([&bootable.kernel]));
@@ -47,7 +48,8 @@ pub(crate) fn smallest_bytes(wanted: &Wanted) -> u64 {
     // systemd-boot is there under two names.
     let loader_bytes = wanted.systemd_boot.as_ref().map_or(0, |loader| 2 * loader.program.size_bytes);
     let contents_bytes = sizes.values().sum::<u64>() + loader_bytes + SLACK_BYTES;
-    (contents_bytes + contents_bytes / TABLES_PART).max(fat::MINIMUM_BYTES).next_multiple_of(ALIGNMENT_BYTES)
+    let least_bytes = fat::minimum_bytes(sector_size);
+    (contents_bytes + contents_bytes / TABLES_PART).max(least_bytes).next_multiple_of(ALIGNMENT_BYTES)
 }
 
 /// Writes the request's partition as a file of its own.
@@ -59,9 +61,11 @@ pub(crate) fn write_alone(
     wanted: &Wanted,
 ) -> Result<ImageReport, ImageError> {
     let output = Output::create(&request.output)?;
-    let length_bytes = smallest_bytes(wanted);
+    let sector_size = request.sizes.sector_size;
+    let length_bytes = smallest_bytes(wanted, sector_size);
     output.file().set_len(length_bytes).map_err(output.failed("resize"))?;
-    let entries = write(&output, (0, length_bytes), (Seed::of(request).volume_id("esp"), ESP_LABEL), wanted)?;
+    let volume = fat::Volume { sector_size, id: Seed::of(request).volume_id("esp"), label: ESP_LABEL };
+    let entries = write(&output, (0, length_bytes), volume, wanted)?;
     output.finish()?;
     Ok(ImageReport { contents_bytes: 0, ..ImageReport::of(request, contents, length_bytes) }.with_entries(entries))
 }

@@ -1,7 +1,8 @@
 //! An image that exists: which generations it has, and whether a machine has used it since it was made.
 //!
-//! Reads only. The generations are those of the system profile in the store partition: the boot menu may have fewer. What
-//! a machine wrote is never looked at: an image that was used is refused, because writing it anew would lose that.
+//! Reads only. The generations are those of the system profile in the store partition, whatever the image's layout: the boot
+//! menu may have fewer. What a machine wrote is never looked at: an image that was used is refused, because writing it anew
+//! would lose that.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,61 +11,49 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use disk_formats::ext4::VolumeHistory;
-use disk_formats::gpt::{DiskLayout, Partition, SECTOR_BYTES};
+use disk_formats::gpt::{DiskLayout, Partition, TYPE_ESP};
+use disk_formats::sector::SectorSize;
 use disk_formats::window::Window;
 use ext4_view::{Ext4, Ext4Read};
 use nix_formats::{StoreDir, StorePath};
 use store::Store;
 
-use crate::{ESP_LABEL, ImageError, ImageGeneration, STORE_LABEL};
+use crate::{ImageError, ImageGeneration, STORE_LABEL};
 
-/// Where the system profile is in the store partition.
-const PROFILES: &str = "/var/nix/profiles";
+/// Where the system profile is in the store partition: in one that is mounted on `/nix`, or in a root.
+const PROFILES: [&str; 2] = ["/var/nix/profiles", "/nix/var/nix/profiles"];
 
 /// What is known of an image that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExistingImage {
     /// The generations of its system profile, by number; at least one.
     pub generations: Vec<ImageGeneration>,
-    /// The disk's length.
+    /// The length of the disk with the store.
     pub disk_bytes: u64,
-    /// The length of the EFI system partition.
+    /// The length of the EFI system partition; 0 if that is on another disk.
     pub esp_bytes: u64,
+    /// The disk's sectors.
+    pub sector_size: SectorSize,
 }
 
 impl ExistingImage {
-    /// Looks into an image; `dir` is the logical store of its generations.
+    /// Looks into an image, or into a folder with one of several disks; `dir` is the logical store of its generations.
     ///
     /// Errors when it cannot be read, Esker did not make it, or a machine has used it.
     pub fn read(path: &Path, dir: &StoreDir) -> Result<Self, ImageError> {
         let reader = Reader { path, dir };
-        let failed = |action| move |source| ImageError::Io { action, path: path.to_owned(), source };
-        let mut file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(reader.foreign("there is no such file", None));
-            }
-            result => result.map_err(failed("open"))?,
-        };
-        let disk_bytes = file.metadata().map_err(failed("examine"))?.len();
-        let disk = DiskLayout::read_from(&mut file)
-            .map_err(|error| reader.foreign("it has no partition table", Some(error.into())))?;
-        let [esp, store] = disk.partitions.as_slice() else {
-            return Err(reader.foreign("it has other partitions", None));
-        };
-        if esp.name != ESP_LABEL || store.name != STORE_LABEL {
-            return Err(reader.foreign("it has other partitions", None));
+        let mut found = None;
+        let mut is_used = false;
+        for file in reader.files()? {
+            let disk = reader.disk(&file)?;
+            is_used |= disk.is_used;
+            found = found.or(disk.image);
         }
-        let mut volume = window(file, store).map_err(failed("seek in"))?;
-        match VolumeHistory::read(&mut volume).map_err(failed("read"))? {
-            Some(history) if history.label != STORE_LABEL.as_bytes() => {
-                return Err(reader.foreign("its store partition has another filesystem", None));
-            }
-            None => return Err(reader.foreign("its store partition has no ext4 filesystem", None)),
-            Some(history) if !history.is_untouched() => return Err(ImageError::Used { path: path.to_owned() }),
-            Some(_) => {}
+        match found {
+            Some(_) if is_used => Err(ImageError::Used { path: path.to_owned() }),
+            Some(image) => Ok(image),
+            None => Err(reader.foreign("no partition of it has a system profile", None)),
         }
-        let generations = reader.generations(volume)?;
-        Ok(ExistingImage { generations, disk_bytes, esp_bytes: esp.sectors * SECTOR_BYTES })
     }
 
     /// Checks that a store still has all generations; `path` is the image's, for the error.
@@ -82,7 +71,7 @@ impl ExistingImage {
 }
 
 fn window(file: File, partition: &Partition) -> io::Result<Window<File>> {
-    Window::new(file, partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES)
+    Window::new(file, partition.start_bytes, partition.length_bytes)
 }
 
 struct Reader<'a> {
@@ -92,18 +81,87 @@ struct Reader<'a> {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// What is known of one of an image's disks.
+struct Disk {
+    /// The image, if the disk has its store.
+    image: Option<ExistingImage>,
+    /// Whether one of its filesystems was ever mounted.
+    is_used: bool,
+}
+
 impl Reader<'_> {
     fn foreign(&self, what: &'static str, source: Option<Cause>) -> ImageError {
         ImageError::NotEskers { path: self.path.to_owned(), what, source }
     }
 
-    /// The generations of the profile in the store partition.
+    fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> ImageError + use<> {
+        let path = self.path.to_owned();
+        move |source| ImageError::Io { action, path: path.clone(), source }
+    }
+
+    /// The files of the image's disks.
+    fn files(&self) -> Result<Vec<PathBuf>, ImageError> {
+        if !self.path.is_dir() {
+            return Ok(vec![self.path.to_owned()]);
+        }
+        let mut files = Vec::new();
+        for entry in self.path.read_dir().map_err(self.failed("list"))? {
+            let file = entry.map_err(self.failed("list"))?.path();
+            if file.extension() == Some(OsStr::new("img")) {
+                files.push(file);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn disk(&self, path: &Path) -> Result<Disk, ImageError> {
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.foreign("there is no such file", None));
+            }
+            result => result.map_err(self.failed("open"))?,
+        };
+        let layout = DiskLayout::read_from(&mut file)
+            .map_err(|error| self.foreign("it has no partition table", Some(error.into())))?;
+        let mut found = Disk { image: None, is_used: false };
+        for partition in &layout.partitions {
+            let open = || -> io::Result<_> { window(file.try_clone()?, partition) };
+            let history = VolumeHistory::read(&mut open().map_err(self.failed("seek in"))?);
+            let Some(history) = history.map_err(self.failed("read"))? else {
+                continue;
+            };
+            found.is_used |= !history.is_untouched();
+            let generations = self.generations(open().map_err(self.failed("seek in"))?)?;
+            // A filesystem of ours that cannot be read was left in the middle of something.
+            let is_store = !generations.is_empty() || partition.name == STORE_LABEL && !history.is_untouched();
+            if is_store && found.image.is_none() {
+                let esp = layout.partitions.iter().find(|partition| partition.type_guid == TYPE_ESP);
+                found.image = Some(ExistingImage {
+                    generations,
+                    disk_bytes: layout.length_bytes,
+                    esp_bytes: esp.map_or(0, |esp| esp.length_bytes),
+                    sector_size: layout.sector_size,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The generations of the profile in a partition; none where there is no profile that can be read.
+    ///
+    /// Errors when they are not in this store.
     fn generations(&self, volume: Window<File>) -> Result<Vec<ImageGeneration>, ImageError> {
+        let Ok(filesystem) = Ext4::load(Box::new(Volume(volume))) else {
+            return Ok(Vec::new());
+        };
         let unreadable =
             |error: ext4_view::Ext4Error| self.foreign("its store partition is unreadable", Some(error.into()));
-        let filesystem = Ext4::load(Box::new(Volume(volume))).map_err(unreadable)?;
+        let Some(entries) = PROFILES.iter().find_map(|folder| filesystem.read_dir(*folder).ok()) else {
+            return Ok(Vec::new());
+        };
         let mut generations = Vec::new();
-        for entry in filesystem.read_dir(PROFILES).map_err(unreadable)? {
+        for entry in entries {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name();
             let Some(number) = name.as_str().ok().and_then(generation_number) else {
@@ -117,10 +175,7 @@ impl Reader<'_> {
             generations.push(ImageGeneration { number, toplevel });
         }
         generations.sort_by_key(|generation| generation.number);
-        match generations.is_empty() {
-            true => Err(self.foreign("its profile has no generation", None)),
-            false => Ok(generations),
-        }
+        Ok(generations)
     }
 }
 

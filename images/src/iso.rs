@@ -11,8 +11,10 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use bootloader::plan::Wanted;
-use disk_formats::gpt::{DiskLayout, Lba, Partition, SECTOR_BYTES, TYPE_ESP, TYPE_LINUX};
+use disk_formats::fat;
+use disk_formats::gpt::{DiskLayout, Partition, TYPE_ESP, TYPE_LINUX};
 use disk_formats::iso9660::{self, Volume};
+use disk_formats::sector::SectorSize;
 
 use crate::contents::Contents;
 use crate::identity::Seed;
@@ -38,12 +40,13 @@ pub(crate) fn write(
 ) -> Result<ImageReport, ImageError> {
     let label = request.boot.volume_label.clone().ok_or(ImageError::NotLive)?;
     let output = Output::create(&request.output)?;
-    let esp_bytes = esp::smallest_bytes(wanted);
+    let esp_bytes = esp::smallest_bytes(wanted, SectorSize::Bytes512);
     let store_start_bytes = ALIGNMENT_BYTES + esp_bytes;
     // The partition's bytes are there before it is formatted.
     output.file().set_len(store_start_bytes).map_err(output.failed("resize"))?;
     let seed = Seed::of(request);
-    let entries = esp::write(&output, (ALIGNMENT_BYTES, esp_bytes), (seed.volume_id("esp"), ESP_LABEL), wanted)?;
+    let volume = fat::Volume { sector_size: SectorSize::Bytes512, id: seed.volume_id("esp"), label: ESP_LABEL };
+    let entries = esp::write(&output, (ALIGNMENT_BYTES, esp_bytes), volume, wanted)?;
     let store_bytes = store_file::write(contents, request, &output, store_start_bytes)?;
     let parts = Parts { esp_bytes, store_bytes };
     output.file().set_len(parts.image_bytes()).map_err(output.failed("resize"))?;
@@ -72,16 +75,18 @@ impl Parts {
     }
 
     fn partitions(&self, seed: &Seed) -> DiskLayout {
-        let partition = |name: &str, type_guid, first_bytes: u64, length_bytes: u64| Partition {
+        let partition = |name: &str, type_guid, start_bytes, length_bytes| Partition {
             type_guid,
             guid: seed.guid(&format!("partition {name}")),
-            first: Lba(first_bytes / SECTOR_BYTES),
-            sectors: length_bytes / SECTOR_BYTES,
+            start_bytes,
+            length_bytes,
             name: name.to_owned(),
         };
         DiskLayout {
             guid: seed.guid("disk"),
-            sectors: self.image_bytes() / SECTOR_BYTES,
+            // A stick's; a CD-ROM's firmware looks at no partition table.
+            sector_size: SectorSize::Bytes512,
+            length_bytes: self.image_bytes(),
             partitions: vec![
                 partition(ESP_LABEL, TYPE_ESP, ALIGNMENT_BYTES, self.esp_bytes),
                 partition(STORE_FILE_LABEL, TYPE_LINUX, self.store_start_bytes(), self.store_room_bytes()),

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use disk_formats::guid::Guid;
+use disk_formats::sector::SectorSize;
 use disk_formats::{fat, swap};
 use thiserror::Error;
 
@@ -94,17 +95,11 @@ pub enum LayoutError {
         /// What it asks for.
         what: String,
     },
-    /// More than one disk.
-    #[error("an image is of one disk, and the system declares {}", options.join(", "))]
-    ManyDisks {
-        /// The options of the disks.
-        options: Vec<String>,
-    },
     /// Nothing is where something must be.
-    #[error("`{option}` has no partition with the mountpoint {mount_point}", mount_point = mount_point.display())]
+    #[error("{} has no partition with the mountpoint {}", quoted(options), mount_point.display())]
     NotMounted {
-        /// The disk's option.
-        option: String,
+        /// The disks' options.
+        options: Vec<String>,
         /// The mount point.
         mount_point: PathBuf,
     },
@@ -178,9 +173,9 @@ impl Format {
     }
 
     /// The least that can be made, and how long its label may be.
-    fn limits(self) -> (u64, usize, &'static str) {
+    fn limits(self, sector_size: SectorSize) -> (u64, usize, &'static str) {
         match self {
-            Self::Vfat => (fat::MINIMUM_BYTES, 11, "11 bytes in vfat"),
+            Self::Vfat => (fat::minimum_bytes(sector_size), 11, "11 bytes in vfat"),
             Self::Ext4 => (ALIGNMENT_BYTES, 16, "16 bytes in ext4"),
             Self::Swap => (swap::MINIMUM_BYTES, swap::LABEL_BYTES, "16 bytes in swap"),
         }
@@ -204,20 +199,31 @@ impl Extent {
     }
 }
 
-/// Checks what can be said without sizes of disks: labels, and that one partition at most takes the rest.
+/// Checks what can be said without sizes of disks: labels, and that one partition at most takes the rest of its disk.
 ///
 /// Errors with the first mistake.
-pub(crate) fn check(slots: &[Slot]) -> Result<(), LayoutError> {
-    for (position, slot) in slots.iter().enumerate() {
+pub(crate) fn check<'s>(disks: impl IntoIterator<Item = &'s [Slot]>) -> Result<(), LayoutError> {
+    let mut all: Vec<&Slot> = Vec::new();
+    for slots in disks {
+        check_disk(slots)?;
+        for slot in slots {
+            // A system finds partitions by their labels, whatever disk they are on.
+            if let Some(other) = all.iter().find(|other| other.label == slot.label) {
+                let (first, second, label) = (other.option.clone(), slot.option.clone(), slot.label.clone());
+                return Err(LayoutError::SameLabel { first, second, label });
+            }
+            all.push(slot);
+        }
+    }
+    Ok(())
+}
+
+fn check_disk(slots: &[Slot]) -> Result<(), LayoutError> {
+    for slot in slots {
         if slot.label.encode_utf16().count() > LABEL_UNITS {
             return Err(too_long(slot, "label", &slot.label, "36 UTF-16 units in a partition table"));
         }
-        let same = slots[..position].iter().find(|other| other.label == slot.label);
-        if let Some(other) = same {
-            let (first, second, label) = (other.option.clone(), slot.option.clone(), slot.label.clone());
-            return Err(LayoutError::SameLabel { first, second, label });
-        }
-        if let Some((_, bytes, limit)) = slot.format.map(Format::limits) {
+        if let Some((_, bytes, limit)) = slot.format.map(|format| format.limits(SectorSize::default())) {
             if slot.volume_label.len() > bytes {
                 return Err(too_long(slot, "content.extraArgs", &slot.volume_label, limit));
             }
@@ -230,6 +236,10 @@ pub(crate) fn check(slots: &[Slot]) -> Result<(), LayoutError> {
         }
         _ => Ok(()),
     }
+}
+
+fn quoted(options: &[String]) -> String {
+    options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn too_long(slot: &Slot, attribute: &str, label: &str, limit: &'static str) -> LayoutError {
@@ -256,7 +266,7 @@ pub(crate) fn disk_bytes(slots: &[Slot], rest_bytes: u64) -> u64 {
 /// Gives slots their places on a disk that is at least as large as [`disk_bytes`] says with nothing for the rest.
 ///
 /// Errors when two overlap or one is too small for its format.
-pub(crate) fn place(slots: &[Slot], disk_bytes: u64) -> Result<Vec<Place>, LayoutError> {
+pub(crate) fn place(slots: &[Slot], disk_bytes: u64, sector_size: SectorSize) -> Result<Vec<Place>, LayoutError> {
     let disk_end = disk_bytes.saturating_sub(ALIGNMENT_BYTES) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
     let mut places: Vec<Place> = Vec::with_capacity(slots.len());
     let mut cursor = ALIGNMENT_BYTES;
@@ -269,7 +279,7 @@ pub(crate) fn place(slots: &[Slot], disk_bytes: u64) -> Result<Vec<Place>, Layou
             Extent::Until(End::BeforeEnd(left)) => disk_end.saturating_sub(aligned(left)),
         };
         let place = Place { start_bytes, length_bytes: end.saturating_sub(start_bytes) };
-        check_room(slot, place)?;
+        check_room(slot, place, sector_size)?;
         places.push(place);
         cursor = end;
     }
@@ -290,8 +300,14 @@ fn aligned(bytes: u64) -> u64 {
     bytes.checked_next_multiple_of(ALIGNMENT_BYTES).unwrap_or(u64::MAX / ALIGNMENT_BYTES * ALIGNMENT_BYTES)
 }
 
-fn check_room(slot: &Slot, place: Place) -> Result<(), LayoutError> {
-    let (what, needed_bytes) = slot.format.map_or(("a partition", 1), |format| (format.name(), format.limits().0));
+fn check_room(slot: &Slot, place: Place, sector_size: SectorSize) -> Result<(), LayoutError> {
+    let (what, needed_bytes) = match (slot.format, sector_size) {
+        (None, _) => ("a partition", 1),
+        (Some(Format::Vfat), SectorSize::Bytes4096) => {
+            ("vfat with sectors of 4096 bytes", fat::minimum_bytes(sector_size))
+        }
+        (Some(format), _) => (format.name(), format.limits(sector_size).0),
+    };
     match place.length_bytes >= needed_bytes {
         true => Ok(()),
         false => Err(LayoutError::NoRoom {
@@ -322,6 +338,7 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    const SECTORS: SectorSize = SectorSize::Bytes512;
 
     fn slot(name: &str, extent: Extent) -> Slot {
         Slot {
@@ -348,8 +365,8 @@ mod tests {
         let slots = [slot("a", Extent::Bytes(10 * MIB + 1)), rest("b"), slot("c", Extent::Bytes(5 * MIB))];
         let disk = disk_bytes(&slots, 20 * MIB);
         assert_eq!(disk, 38 * MIB);
-        assert_eq!(mib(&place(&slots, disk).unwrap()), [(1, 11), (12, 20), (32, 5)]);
-        assert_eq!(mib(&place(&slots, disk + 7 * MIB + 5).unwrap()), [(1, 11), (12, 27), (39, 5)]);
+        assert_eq!(mib(&place(&slots, disk, SECTORS).unwrap()), [(1, 11), (12, 20), (32, 5)]);
+        assert_eq!(mib(&place(&slots, disk + 7 * MIB + 5, SECTORS).unwrap()), [(1, 11), (12, 27), (39, 5)]);
     }
 
     #[test]
@@ -358,7 +375,7 @@ mod tests {
         first.start_bytes = Some(4 * MIB);
         let slots = [first, slot("b", Extent::Until(End::BeforeEnd(10 * MIB)))];
         let disk = disk_bytes(&slots, 3 * MIB);
-        assert_eq!(mib(&place(&slots, disk).unwrap()), [(4, 5), (9, 3)]);
+        assert_eq!(mib(&place(&slots, disk, SECTORS).unwrap()), [(4, 5), (9, 3)]);
         // The last 10 MiB stay free, and the table behind them.
         assert_eq!(disk, 23 * MIB);
     }
@@ -366,18 +383,23 @@ mod tests {
     #[test]
     fn layouts_that_do_not_add_up_name_the_options() {
         let two = [rest("one"), rest("two")];
-        let error = check(&two).unwrap_err();
+        let error = check([two.as_slice()]).unwrap_err();
         assert_eq!(error.to_string(), "`one` and `two` both reach to the disk's end; only one partition can");
         let mut second = slot("b", Extent::Bytes(MIB));
         second.start_bytes = Some(5 * MIB);
-        let error = place(&[slot("a", Extent::Bytes(10 * MIB)), second], 100 * MIB).unwrap_err();
+        let error = place(&[slot("a", Extent::Bytes(10 * MIB)), second], 100 * MIB, SECTORS).unwrap_err();
         assert_eq!(error.to_string(), "`a` and `b` overlap");
         let mut small = slot("boot", Extent::Bytes(8 * MIB));
         small.format = Some(Format::Vfat);
-        let error = place(&[small], 100 * MIB).unwrap_err();
+        let error = place(std::slice::from_ref(&small), 100 * MIB, SECTORS).unwrap_err();
         assert_eq!(error.to_string(), "`boot` has 8 MiB; vfat needs 34");
-        let error = check(&[slot("a", Extent::Bytes(1)), slot("a", Extent::Bytes(1))]).unwrap_err();
-        assert!(matches!(error, LayoutError::SameLabel { .. }));
+        let error = place(&[small], 100 * MIB, SectorSize::Bytes4096).unwrap_err();
+        assert_eq!(error.to_string(), "`boot` has 8 MiB; vfat with sectors of 4096 bytes needs 258");
+        let same = [slot("a", Extent::Bytes(1)), slot("a", Extent::Bytes(1))];
+        for disks in [vec![&same[..]], vec![&same[..1], &same[1..]]] {
+            assert!(matches!(check(disks).unwrap_err(), LayoutError::SameLabel { .. }));
+        }
+        check([&[rest("one")][..], &[rest("two")]]).unwrap();
     }
 
     #[test]
@@ -386,16 +408,16 @@ mod tests {
             let mut slot = slot("p", Extent::Bytes(MIB));
             slot.format = Some(format);
             slot.volume_label = "l".repeat(most);
-            check(std::slice::from_ref(&slot)).unwrap();
+            check([std::slice::from_ref(&slot)]).unwrap();
             slot.volume_label.push('l');
-            let error = check(&[slot]).unwrap_err().to_string();
+            let error = check([&[slot][..]]).unwrap_err().to_string();
             assert!(error.starts_with("`p.content.extraArgs` is `lll") && error.contains(format.name()), "{error}");
         }
         let mut long = slot("p", Extent::Bytes(MIB));
         // Each takes two units.
         long.label = "💾".repeat(18);
-        check(std::slice::from_ref(&long)).unwrap();
+        check([std::slice::from_ref(&long)]).unwrap();
         long.label.push('x');
-        assert!(matches!(check(&[long]), Err(LayoutError::LabelTooLong { .. })));
+        assert!(matches!(check([&[long][..]]), Err(LayoutError::LabelTooLong { .. })));
     }
 }

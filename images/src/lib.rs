@@ -40,6 +40,7 @@ use disk_formats::fat::FatError;
 use disk_formats::gpt::GptError;
 use disk_formats::iso9660::IsoError;
 use disk_formats::pe::PeError;
+pub use disk_formats::sector::SectorSize;
 use disk_formats::swap::SwapError;
 use disk_formats::tree::TreeError;
 use nix_formats::StorePath;
@@ -47,6 +48,7 @@ use store::{Store, StoreError};
 use thiserror::Error;
 
 use contents::Contents;
+use declared::DeclaredDisks;
 use format::Format;
 use layout::LayoutError;
 use plan::ImagePlan;
@@ -70,7 +72,7 @@ pub struct ImageRequest<'a> {
     pub boot: BootSettings,
     /// How large things are.
     pub sizes: Sizes,
-    /// The image's file; replaced when the new one is complete.
+    /// The image's file, replaced when the new one is complete; of several disks the folder of their files.
     pub output: PathBuf,
     /// What that file is.
     pub format: Format,
@@ -119,20 +121,25 @@ pub struct Sizes {
     pub free_bytes: u64,
     /// The EFI system partition.
     pub esp_bytes: u64,
+    /// The disk's sectors.
+    pub sector_size: SectorSize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes { disk_bytes: None, least_disk_bytes: 0, free_bytes: 2 << 30, esp_bytes: 512 << 20 }
+        let sector_size = SectorSize::default();
+        Sizes { disk_bytes: None, least_disk_bytes: 0, free_bytes: 2 << 30, esp_bytes: 512 << 20, sector_size }
     }
 }
 
 /// What was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReport {
-    /// The image's file.
+    /// The image's file, or the folder of its files.
     pub output: PathBuf,
-    /// Its length; much of it is holes.
+    /// Its files: one, of several disks one for each, for netboot what is in the folder.
+    pub files: Vec<PathBuf>,
+    /// The disks' length, or the files'; much of a disk is holes.
     pub disk_bytes: u64,
     /// How many store paths are in it.
     pub store_paths: usize,
@@ -158,6 +165,12 @@ pub enum ImageError {
         path: PathBuf,
         /// What it is.
         what: String,
+    },
+    /// Somebody else writes an image of this name.
+    #[error("`{path}` is being written by another `esker image`", path = path.display())]
+    Busy {
+        /// The image.
+        path: PathBuf,
     },
     /// The given disk cannot hold it.
     #[error("the image needs a disk of {} MiB; {} were given", needed_bytes.div_ceil(1 << 20), given_bytes >> 20)]
@@ -285,6 +298,7 @@ impl ImageError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooSmall { .. } => Some("give a larger --size, or none"),
+            Self::Busy { .. } => Some("wait for it, end it, or name another file with --output"),
             Self::NotEskers { .. } => Some(
                 "name an image with --output; without --add a new one is written, in the place of what has that name",
             ),
@@ -335,15 +349,16 @@ impl ImageError {
 /// Errors when the store lacks something, the disk is too small or the output cannot be written; an earlier file of that
 /// name stays as it was.
 pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError> {
-    match request.format {
-        Format::Netboot => output::check_folder(&request.output)?,
+    let declared = plan::declared(request)?;
+    match (request.format, declared.disks.as_slice()) {
+        (Format::Netboot, _) | (Format::Disk(..), [_, _, ..]) => output::check_folder(&request.output)?,
         _ => output::check(&request.output)?,
     }
     let contents = Contents::observe(request)?;
     let wanted = wanted_entries(request)?;
     let written = match request.format {
         Format::Disk(form, compression) => {
-            let plan = ImagePlan::new(request, contents)?;
+            let plan = ImagePlan::new(request, &declared, contents)?;
             tracing::debug!(plan = %plan.describe(), "image planned");
             write::write_image(&plan, &wanted, request, (form, compression))
         }
@@ -355,6 +370,15 @@ pub fn build_image(request: &ImageRequest<'_>) -> Result<ImageReport, ImageError
     written.map_err(|error| error.of_image(&request.output))
 }
 
+/// The names of the disks that an image of a system is of; each becomes a file where there are several.
+///
+/// Errors when the system's declaration cannot be read or is none that an image can be made of.
+pub fn disks_of(store: &Store, toplevel: &StorePath) -> Result<Vec<String>, ImageError> {
+    let declared = DeclaredDisks::load(store, toplevel)?;
+    let declared = declared.unwrap_or_else(|| DeclaredDisks::of_esker(Sizes::default().esp_bytes));
+    Ok(declared.disks.into_iter().map(|disk| disk.name).collect())
+}
+
 /// What [`build_image`] would write, in words, a line each. Writes nothing.
 ///
 /// Errors when the store lacks something or the disk is too small.
@@ -362,9 +386,9 @@ pub fn describe(request: &ImageRequest<'_>) -> Result<String, ImageError> {
     let contents = Contents::observe(request)?;
     let (store_paths, mebibytes) = (contents.closure.len(), contents.contents_bytes >> 20);
     Ok(match request.format {
-        Format::Disk(..) => ImagePlan::new(request, contents)?.describe(),
+        Format::Disk(..) => ImagePlan::new(request, &plan::declared(request)?, contents)?.describe(),
         Format::EspOnly => {
-            let esp_bytes = esp::smallest_bytes(&wanted_entries(request)?);
+            let esp_bytes = esp::smallest_bytes(&wanted_entries(request)?, request.sizes.sector_size);
             format!("partition {ESP_LABEL} ({} MiB)\n", esp_bytes >> 20)
         }
         Format::Iso | Format::Netboot | Format::Uki => {
@@ -378,6 +402,7 @@ impl ImageReport {
     fn of(request: &ImageRequest<'_>, contents: &Contents, disk_bytes: u64) -> Self {
         ImageReport {
             output: request.output.clone(),
+            files: vec![request.output.clone()],
             disk_bytes,
             store_paths: contents.closure.len(),
             contents_bytes: contents.contents_bytes,

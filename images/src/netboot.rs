@@ -25,11 +25,7 @@ pub(crate) fn write(
 ) -> Result<ImageReport, ImageError> {
     let folder = &request.output;
     let bootable = newest(wanted)?;
-    std::fs::create_dir_all(folder).map_err(|source| ImageError::Io {
-        action: "make the folder",
-        path: folder.clone(),
-        source,
-    })?;
+    output::make_folder(folder)?;
     let kernel = Output::create(&folder.join("kernel"))?;
     append_file(&kernel, &bootable.kernel.source)?;
     let initrd = Output::create(&folder.join("initrd"))?;

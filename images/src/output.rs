@@ -2,14 +2,15 @@
 //!
 //! Knows nothing of what is written.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use disk_formats::window::Window;
-use store::{FileLock, LockMode};
-use tempfile::NamedTempFile;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::ImageError;
 
@@ -36,6 +37,12 @@ pub(crate) fn check(path: &Path) -> Result<(), ImageError> {
         };
     }
     refuse(if kind.is_dir() { "is a directory" } else { "is not a file" }.to_owned())
+}
+
+/// Makes the folder of an image that is several files.
+pub(crate) fn make_folder(path: &Path) -> Result<(), ImageError> {
+    let failed = |source| ImageError::Io { action: "make the folder", path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(failed)
 }
 
 /// Refuses an output that exists and is no folder.
@@ -83,48 +90,67 @@ fn device_name(sys: &Path) -> Option<String> {
     Some(target.file_name()?.to_string_lossy().into_owned())
 }
 
-/// How files end that have no name yet.
+/// How files end that have no name yet: what is written, and what that is converted to.
 const PART_SUFFIX: &str = ".esker-part";
+const SUCCESSOR_SUFFIX: &str = ".esker-converted";
 
-/// A file that gets its name when it is complete, and vanishes otherwise.
+/// A file that gets its name when it is complete, and vanishes otherwise. One process at a time has one of a name; what a
+/// process left that was killed is written over by the next.
 pub(crate) struct Output {
-    file: NamedTempFile,
+    file: Flock<File>,
+    /// What it is called for now; nothing once it has its name.
+    part: Option<PathBuf>,
     path: PathBuf,
-    /// Tells the file from the remains of a process that died.
-    _lock: FileLock,
+    /// The file that this one was made of. It holds the lock that others look at.
+    _predecessor: Option<Box<Output>>,
 }
 
 impl Output {
     /// An empty file beside `path`.
+    ///
+    /// Errors when another process writes one.
     pub(crate) fn create(path: &Path) -> Result<Self, ImageError> {
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
-        remove_remains(folder, &prefix)?;
-        let file = tempfile::Builder::new()
-            .prefix(&prefix)
-            .suffix(PART_SUFFIX)
-            .permissions(std::fs::Permissions::from_mode(0o644))
-            .tempfile_in(folder)
-            .map_err(|source| ImageError::Io { action: "create", path: path.to_owned(), source })?;
-        let lock = FileLock::wait(file.path(), LockMode::Exclusive)?;
-        Ok(Output { file, path: path.to_owned(), _lock: lock })
+        Self::create_as(path, PART_SUFFIX)
     }
 
-    /// Another empty file for the same name.
-    pub(crate) fn beside(&self) -> Result<Self, ImageError> {
-        Self::create(&self.path)
+    /// Another empty file for the same name, of what is in this one.
+    pub(crate) fn successor(self) -> Result<Self, ImageError> {
+        let mut successor = Self::create_as(&self.path, SUCCESSOR_SUFFIX)?;
+        successor._predecessor = Some(Box::new(self));
+        Ok(successor)
+    }
+
+    fn create_as(path: &Path, suffix: &str) -> Result<Self, ImageError> {
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(suffix);
+        let part = path.with_file_name(name);
+        let failed = |action| move |source| ImageError::Io { action, path: path.to_owned(), source };
+        loop {
+            let mut options = File::options();
+            options.read(true).write(true).create(true).truncate(false).mode(0o644);
+            let file = options.open(&part).map_err(failed("create"))?;
+            let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => file,
+                Err((_, Errno::EWOULDBLOCK)) => return Err(ImageError::Busy { path: path.to_owned() }),
+                Err((_, errno)) => return Err(failed("lock")(errno.into())),
+            };
+            // Between opening and locking its owner may have given it its name, or deleted it.
+            if is_at(&file, &part) {
+                file.set_len(0).map_err(failed("empty"))?;
+                return Ok(Output { file, part: Some(part), path: path.to_owned(), _predecessor: None });
+            }
+        }
     }
 
     pub(crate) fn file(&self) -> &File {
-        self.file.as_file()
+        &self.file
     }
 
     /// Another handle with a position of its own.
     pub(crate) fn reopen(&self) -> Result<File, ImageError> {
-        self.file.reopen().map_err(self.failed("open"))
+        let part = self.part.as_deref().unwrap_or(&self.path);
+        File::options().read(true).write(true).open(part).map_err(self.failed("open"))
     }
 
     /// A part of the file as a whole one.
@@ -138,10 +164,12 @@ impl Output {
     }
 
     /// Makes the contents durable and gives the file its name.
-    pub(crate) fn finish(self) -> Result<(), ImageError> {
+    pub(crate) fn finish(mut self) -> Result<(), ImageError> {
         self.file().sync_all().map_err(self.failed("sync"))?;
-        let path = self.path;
-        self.file.persist(&path).map_err(|error| ImageError::Io { action: "rename to", path, source: error.error })?;
+        if let Some(part) = &self.part {
+            std::fs::rename(part, &self.path).map_err(self.failed("rename to"))?;
+        }
+        self.part = None;
         Ok(())
     }
 
@@ -152,19 +180,19 @@ impl Output {
     }
 }
 
-/// Removes what processes left that were killed while they wrote an image of this name: nobody holds its lock.
-fn remove_remains(folder: &Path, prefix: &str) -> Result<(), ImageError> {
-    let failed = |action| move |source| ImageError::Io { action, path: folder.to_owned(), source };
-    for entry in folder.read_dir().map_err(failed("list"))? {
-        let entry = entry.map_err(failed("list"))?;
-        let name = entry.file_name();
-        let is_part = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PART_SUFFIX));
-        if is_part && FileLock::try_lock(&entry.path(), LockMode::Exclusive)?.is_some() {
-            let path = entry.path();
-            std::fs::remove_file(&path).map_err(|source| ImageError::Io { action: "remove", path, source })?;
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(part) = &self.part {
+            // What stays is written over by the next image of this name.
+            let _ = std::fs::remove_file(part);
         }
     }
-    Ok(())
+}
+
+/// Whether a path leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    path.metadata().is_ok_and(|there| file.metadata().is_ok_and(|open| identity(open) == identity(there)))
 }
 
 #[cfg(test)]
@@ -174,7 +202,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{Output, PART_SUFFIX, check, users_of_device};
+    use super::{Output, PART_SUFFIX, SUCCESSOR_SUFFIX, check, users_of_device};
 
     fn device(major: u64, minor: u64) -> u64 {
         major << 8 | minor
@@ -200,18 +228,36 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_goes_and_what_another_one_writes_stays() {
+    fn what_a_killed_process_left_is_written_over() {
         let folder = TempDir::new().unwrap();
         let image = folder.path().join("disk.img");
         let others = ["other.img", ".disk.img.backup"].map(|name| folder.path().join(name));
-        let remains = folder.path().join(format!(".disk.img.abc{PART_SUFFIX}"));
-        others.iter().chain([&remains]).for_each(|path| fs::write(path, "").unwrap());
-        let running = Output::create(&image).unwrap();
-        let second = Output::create(&image).unwrap();
-        assert!(!remains.exists() && others.iter().all(|path| path.exists()));
-        running.finish().unwrap();
-        second.finish().unwrap();
+        let remains = [PART_SUFFIX, SUCCESSOR_SUFFIX].map(|suffix| folder.path().join(format!(".disk.img{suffix}")));
+        others.iter().chain(&remains).for_each(|path| fs::write(path, "remains").unwrap());
+        let output = Output::create(&image).unwrap().successor().unwrap();
+        assert_eq!(output.length().unwrap(), 0);
+        output.finish().unwrap();
+        assert!(image.exists() && others.iter().all(|path| path.exists()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn one_at_a_time_writes_an_image() {
+        let folder = TempDir::new().unwrap();
+        let image = folder.path().join("disk.img");
+        let refused = || Output::create(&image).err().expect("a refusal").to_string();
+        let first = Output::create(&image).unwrap();
+        let text = format!("`{}` is being written by another `esker image`", image.display());
+        assert_eq!(refused(), text);
+        // A form that it is converted to is as much somebody's.
+        let converted = first.successor().unwrap();
+        assert_eq!(refused(), text);
+        Output::create(&folder.path().join("other.img")).unwrap();
+        drop(converted);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        Output::create(&image).unwrap().finish().unwrap();
+        Output::create(&image).unwrap();
+        assert!(image.exists());
     }
 
     #[test]

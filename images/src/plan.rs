@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use disk_formats::ext4::{Ext4Error, Layout, Metadata, NodeId, Options, Tree};
-use disk_formats::gpt::{DiskLayout, Lba, Partition, SECTOR_BYTES};
+use disk_formats::gpt::{DiskLayout, Partition};
+use disk_formats::sector::SectorSize;
 
 use crate::contents::{Contents, Source, TIME};
-use crate::declared::DeclaredDisk;
+use crate::declared::{DeclaredDisk, DeclaredDisks, Position};
 use crate::identity::Seed;
 use crate::layout::{self, ALIGNMENT_BYTES, Format, LayoutError, Place, Slot};
 use crate::{ImageError, ImageRequest};
@@ -19,14 +20,12 @@ const LEAST_REST_BYTES: u64 = 64 << 20;
 /// The label of a FAT volume that has none.
 const NO_NAME: &str = "NO NAME";
 
-/// An image before it is written.
+/// An image before it is written: a disk, or several.
 pub struct ImagePlan {
-    /// The partitions.
-    pub disk: DiskLayout,
-    /// What is made in each of them.
-    pub(crate) volumes: Vec<Volume>,
-    /// Which of them is the store's.
-    store: usize,
+    /// The disks.
+    pub(crate) disks: Vec<DiskPlan>,
+    /// Where the store is.
+    store: Position,
     /// The store's filesystem.
     pub filesystem: Layout,
     /// Where its files come from.
@@ -35,6 +34,16 @@ pub struct ImagePlan {
     pub store_paths: usize,
     /// The sum of all files' lengths.
     pub contents_bytes: u64,
+}
+
+/// A disk of an image.
+pub(crate) struct DiskPlan {
+    /// How it is declared.
+    pub(crate) name: String,
+    /// The partitions.
+    pub(crate) layout: DiskLayout,
+    /// What is made in each of them.
+    pub(crate) volumes: Vec<Volume>,
 }
 
 /// What is made in a partition.
@@ -57,28 +66,28 @@ impl ImagePlan {
     /// Plans an image of what was observed.
     ///
     /// Errors when the declared layout does not add up, or things do not fit the disk's given size.
-    pub fn new(request: &ImageRequest<'_>, contents: Contents) -> Result<Self, ImageError> {
-        let disk = declared(request)?;
-        layout::check(&disk.slots)?;
+    pub(crate) fn new(
+        request: &ImageRequest<'_>,
+        declared: &DeclaredDisks,
+        contents: Contents,
+    ) -> Result<Self, ImageError> {
+        layout::check(declared.disks.iter().map(|disk| disk.slots.as_slice()))?;
         let (store_paths, contents_bytes) = (contents.closure.len(), contents.contents_bytes);
         let mut tree = contents.tree;
-        if let Some(folder) = &disk.nix_folder {
+        if let Some(folder) = &declared.nix_folder {
             tree.lower(folder.as_bytes())?;
         }
-        let planner = Planner { request, disk: &disk, tree, contents_bytes, seed: Seed::of(request) };
-        let (disk_bytes, filesystem) = planner.sizes()?;
-        let places = layout::place(&disk.slots, disk_bytes)?;
-        let placed = || disk.slots.iter().zip(&places);
-        let volumes: Result<_, ImageError> =
-            placed().enumerate().map(|(position, (slot, place))| planner.volume(position, slot, *place)).collect();
+        let planner = Planner { request, declared, tree, contents_bytes, seed: Seed::of(request) };
+        let (store_disk_bytes, filesystem) = planner.sizes()?;
+        let disks: Result<_, ImageError> = (0..declared.disks.len())
+            .map(|number| match number == declared.store.disk {
+                true => planner.disk(number, store_disk_bytes),
+                false => planner.disk(number, planner.size_of_other(&declared.disks[number])?),
+            })
+            .collect();
         Ok(ImagePlan {
-            disk: DiskLayout {
-                guid: planner.seed.guid("disk"),
-                sectors: disk_bytes / SECTOR_BYTES,
-                partitions: placed().map(|(slot, place)| planner.partition(slot, *place)).collect(),
-            },
-            volumes: volumes?,
-            store: disk.store,
+            disks: disks?,
+            store: declared.store,
             filesystem,
             sources: contents.sources,
             store_paths,
@@ -86,27 +95,29 @@ impl ImagePlan {
         })
     }
 
-    /// The disk's length.
+    /// The length of all disks.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        self.disk.sectors * SECTOR_BYTES
+        self.disks.iter().map(|disk| disk.layout.length_bytes).sum()
     }
 
-    /// The store's partition.
-    #[must_use]
-    pub fn store(&self) -> &Partition {
-        &self.disk.partitions[self.store]
+    /// Which disk has the store, and the store's partition there.
+    pub(crate) fn store(&self) -> (usize, &Partition) {
+        (self.store.disk, &self.disks[self.store.disk].layout.partitions[self.store.partition])
     }
 
     /// The plan in words, one line per part.
     #[must_use]
     pub fn describe(&self) -> String {
         let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "disk {} ({} MiB)", self.disk.guid, self.disk_bytes() >> 20);
-        for partition in &self.disk.partitions {
-            let length_bytes = partition.sectors * SECTOR_BYTES;
-            let _ = writeln!(text, "partition {} {} ({} MiB)", partition.name, partition.guid, length_bytes >> 20);
+        for disk in &self.disks {
+            let name = if self.disks.len() == 1 { String::new() } else { format!("{} ", disk.name) };
+            let DiskLayout { guid, length_bytes, partitions, .. } = &disk.layout;
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "disk {name}{guid} ({} MiB)", length_bytes >> 20);
+            for Partition { name, guid, length_bytes, .. } in partitions {
+                let _ = writeln!(text, "partition {name} {guid} ({} MiB)", length_bytes >> 20);
+            }
         }
         let _ = writeln!(
             text,
@@ -119,28 +130,41 @@ impl ImagePlan {
     }
 }
 
-/// The disk that the newest generation declares, or Esker's own.
-fn declared(request: &ImageRequest<'_>) -> Result<DeclaredDisk, ImageError> {
+/// The disks that the newest generation declares, or Esker's own.
+pub(crate) fn declared(request: &ImageRequest<'_>) -> Result<DeclaredDisks, ImageError> {
     let newest = request.generations.last().ok_or(ImageError::NoGeneration)?;
-    let declared = DeclaredDisk::load(request.store, &newest.toplevel)?;
-    Ok(declared.unwrap_or_else(|| DeclaredDisk::of_esker(request.sizes.esp_bytes)))
+    let declared = DeclaredDisks::load(request.store, &newest.toplevel)?;
+    Ok(declared.unwrap_or_else(|| DeclaredDisks::of_esker(request.sizes.esp_bytes)))
 }
 
 struct Planner<'a> {
     request: &'a ImageRequest<'a>,
-    disk: &'a DeclaredDisk,
+    declared: &'a DeclaredDisks,
     tree: Tree,
     contents_bytes: u64,
     seed: Seed,
 }
 
 impl Planner<'_> {
-    /// The disk's size and the store's filesystem: as large as the disk or its partition has room for, else as needed
-    /// and what should stay free.
+    fn sector_size(&self) -> SectorSize {
+        self.request.sizes.sector_size
+    }
+
+    fn store_disk(&self) -> &DeclaredDisk {
+        &self.declared.disks[self.declared.store.disk]
+    }
+
+    fn store_slot(&self) -> &Slot {
+        &self.store_disk().slots[self.declared.store.partition]
+    }
+
+    /// The size of the disk with the store, and the store's filesystem: as large as the disk or its partition has room for,
+    /// else as needed and what should stay free.
     fn sizes(&self) -> Result<(u64, Layout), ImageError> {
-        let slots = &self.disk.slots;
-        let store = &slots[self.disk.store];
-        let given = self.request.sizes.disk_bytes;
+        let slots = &self.store_disk().slots;
+        let store = self.store_slot();
+        // What the command line says counts.
+        let given = self.request.sizes.disk_bytes.or(self.store_disk().image_bytes);
         if store.takes_rest() {
             let around_bytes = layout::disk_bytes(slots, 0);
             return match given {
@@ -151,10 +175,8 @@ impl Planner<'_> {
                 }
                 Some(given_bytes) => {
                     let room = given_bytes.saturating_sub(around_bytes) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
-                    let too_small = |needed_bytes| ImageError::TooSmall {
-                        needed_bytes: layout::disk_bytes(slots, needed_bytes),
-                        given_bytes,
-                    };
+                    let needed = |needed_bytes| layout::disk_bytes(slots, needed_bytes);
+                    let too_small = |needed_bytes| self.too_small(self.store_disk(), needed(needed_bytes), given_bytes);
                     Ok((given_bytes, self.fit(room, too_small)?))
                 }
             };
@@ -162,9 +184,10 @@ impl Planner<'_> {
         let needed_bytes = layout::disk_bytes(slots, LEAST_REST_BYTES);
         let disk_bytes = given.unwrap_or(needed_bytes.max(self.request.sizes.least_disk_bytes));
         if disk_bytes < needed_bytes {
-            return Err(ImageError::TooSmall { needed_bytes, given_bytes: disk_bytes });
+            return Err(self.too_small(self.store_disk(), needed_bytes, disk_bytes));
         }
-        let given_bytes = layout::place(slots, disk_bytes)?[self.disk.store].length_bytes;
+        let given_bytes =
+            layout::place(slots, disk_bytes, self.sector_size())?[self.declared.store.partition].length_bytes;
         let no_room = |needed_bytes| {
             let option = format!("{}.{}", store.option, store.extent.attribute());
             LayoutError::NoRoom { option, what: "the system", needed_bytes, given_bytes }.into()
@@ -172,8 +195,48 @@ impl Planner<'_> {
         Ok((disk_bytes, self.fit(given_bytes, no_room)?))
     }
 
+    /// The size of a disk without the store.
+    fn size_of_other(&self, disk: &DeclaredDisk) -> Result<u64, ImageError> {
+        let needed_bytes = layout::disk_bytes(&disk.slots, LEAST_REST_BYTES);
+        match disk.image_bytes {
+            Some(given_bytes) if given_bytes < needed_bytes => Err(self.too_small(disk, needed_bytes, given_bytes)),
+            given => Ok(given.unwrap_or(needed_bytes)),
+        }
+    }
+
+    fn too_small(&self, disk: &DeclaredDisk, needed_bytes: u64, given_bytes: u64) -> ImageError {
+        if self.request.sizes.disk_bytes == Some(given_bytes) {
+            return ImageError::TooSmall { needed_bytes, given_bytes };
+        }
+        let option = format!("{}.imageSize", disk.option);
+        LayoutError::NoRoom { option, what: "the disk", needed_bytes, given_bytes }.into()
+    }
+
+    /// A disk of a size.
+    fn disk(&self, number: usize, disk_bytes: u64) -> Result<DiskPlan, ImageError> {
+        let DeclaredDisk { name, slots, .. } = &self.declared.disks[number];
+        // The only disk of most systems has an identifier that knows no name.
+        let purpose = if number == self.declared.store.disk { "disk".to_owned() } else { format!("disk {name}") };
+        let places = layout::place(slots, disk_bytes, self.sector_size())?;
+        let placed = || slots.iter().zip(&places);
+        let volumes: Result<_, ImageError> = (0..)
+            .zip(placed())
+            .map(|(partition, (slot, place))| self.volume(Position { disk: number, partition }, slot, *place))
+            .collect();
+        Ok(DiskPlan {
+            name: name.clone(),
+            layout: DiskLayout {
+                guid: self.seed.guid(&purpose),
+                sector_size: self.sector_size(),
+                length_bytes: disk_bytes / self.sector_size().bytes() * self.sector_size().bytes(),
+                partitions: placed().map(|(slot, place)| self.partition(slot, *place)).collect(),
+            },
+            volumes: volumes?,
+        })
+    }
+
     fn layout(&self, size_bytes: u64) -> Result<Layout, Ext4Error> {
-        let label = &self.disk.slots[self.disk.store].volume_label;
+        let label = &self.store_slot().volume_label;
         Layout::plan(self.tree.clone(), ext4_options(size_bytes, self.seed.guid("filesystem").0, label))
     }
 
@@ -224,19 +287,19 @@ impl Planner<'_> {
         Partition {
             type_guid: slot.type_guid,
             guid: self.seed.guid(&format!("partition {}", slot.label)),
-            first: Lba(place.start_bytes / SECTOR_BYTES),
-            sectors: place.length_bytes / SECTOR_BYTES,
+            start_bytes: place.start_bytes,
+            length_bytes: place.length_bytes,
             name: slot.label.clone(),
         }
     }
 
     /// What is made in a partition.
-    fn volume(&self, position: usize, slot: &Slot, place: Place) -> Result<Volume, ImageError> {
+    fn volume(&self, position: Position, slot: &Slot, place: Place) -> Result<Volume, ImageError> {
         let purpose = format!("volume {}", slot.label);
         let named = || if slot.volume_label.is_empty() { NO_NAME.to_owned() } else { slot.volume_label.clone() };
         Ok(match slot.format {
-            _ if position == self.disk.store => Volume::Store,
-            Some(Format::Vfat) if position == self.disk.esp => {
+            _ if position == self.declared.store => Volume::Store,
+            Some(Format::Vfat) if position == self.declared.esp => {
                 Volume::Esp { volume_id: self.seed.volume_id("esp"), label: named() }
             }
             Some(Format::Vfat) => Volume::Vfat { volume_id: self.seed.volume_id(&purpose), label: named() },

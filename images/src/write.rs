@@ -6,23 +6,22 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bootloader::plan::{EspPlan, Wanted};
 use disk_formats::ext4::FilePlace;
-use disk_formats::gpt::SECTOR_BYTES;
 use disk_formats::{fat, swap};
 
 use crate::contents::Source;
 use crate::format::{Compression, DiskForm};
-use crate::output::Output;
-use crate::plan::{ImagePlan, Volume};
+use crate::output::{self, Output};
+use crate::plan::{DiskPlan, ImagePlan, Volume};
 use crate::{ImageError, ImageReport, ImageRequest, esp, format};
 
 /// Threads that copy files; more would only wait for the disk.
 const MOST_COPIERS: usize = 4;
 
-/// Writes the request's image and gives it its name.
+/// Writes the request's image, a file for each disk, and gives them their names.
 ///
 /// Errors when something cannot be read, the disk is full or the user wants no more; nothing is left behind then.
 pub(crate) fn write_image(
@@ -31,16 +30,29 @@ pub(crate) fn write_image(
     request: &ImageRequest<'_>,
     form: (DiskForm, Compression),
 ) -> Result<ImageReport, ImageError> {
-    let output = Output::create(&request.output)?;
-    output.file().set_len(plan.disk_bytes()).map_err(output.failed("resize"))?;
-    plan.disk.write_to(&mut output.file())?;
-    let entries = write_volumes(plan, wanted, &output)?;
-    let copy = Copy { plan, start_bytes: plan.store().first.offset_bytes(), output: &output, request };
+    let paths = paths(plan, &request.output, form);
+    if let [_, _, ..] = paths.as_slice() {
+        output::make_folder(&request.output)?;
+    }
+    let outputs: Vec<Output> = paths.iter().map(|path| Output::create(path)).collect::<Result<_, _>>()?;
+    let mut entries = EspPlan::default();
+    for (disk, output) in plan.disks.iter().zip(&outputs) {
+        output.file().set_len(disk.layout.length_bytes).map_err(output.failed("resize"))?;
+        disk.layout.write_to(&mut output.file())?;
+        write_volumes((plan, disk), wanted, output, &mut entries)?;
+    }
+    let (disk, partition) = plan.store();
+    let copy = Copy { plan, start_bytes: partition.start_bytes, output: &outputs[disk], request };
     copy.all()?;
     copy.go_on()?;
-    format::convert(output, plan.disk_bytes(), form)?.finish()?;
+    let mut files = Vec::new();
+    for (disk, output) in plan.disks.iter().zip(outputs) {
+        files.push(format::convert(output, disk.layout.length_bytes, form)?);
+    }
+    files.into_iter().try_for_each(Output::finish)?;
     Ok(ImageReport {
         output: request.output.clone(),
+        files: paths,
         disk_bytes: plan.disk_bytes(),
         store_paths: plan.store_paths,
         contents_bytes: plan.contents_bytes,
@@ -49,24 +61,40 @@ pub(crate) fn write_image(
     })
 }
 
-/// Makes what is in the partitions, but for the contents of files. Returns what was put on the ESP.
-fn write_volumes(plan: &ImagePlan, wanted: &Wanted, output: &Output) -> Result<EspPlan, ImageError> {
-    let mut entries = EspPlan::default();
-    for (partition, volume) in plan.disk.partitions.iter().zip(&plan.volumes) {
-        let (start_bytes, length_bytes) = (partition.first.offset_bytes(), partition.sectors * SECTOR_BYTES);
+/// The file of each disk: the output itself, or in a folder of that name one called after each disk.
+fn paths(plan: &ImagePlan, output: &Path, form: (DiskForm, Compression)) -> Vec<PathBuf> {
+    match plan.disks.as_slice() {
+        [_] => vec![output.to_owned()],
+        disks => disks.iter().map(|disk| output.join(format!("{}.{}", disk.name, format::extension(form)))).collect(),
+    }
+}
+
+/// Makes what is in a disk's partitions, but for the contents of files. Notes what was put on the ESP.
+fn write_volumes(
+    (plan, disk): (&ImagePlan, &DiskPlan),
+    wanted: &Wanted,
+    output: &Output,
+    entries: &mut EspPlan,
+) -> Result<(), ImageError> {
+    let sector_size = disk.layout.sector_size;
+    for (partition, volume) in disk.layout.partitions.iter().zip(&disk.volumes) {
+        let (start_bytes, length_bytes) = (partition.start_bytes, partition.length_bytes);
         let mut window = output.window(start_bytes, length_bytes)?;
         match volume {
-            Volume::Esp { volume_id, label } => {
-                entries = esp::write(output, (start_bytes, length_bytes), (*volume_id, label), wanted)?;
+            Volume::Esp { volume_id: id, label } => {
+                let volume = fat::Volume { sector_size, id: *id, label };
+                *entries = esp::write(output, (start_bytes, length_bytes), volume, wanted)?;
             }
             Volume::Store => plan.filesystem.write_metadata(&mut window)?,
             Volume::Ext4(filesystem) => filesystem.write_metadata(&mut window)?,
-            Volume::Vfat { volume_id, label } => fat::format(&mut window, *volume_id, label)?,
+            Volume::Vfat { volume_id: id, label } => {
+                fat::format(&mut window, fat::Volume { sector_size, id: *id, label })?;
+            }
             Volume::Swap { uuid, label } => swap::format(&mut window, length_bytes, *uuid, label)?,
             Volume::Empty => {}
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// The copying of files into the store partition.

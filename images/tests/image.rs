@@ -260,7 +260,7 @@ fn what_a_machine_used_and_what_is_no_image_of_ours_is_refused_with_a_hint() {
         ],
     );
     let (error, _) = read("bare.img");
-    assert!(error.ends_with("that Esker made: its store partition has another filesystem"), "{error}");
+    assert!(error.ends_with("that Esker made: no partition of it has a system profile"), "{error}");
 
     // What the kernel notes when it mounts a filesystem.
     let nix = partition(&machine.path("disk.img"), 1);

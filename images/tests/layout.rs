@@ -7,7 +7,9 @@ mod machine;
 
 use std::fs;
 
-use images::{ImageError, ImageRequest, build_image};
+use images::existing::ExistingImage;
+use images::format::{Compression, DiskForm, Format};
+use images::{ImageError, ImageRequest, SectorSize, build_image};
 use machine::{Machine, extract, partition, run, text};
 use nix_formats::StorePath;
 use serde_json::{Value, json};
@@ -32,6 +34,20 @@ fn boot() -> Value {
 fn system(machine: &Machine, partitions: &[Value]) -> StorePath {
     let disks = json!([{ "name": "main", "partitions": partitions }]);
     machine.toplevel_with("declared", &json!({ "version": 1, "espMountPoint": "/boot", "disks": disks }))
+}
+
+/// A system on two disks: one that the firmware boots from, with the store, and one for data and swap.
+fn two_disks(machine: &Machine, name: &str) -> StorePath {
+    let nix = declared("nix", &json!({ "size": "100%" }), &filesystem("ext4", "/nix", &[]));
+    let mut data = declared("data", &json!({ "size": "100%" }), &filesystem("ext4", "/data", &["-L", "data"]));
+    let mut swap = declared("swap", &json!({ "size": "8M" }), &json!({ "type": "swap", "extraArgs": [] }));
+    data["label"] = json!("disk-more-data");
+    swap["label"] = json!("disk-more-swap");
+    let disks = json!([
+        { "name": "fast", "partitions": [boot(), nix] },
+        { "name": "more", "imageSize": "300M", "partitions": [swap, data] },
+    ]);
+    machine.toplevel_with(name, &json!({ "version": 1, "espMountPoint": "/boot", "disks": disks }))
 }
 
 fn request<'m>(machine: &'m Machine, partitions: &[Value]) -> ImageRequest<'m> {
@@ -115,6 +131,116 @@ fn a_store_of_a_given_size_says_what_would_do() {
 }
 
 #[test]
+fn each_disk_becomes_a_file() {
+    let machine = Machine::new();
+    let request = machine.request(&[two_disks(&machine, "two")], "disks");
+    let report = build_image(&request).unwrap();
+    let [fast, more] = ["disks/fast.img", "disks/more.img"].map(|name| machine.path(name));
+    assert_eq!(report.files, [fast.clone(), more.clone()]);
+    assert_eq!(fs::read_dir(&request.output).unwrap().count(), 2);
+    for (image, names) in [(&fast, ["disk-main-ESP", "disk-main-nix"]), (&more, ["disk-more-swap", "disk-more-data"])] {
+        assert!(run("sgdisk", &["-v", text(image)]).contains("No problems found"));
+        let table = run("sgdisk", &["-p", text(image)]);
+        assert!(names.iter().all(|name| table.contains(name)), "{table}");
+        run("e2fsck", &["-f", "-n", &partition(image, 1)]);
+    }
+    assert_eq!(fs::metadata(&more).unwrap().len(), 300 << 20);
+    let profiles = run("debugfs", &["-R", "ls -p /var/nix/profiles", &partition(&fast, 1)]);
+    assert!(profiles.contains("/system-1-link/"), "{profiles}");
+    let first = [&fast, &more].map(|image| fs::read(image).unwrap());
+    build_image(&request).unwrap();
+    assert!(first == [&fast, &more].map(|image| fs::read(image).unwrap()), "twice the same");
+    // Identifiers of one disk are not another's.
+    let guid =
+        |image| run("sgdisk", &["-p", text(image)]).lines().find(|line| line.contains("GUID")).unwrap().to_owned();
+    assert_ne!(guid(&fast), guid(&more));
+
+    let existing = ExistingImage::read(&request.output, machine.store.dir()).unwrap();
+    assert_eq!(existing.generations.len(), 1);
+    // Whichever of the disks was used, what is on it would be lost.
+    run("debugfs", &["-w", "-R", "set_super_value mnt_count 1", &partition(&more, 1)]);
+    let error = ExistingImage::read(&request.output, machine.store.dir()).unwrap_err();
+    assert!(matches!(error, ImageError::Used { .. }), "{error}");
+
+    let file = machine.request(&[two_disks(&machine, "two-more")], "file");
+    fs::write(&file.output, "earlier").unwrap();
+    let error = build_image(&file).unwrap_err().to_string();
+    assert!(error.ends_with("is a file; give the name of a folder"), "{error}");
+}
+
+#[test]
+fn forms_of_several_disks_are_called_after_them() {
+    let machine = Machine::new();
+    let toplevel = two_disks(&machine, "two");
+    for (compression, form, names) in [
+        (Compression::Zstd, DiskForm::Raw, ["fast.img.zst", "more.img.zst"]),
+        (Compression::None, DiskForm::Qcow2, ["fast.qcow2", "more.qcow2"]),
+    ] {
+        let format = Format::Disk(form, compression);
+        let request = ImageRequest { format, ..machine.request(std::slice::from_ref(&toplevel), "disks") };
+        let report = build_image(&request).unwrap();
+        assert_eq!(report.files, names.map(|name| request.output.join(name)));
+        assert!(report.files.iter().all(|file| file.exists()));
+    }
+}
+
+#[test]
+fn a_declared_disk_gets_a_further_generation_as_if_both_had_been_put_there_at_once() {
+    let machine = Machine::new();
+    let nix = declared("nix", &json!({ "size": "100%" }), &filesystem("ext4", "/", &["-L", "root"]));
+    let data = declared("data", &json!({ "size": "48M" }), &filesystem("ext4", "/data", &[]));
+    let disks = json!([{ "name": "main", "partitions": [boot(), data, nix] }]);
+    let layout = json!({ "version": 1, "espMountPoint": "/boot", "disks": disks });
+    let toplevels = ["a", "b"].map(|name| machine.toplevel_with(name, &layout));
+    build_image(&machine.request(&toplevels[..1], "disk.img")).unwrap();
+    let existing = ExistingImage::read(&machine.path("disk.img"), machine.store.dir()).unwrap();
+    assert_eq!(existing.generations[0].toplevel, toplevels[0]);
+    let mut both = machine.request(&toplevels, "disk.img");
+    both.sizes.least_disk_bytes = existing.disk_bytes;
+    build_image(&both).unwrap();
+    let at_once = ImageRequest { sizes: both.sizes.clone(), ..machine.request(&toplevels, "at-once.img") };
+    build_image(&at_once).unwrap();
+    run("cmp", &[text(&machine.path("disk.img")), text(&machine.path("at-once.img"))]);
+    // The data that somebody keeps on it beside the store.
+    run("debugfs", &["-w", "-R", "set_super_value mnt_count 1", &partition(&machine.path("disk.img"), 1)]);
+    let error = ExistingImage::read(&machine.path("disk.img"), machine.store.dir()).unwrap_err();
+    assert!(matches!(error, ImageError::Used { .. }), "{error}");
+}
+
+#[test]
+fn disks_with_large_sectors_have_them_in_the_table_and_in_vfat() {
+    let machine = Machine::new();
+    let mut request = machine.request(&[machine.toplevel("a")], "disk.img");
+    request.sizes.sector_size = SectorSize::Bytes4096;
+    let error = build_image(&request).unwrap_err().to_string();
+    assert_eq!(error, "`the partition ESP` has 40 MiB; vfat with sectors of 4096 bytes needs 258");
+    request.sizes.esp_bytes = 300 << 20;
+    build_image(&request).unwrap();
+    let image = machine.path("disk.img");
+    let verdict = run("sh", &["-c", "printf 'v\\nq\\n' | fdisk --sector-size 4096 \"$1\"", "sh", text(&image)]);
+    assert!(verdict.contains("No errors detected."), "{verdict}");
+    let listed = run("fdisk", &["--sector-size", "4096", "--list", text(&image)]);
+    assert!(listed.contains("EFI System") && listed.contains("Linux filesystem"), "{listed}");
+    let esp = machine.path("esp");
+    extract(&image, 0, &esp);
+    assert!(run("fsck.vfat", &["-n", "-v", text(&esp)]).contains("4096 bytes per logical sector"));
+    assert!(run("mtype", &["-i", text(&esp), "::loader/entries/esker-1.conf"]).starts_with("title Esker test"));
+    run("e2fsck", &["-f", "-n", &partition(&image, 1)]);
+    let existing = ExistingImage::read(&image, machine.store.dir()).unwrap();
+    assert_eq!((existing.sector_size, existing.generations.len()), (SectorSize::Bytes4096, 1));
+}
+
+#[test]
+fn a_disk_of_a_declared_size_says_which_option_is_too_small() {
+    let machine = Machine::new();
+    let nix = declared("nix", &json!({ "size": "100%" }), &filesystem("ext4", "/nix", &[]));
+    let disks = json!([{ "name": "main", "imageSize": "42M", "partitions": [boot(), nix] }]);
+    let toplevel = machine.toplevel_with("small", &json!({ "version": 1, "espMountPoint": "/boot", "disks": disks }));
+    let error = build_image(&machine.request(&[toplevel], "disk.img")).unwrap_err().to_string();
+    assert!(error.starts_with("`disko.devices.disk.main.imageSize` has 42 MiB; the disk needs "), "{error}");
+}
+
+#[test]
 fn what_does_not_add_up_names_the_option() {
     let nix = || declared("nix", &json!({ "size": "100%" }), &filesystem("ext4", "/nix", &[]));
     let extra = |extent: Value, content: Value| vec![boot(), nix(), declared("extra", &extent, &content)];
@@ -124,6 +250,7 @@ fn what_does_not_add_up_names_the_option() {
         (extra(json!({ "size": "8M", "start": "2M" }), Value::Null), "overlap".to_owned()),
         (extra(json!({ "size": "8M", "end": "9M" }), Value::Null), format!("{option}.end` is `9M`")),
         (extra(json!({}), Value::Null), format!("{option}.size` is `null`")),
+        (extra(json!({ "start": "0", "size": "8M" }), Value::Null), format!("{option}.start` is `0`; it must be 1M")),
         (
             extra(json!({ "size": "8M" }), json!({ "type": "btrfs", "extraArgs": [] })),
             format!("{option}.content.type`: images with btrfs are not supported yet"),

@@ -43,6 +43,7 @@ let
     options = {
       device = mkOption { type = types.str; example = "/dev/nvme0n1"; description = "The disk. An image is of whichever disk it is written to."; };
       type = mkOption { type = types.enum [ "disk" ]; default = "disk"; description = "What it is."; };
+      imageSize = mkOption { type = types.nullOr size; default = null; example = "32G"; description = "How large an image of it is, unless `esker image --size` says it; by default what its partitions need, and the store room for more."; };
       content = {
         type = mkOption { type = types.enum [ "gpt" ]; description = "Its partition table."; };
         partitions = mkOption { type = types.attrsOf (types.submodule (partition name)); default = { }; description = "Its partitions."; };
@@ -97,6 +98,7 @@ in
     espMountPoint = config.boot.loader.efi.efiSysMountPoint;
     disks = lib.mapAttrsToList (name: d: {
       inherit name;
+      inherit (d) imageSize;
       partitions = map (p: {
         inherit (p) name size start end type label;
         content = if p.content == null then null else { inherit (p.content) type format mountpoint extraArgs; };

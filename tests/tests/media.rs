@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use disk_formats::fat;
+use disk_formats::sector::SectorSize;
 use qemu::{Agent, DirectKernel, Disk, Medium};
 use stories::menu::choose;
 use stories::{Checks, Lab, Ports};
@@ -148,8 +149,9 @@ fn from_program(images: &Images, toplevel: &str) {
     let disk = images.path("boot.img");
     let mut file = File::options().read(true).write(true).create_new(true).open(&disk).unwrap();
     let program_bytes = fs_err::metadata(images.path("live.efi")).unwrap().len();
-    file.set_len((program_bytes + program_bytes / 16).max(fat::MINIMUM_BYTES)).unwrap();
-    fat::format(&mut file, 1, "BOOT").unwrap();
+    file.set_len((program_bytes + program_bytes / 16).max(fat::minimum_bytes(SectorSize::Bytes512))).unwrap();
+    let volume = fat::Volume { sector_size: SectorSize::Bytes512, id: 1, label: "BOOT" };
+    fat::format(&mut file, volume).unwrap();
     fat::with_filesystem(&mut file, |filesystem| -> Result<(), fat::FatError> {
         let folder = filesystem.root_dir().create_dir("EFI").and_then(|folder| folder.create_dir("BOOT"));
         let target = folder.and_then(|folder| folder.create_file("BOOTX64.EFI"));

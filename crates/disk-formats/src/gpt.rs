@@ -1,7 +1,8 @@
 //! GUID partition tables: a value in, protective MBR, primary and backup table out; and back.
 //!
-//! Identifiers are arguments, never drawn. Sectors are 512 bytes. Writing is the `gpt` crate's; this module checks the
-//! plan first, because that crate trusts its caller. Source: UEFI specification 2.10, section 5.
+//! Identifiers are arguments, never drawn. Everything is said in bytes; the table counts in the disk's sectors. Writing is
+//! the `gpt` crate's; this module checks the plan first, because that crate trusts its caller. Growing a partition of a
+//! table that is in use is [`crate::gpt_growth`]'s. Source: UEFI specification 2.10, section 5.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,12 +16,10 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::guid::Guid;
+use crate::sector::SectorSize;
 
-/// Bytes of a sector.
-pub const SECTOR_BYTES: u64 = 512;
-/// Sectors of the table at each end of the disk: the protective MBR (front only), a header, 32 sectors of entries.
-const FRONT_SECTORS: u64 = 34;
-const BACK_SECTORS: u64 = 33;
+/// The table's entries: 128 of 128 bytes.
+pub(crate) const ENTRIES_BYTES: u64 = 128 * 128;
 /// UTF-16 units that a partition's name may have.
 const NAME_UNITS: usize = 36;
 
@@ -31,18 +30,6 @@ pub const TYPE_ESP: Guid =
 pub const TYPE_LINUX: Guid =
     Guid([0x0f, 0xc6, 0x3d, 0xaf, 0x84, 0x83, 0x47, 0x72, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4]);
 
-/// A sector's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lba(pub u64);
-
-impl Lba {
-    /// The sector's offset in bytes.
-    #[must_use]
-    pub fn offset_bytes(self) -> u64 {
-        self.0 * SECTOR_BYTES
-    }
-}
-
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
@@ -50,10 +37,10 @@ pub struct Partition {
     pub type_guid: Guid,
     /// Which it is (PARTUUID).
     pub guid: Guid,
-    /// Its first sector.
-    pub first: Lba,
+    /// Where it begins.
+    pub start_bytes: u64,
     /// Its length.
-    pub sectors: u64,
+    pub length_bytes: u64,
     /// Its name (PARTLABEL), at most 36 UTF-16 units.
     pub name: String,
 }
@@ -63,8 +50,10 @@ pub struct Partition {
 pub struct DiskLayout {
     /// The disk's own identifier.
     pub guid: Guid,
+    /// What the disk counts in.
+    pub sector_size: SectorSize,
     /// The disk's length.
-    pub sectors: u64,
+    pub length_bytes: u64,
     /// Its partitions, in the order of their numbers from 1.
     pub partitions: Vec<Partition>,
 }
@@ -74,16 +63,26 @@ pub struct DiskLayout {
 #[non_exhaustive]
 pub enum GptError {
     /// A partition is empty or reaches into the tables or past the end.
-    #[error("the partition `{name}` does not fit the disk: sectors {first} to {end} of {sectors}")]
+    #[error("the partition `{name}` does not fit the disk: bytes {start_bytes} to {end_bytes} of {length_bytes}")]
     OutOfRange {
         /// The partition's name.
         name: String,
-        /// Its first sector.
-        first: u64,
-        /// The sector behind it.
-        end: u64,
-        /// The disk's length in sectors.
-        sectors: u64,
+        /// Where it begins.
+        start_bytes: u64,
+        /// The byte behind it.
+        end_bytes: u64,
+        /// The disk's length.
+        length_bytes: u64,
+    },
+    /// A place is in the middle of a sector.
+    #[error("{what} is not a whole number of sectors of {} bytes: {bytes} bytes", sector_size.bytes())]
+    Unaligned {
+        /// What has the place.
+        what: String,
+        /// Where it is.
+        bytes: u64,
+        /// The disk's sectors.
+        sector_size: SectorSize,
     },
     /// Two partitions share sectors.
     #[error("the partitions `{first}` and `{second}` overlap")]
@@ -123,10 +122,11 @@ impl DiskLayout {
     /// Errors when partitions overlap, leave the usable sectors or have names too long, or when the device fails.
     pub fn write_to(&self, device: &mut impl Device) -> Result<(), GptError> {
         self.check()?;
-        let protected = u32::try_from(self.sectors - 1).unwrap_or(u32::MAX);
+        let protected = u32::try_from(self.length_bytes / self.sector_size.bytes() - 1).unwrap_or(u32::MAX);
         ProtectiveMBR::with_lb_size(protected).overwrite_lba0(device).map_err(GptError::Mbr)?;
-        let partitions: BTreeMap<u32, _> = (1..).zip(self.partitions.iter().map(encode)).collect();
-        let config = GptConfig::new().writable(true).logical_block_size(LogicalBlockSize::Lb512);
+        let partitions: BTreeMap<u32, _> =
+            (1..).zip(self.partitions.iter().map(|partition| self.encode(partition))).collect();
+        let config = GptConfig::new().writable(true).logical_block_size(block_size(self.sector_size));
         let guid = Some(Uuid::from_bytes(self.guid.0));
         let mut table = config.create_from_device(device, guid).map_err(GptError::Table)?;
         table.update_partitions(partitions).map_err(GptError::Table)?;
@@ -134,22 +134,31 @@ impl DiskLayout {
         Ok(())
     }
 
-    /// Reads the table of a device.
+    /// Reads the table of a device, whatever its sectors.
     ///
-    /// Errors when neither the primary nor the backup table is valid.
+    /// Errors when neither the primary nor the backup table is valid for any size of sectors.
     pub fn read_from(device: &mut impl Device) -> Result<Self, GptError> {
-        let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
+        let [first, others @ ..] = SectorSize::ALL;
+        let read = Self::read_with(device, first);
+        // What the usual size has to say is the better error.
+        read.or_else(|error| others.into_iter().find_map(|size| Self::read_with(device, size).ok()).ok_or(error))
+    }
+
+    fn read_with(device: &mut impl Device, sector_size: SectorSize) -> Result<Self, GptError> {
+        let config = GptConfig::new().logical_block_size(block_size(sector_size));
         let table = config.open_from_device(device).map_err(GptError::Table)?;
         let partitions = table.partitions().values().filter(|entry| entry.is_used());
+        let bytes = |sectors: u64| sectors * sector_size.bytes();
         Ok(DiskLayout {
             guid: Guid(table.guid().into_bytes()),
-            sectors: table.header().last_usable + 1 + BACK_SECTORS,
+            sector_size,
+            length_bytes: bytes(table.header().last_usable + 1) + back_bytes(sector_size),
             partitions: partitions
                 .map(|entry| Partition {
                     type_guid: Guid(entry.part_type_guid.guid.into_bytes()),
                     guid: Guid(entry.part_guid.into_bytes()),
-                    first: Lba(entry.first_lba),
-                    sectors: entry.last_lba - entry.first_lba + 1,
+                    start_bytes: bytes(entry.first_lba),
+                    length_bytes: bytes(entry.last_lba - entry.first_lba + 1),
                     name: entry.name.clone(),
                 })
                 .collect(),
@@ -160,36 +169,62 @@ impl DiskLayout {
         if self.partitions.len() > 128 {
             return Err(GptError::TooManyPartitions { count: self.partitions.len() });
         }
-        let usable = FRONT_SECTORS..=self.sectors.saturating_sub(BACK_SECTORS);
+        self.check_aligned("the disk", self.length_bytes)?;
+        // The protective MBR stands before the first table.
+        let front_bytes = back_bytes(self.sector_size) + self.sector_size.bytes();
+        let usable = front_bytes..=self.length_bytes.saturating_sub(back_bytes(self.sector_size));
         for partition in &self.partitions {
-            let end = partition.first.0.saturating_add(partition.sectors);
-            if partition.sectors == 0 || !usable.contains(&partition.first.0) || !usable.contains(&end) {
-                let (name, first) = (partition.name.clone(), partition.first.0);
-                return Err(GptError::OutOfRange { name, first, end, sectors: self.sectors });
+            let Partition { start_bytes, length_bytes, name, .. } = partition;
+            let end_bytes = start_bytes.saturating_add(*length_bytes);
+            if *length_bytes == 0 || !usable.contains(start_bytes) || !usable.contains(&end_bytes) {
+                let (name, start_bytes, length_bytes) = (name.clone(), *start_bytes, self.length_bytes);
+                return Err(GptError::OutOfRange { name, start_bytes, end_bytes, length_bytes });
             }
-            if partition.name.encode_utf16().count() > NAME_UNITS {
-                return Err(GptError::NameTooLong { name: partition.name.clone() });
+            self.check_aligned(&format!("the partition `{name}`"), *start_bytes)?;
+            self.check_aligned(&format!("the partition `{name}`"), *length_bytes)?;
+            if name.encode_utf16().count() > NAME_UNITS {
+                return Err(GptError::NameTooLong { name: name.clone() });
             }
         }
         let mut sorted: Vec<&Partition> = self.partitions.iter().collect();
-        sorted.sort_by_key(|partition| partition.first);
+        sorted.sort_by_key(|partition| partition.start_bytes);
         for pair in sorted.windows(2) {
-            if pair[0].first.0 + pair[0].sectors > pair[1].first.0 {
+            if pair[0].start_bytes + pair[0].length_bytes > pair[1].start_bytes {
                 return Err(GptError::Overlap { first: pair[0].name.clone(), second: pair[1].name.clone() });
             }
         }
         Ok(())
     }
+
+    fn check_aligned(&self, what: &str, bytes: u64) -> Result<(), GptError> {
+        match bytes % self.sector_size.bytes() {
+            0 => Ok(()),
+            _ => Err(GptError::Unaligned { what: what.to_owned(), bytes, sector_size: self.sector_size }),
+        }
+    }
+
+    fn encode(&self, partition: &Partition) -> gpt::partition::Partition {
+        let first_lba = partition.start_bytes / self.sector_size.bytes();
+        gpt::partition::Partition {
+            part_type_guid: Type { guid: Uuid::from_bytes(partition.type_guid.0), os: OperatingSystem::None },
+            part_guid: Uuid::from_bytes(partition.guid.0),
+            first_lba,
+            last_lba: first_lba + partition.length_bytes / self.sector_size.bytes() - 1,
+            flags: 0,
+            name: partition.name.clone(),
+        }
+    }
 }
 
-fn encode(partition: &Partition) -> gpt::partition::Partition {
-    gpt::partition::Partition {
-        part_type_guid: Type { guid: Uuid::from_bytes(partition.type_guid.0), os: OperatingSystem::None },
-        part_guid: Uuid::from_bytes(partition.guid.0),
-        first_lba: partition.first.0,
-        last_lba: partition.first.0 + partition.sectors - 1,
-        flags: 0,
-        name: partition.name.clone(),
+/// What the table at the disk's end takes: the entries and a header.
+pub(crate) fn back_bytes(sector_size: SectorSize) -> u64 {
+    ENTRIES_BYTES + sector_size.bytes()
+}
+
+fn block_size(sector_size: SectorSize) -> LogicalBlockSize {
+    match sector_size {
+        SectorSize::Bytes512 => LogicalBlockSize::Lb512,
+        SectorSize::Bytes4096 => LogicalBlockSize::Lb4096,
     }
 }
 
@@ -197,25 +232,31 @@ fn encode(partition: &Partition) -> gpt::partition::Partition {
 mod tests {
     use std::io::Cursor;
 
-    use super::{DiskLayout, GptError, Lba, Partition, TYPE_ESP, TYPE_LINUX};
+    use super::{DiskLayout, GptError, Partition, TYPE_ESP, TYPE_LINUX};
     use crate::guid::Guid;
+    use crate::sector::SectorSize;
 
     fn partition(name: &str, first: u64, sectors: u64) -> Partition {
         let guid = Guid([u8::try_from(first % 251).unwrap(); 16]);
-        Partition { type_guid: TYPE_LINUX, guid, first: Lba(first), sectors, name: name.to_owned() }
+        let [start_bytes, length_bytes] = [first, sectors].map(|sectors| sectors * 512);
+        Partition { type_guid: TYPE_LINUX, guid, start_bytes, length_bytes, name: name.to_owned() }
     }
 
     fn layout(partitions: Vec<Partition>) -> DiskLayout {
-        DiskLayout { guid: Guid([1; 16]), sectors: 20_000, partitions }
+        let (sector_size, length_bytes) = (SectorSize::Bytes512, 20_000 * 512);
+        DiskLayout { guid: Guid([1; 16]), sector_size, length_bytes, partitions }
     }
 
     #[test]
     fn what_is_written_can_be_read() {
-        let mut written = layout(vec![partition("ESP", 2048, 4096), partition("esker-nix", 6144, 20_000 - 33 - 6144)]);
+        let mut written = layout(vec![partition("ESP", 2048, 4096), partition("esker-nix", 6144, 20_000 - 64 - 6144)]);
         written.partitions[0].type_guid = TYPE_ESP;
-        let mut device = Cursor::new(vec![0; 20_000 * 512]);
-        written.write_to(&mut device).unwrap();
-        assert_eq!(DiskLayout::read_from(&mut device).unwrap(), written);
+        for sector_size in SectorSize::ALL {
+            written.sector_size = sector_size;
+            let mut device = Cursor::new(vec![0; 20_000 * 512]);
+            written.write_to(&mut device).unwrap();
+            assert_eq!(DiskLayout::read_from(&mut device).unwrap(), written);
+        }
     }
 
     #[test]
@@ -228,6 +269,8 @@ mod tests {
         let overlapping = vec![partition("b", 3000, 10), partition("a", 2048, 953)];
         assert!(matches!(refuse(overlapping), GptError::Overlap { first, .. } if first == "a"));
         assert!(matches!(refuse(vec![partition(&"n".repeat(37), 2048, 1)]), GptError::NameTooLong { .. }));
+        let large = DiskLayout { sector_size: SectorSize::Bytes4096, ..layout(vec![partition("p", 2049, 8)]) };
+        assert!(matches!(large.write_to(&mut device), Err(GptError::Unaligned { bytes: 1_049_088, .. })));
         assert!(device.into_inner().iter().all(|byte| *byte == 0), "a refused plan must not touch the disk");
     }
 }

@@ -10,27 +10,29 @@ use std::path::{Path, PathBuf};
 
 use disk_formats::cpio::{Archive, Content};
 use disk_formats::fat;
-use disk_formats::gpt::{DiskLayout, Lba, Partition, TYPE_ESP, TYPE_LINUX};
+use disk_formats::gpt::{DiskLayout, Partition, TYPE_ESP, TYPE_LINUX};
 use disk_formats::guid::Guid;
+use disk_formats::sector::SectorSize;
 use disk_formats::window::Window;
 use tempfile::TempDir;
 use tools::{output_of, run, text};
 
-const SECTORS: u64 = 120_000;
+const SECTORS: u64 = 120_064;
 const ESP_SECTORS: u64 = 73_728;
 
 fn layout() -> DiskLayout {
     let partition = |name: &str, type_guid, id, first, sectors| Partition {
         type_guid,
         guid: Guid([id; 16]),
-        first: Lba(first),
-        sectors,
+        start_bytes: first * 512,
+        length_bytes: sectors * 512,
         name: name.to_owned(),
     };
-    let rest = SECTORS - 33 - (2048 + ESP_SECTORS);
+    let rest = SECTORS - 64 - (2048 + ESP_SECTORS);
     DiskLayout {
         guid: Guid([0xd1; 16]),
-        sectors: SECTORS,
+        sector_size: SectorSize::Bytes512,
+        length_bytes: SECTORS * 512,
         partitions: vec![
             partition("ESP", TYPE_ESP, 0xe5, 2048, ESP_SECTORS),
             partition("esker-nix", TYPE_LINUX, 0x2a, 2048 + ESP_SECTORS, rest),
@@ -45,7 +47,8 @@ fn disk(directory: &Path) -> PathBuf {
     file.set_len(SECTORS * 512).unwrap();
     layout().write_to(&mut file).unwrap();
     let mut esp = Window::new(&mut file, 2048 * 512, ESP_SECTORS * 512).unwrap();
-    fat::format(&mut esp, 0x1234_abcd, "esp").unwrap();
+    let volume = fat::Volume { sector_size: SectorSize::Bytes512, id: 0x1234_abcd, label: "esp" };
+    fat::format(&mut esp, volume).unwrap();
     fat::with_filesystem(&mut esp, |filesystem| -> Result<(), fat::FatError> {
         let root = filesystem.root_dir();
         root.create_dir("EFI").unwrap().create_dir("BOOT").unwrap();
@@ -120,8 +123,38 @@ fn disks_are_reproducible() {
 #[test]
 fn an_esp_too_small_for_fat32_is_refused() {
     let mut volume = std::io::Cursor::new(vec![0; 1 << 20]);
-    let error = fat::format(&mut volume, 1, "ESP").unwrap_err();
-    assert!(matches!(error, fat::FatError::TooSmall { length_bytes: 1_048_576 }));
+    for sector_size in SectorSize::ALL {
+        let error = fat::format(&mut volume, fat::Volume { sector_size, id: 1, label: "ESP" }).unwrap_err();
+        assert!(matches!(error, fat::FatError::TooSmall { length_bytes: 1_048_576, .. }));
+    }
+}
+
+#[test]
+fn tools_accept_large_sectors() {
+    let directory = TempDir::new().unwrap();
+    let (disk, esp) = (directory.path().join("disk.img"), directory.path().join("esp.img"));
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&disk).unwrap();
+    let layout = DiskLayout { sector_size: SectorSize::Bytes4096, ..layout() };
+    file.set_len(layout.length_bytes).unwrap();
+    layout.write_to(&mut file).unwrap();
+    let shown = run("fdisk", &["--sector-size", "4096", "--list", text(&disk)]);
+    assert!(shown.contains("Sector size (logical/physical): 4096 bytes / 4096 bytes"), "{shown}");
+    assert!(shown.contains("EFI System") && shown.contains("Linux filesystem"), "{shown}");
+    let verdict = run("sh", &["-c", "printf 'v\nq\n' | fdisk --sector-size 4096 \"$1\"", "sh", text(&disk)]);
+    assert!(verdict.contains("No errors detected."), "{verdict}");
+
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&esp).unwrap();
+    file.set_len(fat::minimum_bytes(SectorSize::Bytes4096)).unwrap();
+    fat::format(&mut file, fat::Volume { sector_size: SectorSize::Bytes4096, id: 7, label: "large" }).unwrap();
+    fat::with_filesystem(&mut file, |filesystem| -> Result<(), fat::FatError> {
+        let folder = filesystem.root_dir().create_dir("EFI").unwrap();
+        folder.create_dir("BOOT").unwrap().create_file("A").unwrap().write_all(&vec![7; 3_000_000]).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    let verdict = run("fsck.vfat", &["-n", "-v", text(&esp)]);
+    assert!(verdict.contains("4096 bytes per logical sector"), "{verdict}");
+    assert!(run("mdir", &["-i", text(&esp), "::EFI/BOOT"]).contains("3000000 1980-01-01"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bootloader::entry::EntryId;
 use images::existing::ExistingImage;
 use images::format::Format;
-use images::{BootSettings, ImageGeneration, ImageReport, ImageRequest, Sizes, build_image};
+use images::{BootSettings, ImageGeneration, ImageReport, ImageRequest, SectorSize, Sizes, build_image};
 use nix_formats::StorePath;
 use system::Session;
 
@@ -30,6 +30,7 @@ pub(crate) struct DiskImage<'a> {
     pub(crate) toplevel: &'a StorePath,
     pub(crate) output: &'a Path,
     pub(crate) size: Option<u64>,
+    pub(crate) sector_size: SectorSize,
     pub(crate) format: Format,
     pub(crate) generations: Generations,
 }
@@ -74,7 +75,7 @@ impl DiskImage<'_> {
     /// What to write, if the image has not got it already.
     fn plan(&self) -> Result<Planned<'_>, Error> {
         let store = self.session.store();
-        let mut sizes = Sizes { disk_bytes: self.size, ..Sizes::default() };
+        let mut sizes = Sizes { disk_bytes: self.size, sector_size: self.sector_size, ..Sizes::default() };
         let mut generations = Vec::new();
         if self.generations == Generations::Added {
             let existing = ExistingImage::read(self.output, store.dir())?;
@@ -86,6 +87,7 @@ impl DiskImage<'_> {
             // An image does not become smaller by having more in it.
             sizes.least_disk_bytes = existing.disk_bytes;
             sizes.esp_bytes = sizes.esp_bytes.max(existing.esp_bytes);
+            sizes.sector_size = existing.sector_size;
             generations = existing.generations;
         }
         let number = generations.last().map_or(1, |newest| newest.number + 1);
@@ -171,6 +173,11 @@ fn is_made_for(state: &Path, logical: &str) -> bool {
 }
 
 fn make_disk(session: &Session, toplevel: &StorePath, state: &Path) -> Result<MachineDisk, Error> {
+    if let [_, _, ..] = images::disks_of(session.store(), toplevel)?.as_slice() {
+        return Err("`esker vm` runs machines of one disk, and `disko.devices.disk` declares several; \
+                    `esker image` writes a file for each, for QEMU or libvirt"
+            .into());
+    }
     fs_err::create_dir_all(state)?;
     let disk = MachineDisk::below(state);
     // Should this be interrupted, nothing may take the disk for whole.
@@ -186,6 +193,7 @@ fn make_disk(session: &Session, toplevel: &StorePath, state: &Path) -> Result<Ma
         toplevel,
         output: &disk.image,
         size: None,
+        sector_size: SectorSize::default(),
         format: Default::default(),
         generations: Generations::Alone,
     };

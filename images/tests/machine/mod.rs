@@ -147,7 +147,7 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
 pub fn partition(image: &Path, partition: usize) -> String {
     let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
     let layout = DiskLayout::read_from(&mut file).unwrap();
-    format!("{}?offset={}", text(image), layout.partitions[partition].first.offset_bytes())
+    format!("{}?offset={}", text(image), layout.partitions[partition].start_bytes)
 }
 
 /// Copies a partition (from 0) of an image into a file.
@@ -155,8 +155,8 @@ pub fn extract(image: &Path, partition: usize, to: &Path) {
     let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
     let layout = DiskLayout::read_from(&mut file).unwrap();
     let partition = &layout.partitions[partition];
-    file.seek(SeekFrom::Start(partition.first.offset_bytes())).unwrap();
-    std::io::copy(&mut file.take(partition.sectors * 512), &mut File::create(to).unwrap()).unwrap();
+    file.seek(SeekFrom::Start(partition.start_bytes)).unwrap();
+    std::io::copy(&mut file.take(partition.length_bytes), &mut File::create(to).unwrap()).unwrap();
 }
 
 pub fn text(path: &Path) -> &str {

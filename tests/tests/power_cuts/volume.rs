@@ -22,8 +22,7 @@ pub(crate) fn partitions(disk: &mut Replay) -> Partitions {
     let layout = DiskLayout::read_from(disk).expect("a partition table");
     let place = |index: usize| {
         let partition = &layout.partitions[index];
-        let start = partition.first.offset_bytes();
-        start..start + partition.sectors * 512
+        partition.start_bytes..partition.start_bytes + partition.length_bytes
     };
     assert_eq!(layout.partitions.len(), 2, "{layout:?}");
     let (esp, root) = (place(0), place(1));

@@ -11,16 +11,37 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use fatfs::{Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider};
 use thiserror::Error;
 
+use crate::sector::SectorSize;
+
 /// The smallest volume that still is FAT32: 65,525 clusters of one sector and the tables.
-pub const MINIMUM_BYTES: u64 = 34 << 20;
+#[must_use]
+pub fn minimum_bytes(sector_size: SectorSize) -> u64 {
+    match sector_size {
+        SectorSize::Bytes512 => 34 << 20,
+        SectorSize::Bytes4096 => 258 << 20,
+    }
+}
+
+/// What a new filesystem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume<'a> {
+    /// Its sectors: a disk's own, because Linux mounts none with smaller ones.
+    pub sector_size: SectorSize,
+    /// Its identifier.
+    pub id: u32,
+    /// Its label, at most 11 bytes; the format knows upper case only.
+    pub label: &'a str,
+}
 
 /// Why a filesystem cannot be made or opened.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FatError {
     /// Fewer bytes than FAT32 needs.
-    #[error("a FAT32 filesystem needs {MINIMUM_BYTES} bytes; there are {length_bytes}")]
+    #[error("a FAT32 filesystem needs {needed_bytes} bytes; there are {length_bytes}")]
     TooSmall {
+        /// What would suffice.
+        needed_bytes: u64,
         /// The volume's length.
         length_bytes: u64,
     },
@@ -35,22 +56,26 @@ pub enum FatError {
     Close(#[source] io::Error),
 }
 
-/// Writes an empty FAT32 filesystem over a volume whose bytes are all zero, or at least whose tables are. `label` is
-/// padded with spaces to 11 bytes; the format knows upper case only.
+/// Writes an empty FAT32 filesystem over a device whose bytes are all zero, or at least whose tables are.
 ///
-/// Errors when the volume is smaller than [`MINIMUM_BYTES`] or cannot be written.
-pub fn format<D: Read + Write + Seek>(volume: &mut D, volume_id: u32, label: &str) -> Result<(), FatError> {
-    let length_bytes = volume.seek(SeekFrom::End(0)).map_err(FatError::Format)?;
-    volume.seek(SeekFrom::Start(0)).map_err(FatError::Format)?;
-    if length_bytes < MINIMUM_BYTES {
-        return Err(FatError::TooSmall { length_bytes });
+/// Errors when the device is smaller than [`minimum_bytes`] or cannot be written.
+pub fn format<D: Read + Write + Seek>(device: &mut D, volume: Volume<'_>) -> Result<(), FatError> {
+    let length_bytes = device.seek(SeekFrom::End(0)).map_err(FatError::Format)?;
+    device.seek(SeekFrom::Start(0)).map_err(FatError::Format)?;
+    let needed_bytes = minimum_bytes(volume.sector_size);
+    if length_bytes < needed_bytes {
+        return Err(FatError::TooSmall { needed_bytes, length_bytes });
     }
     let mut padded = [b' '; 11];
-    for (place, byte) in padded.iter_mut().zip(label.bytes()) {
+    for (place, byte) in padded.iter_mut().zip(volume.label.bytes()) {
         *place = byte.to_ascii_uppercase();
     }
-    let options = FormatVolumeOptions::new().fat_type(FatType::Fat32).volume_id(volume_id).volume_label(padded);
-    fatfs::format_volume(volume, options).map_err(FatError::Format)
+    let options = FormatVolumeOptions::new().fat_type(FatType::Fat32).volume_id(volume.id).volume_label(padded);
+    let options = match volume.sector_size {
+        SectorSize::Bytes512 => options,
+        SectorSize::Bytes4096 => options.bytes_per_sector(4096),
+    };
+    fatfs::format_volume(device, options).map_err(FatError::Format)
 }
 
 /// Opens the filesystem of a volume, lets `work` use it, and closes it properly. Whatever is written is stamped

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use images::SectorSize;
 use images::format::{Compression, DiskForm, Format};
 use serde_json::json;
 
@@ -19,7 +20,8 @@ use crate::table::size;
 pub(crate) struct Image {
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// The image, for netboot a folder; by default it is called after its format, such as disk.img or esker.iso
+    /// The image, for netboot or several disks a folder; by default it is called after its format, such as disk.img or
+    /// esker.iso
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// What the image's file is
@@ -31,9 +33,13 @@ pub(crate) struct Image {
     /// Say what the formats are for, and stop
     #[arg(long)]
     list: bool,
-    /// The image's size, such as 8G; by default what the system needs and room for more
+    /// The image's size, such as 8G; by default what the system needs and room for more. Of several disks it is the one's
+    /// with the store; `disko.devices.disk.<name>.imageSize` is for each
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
+    /// The sectors of the disk that the image is for: 512, or 4096 for disks that have no smaller ones (4Kn)
+    #[arg(long, value_name = "BYTES", default_value = "512", value_parser = parse_sector_size, conflicts_with = "add")]
+    sector_size: SectorSize,
     /// Keep the generations that the image has, and add this one as the new default of its boot menu. No machine may have
     /// used the image yet: there it is `esker switch` that adds one
     #[arg(long, conflicts_with_all = ["format", "compress"])]
@@ -114,9 +120,10 @@ impl FormatArgument {
     }
 }
 
-/// How an image is called that nobody named.
-fn default_name(format: Format) -> &'static str {
+/// How an image of so many disks is called that nobody named.
+fn default_name(format: Format, disks: usize) -> &'static str {
     match format {
+        Format::Disk(..) if disks > 1 => "disks",
         Format::Disk(DiskForm::Raw, Compression::None) => "disk.img",
         Format::Disk(DiskForm::Raw, Compression::Zstd) => "disk.img.zst",
         Format::Disk(DiskForm::Qcow2, _) => "disk.qcow2",
@@ -125,6 +132,11 @@ fn default_name(format: Format) -> &'static str {
         Format::Netboot => "netboot",
         Format::Uki => "esker.efi",
     }
+}
+
+fn parse_sector_size(text: &str) -> Result<SectorSize, String> {
+    let size = text.parse().ok().and_then(SectorSize::of_bytes);
+    size.ok_or_else(|| "disks have sectors of 512 or 4096 bytes".to_owned())
 }
 
 /// `8G`, `512M`, `4096` in bytes.
@@ -156,7 +168,18 @@ impl Image {
             )
             .into());
         }
-        let output = self.output.unwrap_or_else(|| PathBuf::from(default_name(format)));
+        if self.sector_size != SectorSize::default() && !matches!(format, Format::Disk(..) | Format::EspOnly) {
+            return Err(format!(
+                "--sector-size: `{}` has no sectors of a disk{}",
+                self.format.name(),
+                if format == Format::Iso {
+                    "; it is for CD-ROMs and for sticks, which have sectors of 512 bytes"
+                } else {
+                    ""
+                }
+            )
+            .into());
+        }
         let session = context.session()?;
         let configuration = self.configuration.pinned(context, &session)?;
         let built = match self.format.variant() {
@@ -164,11 +187,14 @@ impl Image {
             Some(variant) => session.build_variant(&configuration, &self.configuration.system(), variant)?,
         };
         context.messages(&built.messages);
+        let disks = images::disks_of(session.store(), &built.toplevel)?.len();
+        let output = self.output.unwrap_or_else(|| PathBuf::from(default_name(format, disks)));
         let image = DiskImage {
             session: &session,
             toplevel: &built.toplevel,
             output: &output,
             size: self.size,
+            sector_size: self.sector_size,
             format,
             generations: if self.add { Generations::Added } else { Generations::Alone },
         };
