@@ -43,8 +43,8 @@ pub(crate) struct DeclaredDisks {
     pub(crate) esp: Position,
     /// The partition that holds the store.
     pub(crate) store: Position,
-    /// Where `/nix` is in the filesystem of the store, if that is the root's and not mounted there.
-    pub(crate) nix_folder: Option<&'static str>,
+    /// Where `/nix` is in the filesystem of the store: a path of folders and subvolumes, empty if that is mounted there.
+    pub(crate) nix_folder: String,
 }
 
 /// A disk, its partitions in order.
@@ -101,6 +101,14 @@ struct ContentEntry {
     format: Option<String>,
     mountpoint: Option<PathBuf>,
     extra_args: Vec<String>,
+    #[serde(default)]
+    subvolumes: Vec<SubvolumeEntry>,
+}
+
+#[derive(Deserialize)]
+struct SubvolumeEntry {
+    name: String,
+    mountpoint: Option<PathBuf>,
 }
 
 impl DeclaredDisks {
@@ -114,6 +122,7 @@ impl DeclaredDisks {
             extent,
             format: Some(format),
             volume_label: label.to_owned(),
+            subvolumes: Vec::new(),
         };
         let slots = vec![
             slot(ESP_LABEL, TYPE_ESP, Extent::Bytes(esp_bytes), Format::Vfat),
@@ -121,7 +130,7 @@ impl DeclaredDisks {
         ];
         let disk = DeclaredDisk { name: "main".to_owned(), option: "the disk".to_owned(), slots, image_bytes: None };
         let position = |partition| Position { disk: 0, partition };
-        DeclaredDisks { disks: vec![disk], esp: position(0), store: position(1), nix_folder: None }
+        DeclaredDisks { disks: vec![disk], esp: position(0), store: position(1), nix_folder: String::new() }
     }
 
     /// The disks that a toplevel declares; `None` where it declares none.
@@ -151,27 +160,26 @@ impl DeclaredDisks {
         };
         let entry = |at: Position| &file.disks[at.disk].partitions[at.partition];
         let mounted = |where_: &Path| {
-            let is_there = |at: &Position| {
-                entry(*at).content.as_ref().is_some_and(|content| content.mountpoint.as_deref() == Some(where_))
-            };
-            entries().find(is_there)
+            let place = |at: Position| Some((at, entry(at).content.as_ref()?.place_of(where_)?));
+            entries().find_map(place)
         };
         let missing = |mount_point: &Path| LayoutError::NotMounted {
             options: disks.iter().map(|disk| disk.option.clone()).collect(),
             mount_point: mount_point.to_owned(),
         };
         let (store, nix_folder) = mounted(Path::new(STORE_MOUNT_POINT))
-            .map(|store| (store, None))
-            .or_else(|| Some((mounted(Path::new("/"))?, Some("nix"))))
+            .map(|(store, folder)| (store, folder.to_owned()))
+            .or_else(|| mounted(Path::new("/")).map(|(store, folder)| (store, format!("{folder}/nix"))))
             .ok_or_else(|| missing(Path::new(STORE_MOUNT_POINT)))?;
-        let esp = mounted(&file.esp_mount_point).ok_or_else(|| missing(&file.esp_mount_point))?;
+        let (esp, _) = mounted(&file.esp_mount_point).ok_or_else(|| missing(&file.esp_mount_point))?;
         let slot = |at: Position| &disks[at.disk].slots[at.partition];
-        for (slot, format, what) in
-            [(slot(store), Format::Ext4, "the store"), (slot(esp), Format::Vfat, "the boot loader")]
-        {
-            if slot.format != Some(format) {
+        for (slot, formats, expected, what) in [
+            (slot(store), &[Format::Ext4, Format::Btrfs][..], "ext4 or btrfs", "the store"),
+            (slot(esp), &[Format::Vfat], "vfat", "the boot loader"),
+        ] {
+            if slot.format.is_none_or(|format| !formats.contains(&format)) {
                 let option = format!("{}.content.format", slot.option);
-                return Err(LayoutError::WrongFormat { option, what, expected: format.name() });
+                return Err(LayoutError::WrongFormat { option, what, expected });
             }
         }
         if slot(esp).type_guid != TYPE_ESP {
@@ -234,6 +242,7 @@ impl PartitionEntry {
                 .ok_or_else(|| value("type", &self.r#type, "a code of sgdisk that Esker knows, or a GUID"))?,
             format: content.map(|content| content.format(&option)).transpose()?,
             volume_label: content.map_or(Ok(String::new()), |content| content.volume_label(&option))?,
+            subvolumes: content.map_or(Ok(Vec::new()), |content| content.subvolumes(&option))?,
             option,
         })
     }
@@ -245,6 +254,7 @@ impl ContentEntry {
             ("swap", _) => Ok(Format::Swap),
             ("filesystem", Some("vfat")) => Ok(Format::Vfat),
             ("filesystem", Some("ext4")) => Ok(Format::Ext4),
+            ("filesystem", Some("btrfs")) | ("btrfs", _) => Ok(Format::Btrfs),
             ("filesystem", format) => Err(LayoutError::Unsupported {
                 option: format!("{option}.content.format"),
                 what: format.unwrap_or_default().to_owned(),
@@ -255,12 +265,53 @@ impl ContentEntry {
         }
     }
 
-    /// What `extraArgs` say. Filesystems in images are not made by mkfs, so the label is all they may say.
+    /// Where a mount point is in the filesystem: nowhere, at its top (an empty path) or in a subvolume.
+    fn place_of(&self, mount_point: &Path) -> Option<&str> {
+        if self.mountpoint.as_deref() == Some(mount_point) {
+            return Some("");
+        }
+        let found = self.subvolumes.iter().find(|subvolume| subvolume.mountpoint.as_deref() == Some(mount_point));
+        found.map(|subvolume| subvolume.name.trim_matches('/'))
+    }
+
+    /// The paths of subvolumes, outer ones first.
+    fn subvolumes(&self, option: &str) -> Result<Vec<String>, LayoutError> {
+        let value = |value: &str, expected| LayoutError::Value {
+            option: format!("{option}.content.subvolumes"),
+            value: value.to_owned(),
+            expected,
+        };
+        let mut paths: Vec<String> = Vec::new();
+        for name in self.subvolumes.iter().map(|subvolume| &subvolume.name) {
+            let path = name.trim_matches('/').to_owned();
+            if self.r#type != "btrfs" {
+                return Err(value(name, "empty, because only contents of the type btrfs have subvolumes"));
+            }
+            if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+                return Err(value(name, "a path in the filesystem"));
+            }
+            if paths.contains(&path) {
+                return Err(value(name, "another path than that of the subvolume before it"));
+            }
+            paths.push(path);
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// What `extraArgs` say. Filesystems in images are not made by mkfs, so the label is all they may say; that there may
+    /// be something in the partition (`-f`) is nothing to an image.
     fn volume_label(&self, option: &str) -> Result<String, LayoutError> {
-        let flag = if self.format.as_deref() == Some("vfat") { "-n" } else { "-L" };
-        match self.extra_args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        let is_btrfs = self.r#type == "btrfs" || self.format.as_deref() == Some("btrfs");
+        let flags = match self.format.as_deref() {
+            Some("vfat") => ["-n", "-n"],
+            _ if is_btrfs => ["-L", "--label"],
+            _ => ["-L", "-L"],
+        };
+        let arguments = self.extra_args.iter().map(String::as_str);
+        match arguments.filter(|flag| !(is_btrfs && matches!(*flag, "-f" | "--force"))).collect::<Vec<_>>().as_slice() {
             [] => Ok(String::new()),
-            [given, label] if *given == flag => Ok((*label).to_owned()),
+            [given, label] if flags.contains(given) => Ok((*label).to_owned()),
             others => Err(LayoutError::Value {
                 option: format!("{option}.content.extraArgs"),
                 value: others.join(" "),

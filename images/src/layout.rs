@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use disk_formats::guid::Guid;
 use disk_formats::sector::SectorSize;
-use disk_formats::{fat, swap};
+use disk_formats::{btrfs, fat, swap};
 use thiserror::Error;
 
 /// What partitions are aligned to, and what is left at each end of the disk.
@@ -20,6 +20,7 @@ const LABEL_UNITS: usize = 36;
 pub(crate) enum Format {
     Vfat,
     Ext4,
+    Btrfs,
     Swap,
 }
 
@@ -40,6 +41,8 @@ pub(crate) struct Slot {
     pub(crate) format: Option<Format>,
     /// The label of that.
     pub(crate) volume_label: String,
+    /// The paths of its subvolumes, without a slash at either end, outer ones first.
+    pub(crate) subvolumes: Vec<String>,
 }
 
 /// How far a partition reaches.
@@ -88,7 +91,7 @@ pub enum LayoutError {
         expected: &'static str,
     },
     /// Contents that no image can have.
-    #[error("`{option}`: images with {what} are not supported yet; ext4, vfat and swap are")]
+    #[error("`{option}`: images with {what} are not supported yet; ext4, btrfs, vfat and swap are")]
     Unsupported {
         /// The option.
         option: String,
@@ -168,6 +171,7 @@ impl Format {
         match self {
             Self::Vfat => "vfat",
             Self::Ext4 => "ext4",
+            Self::Btrfs => "btrfs",
             Self::Swap => "swap",
         }
     }
@@ -177,6 +181,7 @@ impl Format {
         match self {
             Self::Vfat => (fat::minimum_bytes(sector_size), 11, "11 bytes in vfat"),
             Self::Ext4 => (ALIGNMENT_BYTES, 16, "16 bytes in ext4"),
+            Self::Btrfs => (ALIGNMENT_BYTES, btrfs::LABEL_BYTES, "255 bytes in btrfs"),
             Self::Swap => (swap::MINIMUM_BYTES, swap::LABEL_BYTES, "16 bytes in swap"),
         }
     }
@@ -349,6 +354,7 @@ mod tests {
             extent,
             format: None,
             volume_label: String::new(),
+            subvolumes: Vec::new(),
         }
     }
 
@@ -404,7 +410,7 @@ mod tests {
 
     #[test]
     fn labels_fit_where_they_are_written() {
-        for (format, most) in [(Format::Vfat, 11), (Format::Ext4, 16), (Format::Swap, 16)] {
+        for (format, most) in [(Format::Vfat, 11), (Format::Ext4, 16), (Format::Btrfs, 255), (Format::Swap, 16)] {
             let mut slot = slot("p", Extent::Bytes(MIB));
             slot.format = Some(format);
             slot.volume_label = "l".repeat(most);

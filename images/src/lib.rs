@@ -1,7 +1,7 @@
 //! A closure on a bootable disk.
 //!
 //! [`build_image`] writes a raw disk image: a GUID partition table, an EFI system partition (ESP) with systemd-boot and an
-//! entry per generation, and an ext4 partition that is mounted on `/nix`. It needs no root, no loop device and no virtual
+//! entry per generation, and an ext4 or btrfs partition that is mounted on `/nix`. It needs no root, no loop device and no virtual
 //! machine, and its bytes are a function of the generations' store paths and the request: identifiers derive from their
 //! hash and nothing reads a clock.
 //!
@@ -14,6 +14,7 @@ mod database;
 mod declared;
 mod esp;
 pub mod existing;
+pub mod filesystem;
 pub mod format;
 mod identity;
 mod iso;
@@ -33,6 +34,7 @@ use bootloader::esp::EspError;
 use bootloader::generation::{GenerationError, GenerationReader};
 use bootloader::loader::{LoaderSettings, SystemdBoot};
 use bootloader::plan::{EspPlan, PlanError, Wanted};
+use disk_formats::btrfs::BtrfsError;
 use disk_formats::cpio::CpioError;
 use disk_formats::erofs::ErofsError;
 use disk_formats::ext4::Ext4Error;
@@ -260,6 +262,9 @@ pub enum ImageError {
     /// The store partition could not be made.
     #[error(transparent)]
     Ext4(#[from] Ext4Error),
+    /// A btrfs filesystem could not be made.
+    #[error(transparent)]
+    Btrfs(#[from] BtrfsError),
     /// Something cannot be in a filesystem.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -333,6 +338,7 @@ impl ImageError {
             | Self::Esp(_)
             | Self::Fat(_)
             | Self::Ext4(_)
+            | Self::Btrfs(_)
             | Self::Erofs(_)
             | Self::Cpio(_)
             | Self::Pe(_)

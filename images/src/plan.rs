@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use disk_formats::ext4::{Ext4Error, Layout, Metadata, NodeId, Options, Tree};
 use disk_formats::gpt::{DiskLayout, Partition};
 use disk_formats::sector::SectorSize;
+use disk_formats::tree::NodeId;
 
-use crate::contents::{Contents, Source, TIME};
+use crate::contents::{Contents, Source};
 use crate::declared::{DeclaredDisk, DeclaredDisks, Position};
+use crate::filesystem::{Filesystem, NoPlan, Recipe};
 use crate::identity::Seed;
 use crate::layout::{self, ALIGNMENT_BYTES, Format, LayoutError, Place, Slot};
 use crate::{ImageError, ImageRequest};
@@ -27,7 +28,7 @@ pub struct ImagePlan {
     /// Where the store is.
     store: Position,
     /// The store's filesystem.
-    pub filesystem: Layout,
+    pub filesystem: Filesystem,
     /// Where its files come from.
     pub sources: BTreeMap<NodeId, Source>,
     /// How many store paths there are.
@@ -52,8 +53,8 @@ pub(crate) enum Volume {
     Esp { volume_id: u32, label: String },
     /// The store's filesystem.
     Store,
-    /// ext4 with nothing in it.
-    Ext4(Box<Layout>),
+    /// A filesystem with nothing in it.
+    Filesystem(Filesystem),
     /// FAT with nothing in it.
     Vfat { volume_id: u32, label: String },
     /// Swap.
@@ -74,10 +75,14 @@ impl ImagePlan {
         layout::check(declared.disks.iter().map(|disk| disk.slots.as_slice()))?;
         let (store_paths, contents_bytes) = (contents.closure.len(), contents.contents_bytes);
         let mut tree = contents.tree;
-        if let Some(folder) = &declared.nix_folder {
+        for folder in declared.nix_folder.split('/').rev().filter(|folder| !folder.is_empty()) {
             tree.lower(folder.as_bytes())?;
         }
-        let planner = Planner { request, declared, tree, contents_bytes, seed: Seed::of(request) };
+        let seed = Seed::of(request);
+        let slot = &declared.disks[declared.store.disk].slots[declared.store.partition];
+        let format = slot.format.unwrap_or(Format::Ext4);
+        let recipe = Recipe::new(format, (seed, "filesystem".to_owned()), slot, tree)?;
+        let planner = Planner { request, declared, recipe, contents_bytes, seed };
         let (store_disk_bytes, filesystem) = planner.sizes()?;
         let disks: Result<_, ImageError> = (0..declared.disks.len())
             .map(|number| match number == declared.store.disk {
@@ -140,7 +145,8 @@ pub(crate) fn declared(request: &ImageRequest<'_>) -> Result<DeclaredDisks, Imag
 struct Planner<'a> {
     request: &'a ImageRequest<'a>,
     declared: &'a DeclaredDisks,
-    tree: Tree,
+    /// The store's filesystem.
+    recipe: Recipe,
     contents_bytes: u64,
     seed: Seed,
 }
@@ -160,7 +166,7 @@ impl Planner<'_> {
 
     /// The size of the disk with the store, and the store's filesystem: as large as the disk or its partition has room for,
     /// else as needed and what should stay free.
-    fn sizes(&self) -> Result<(u64, Layout), ImageError> {
+    fn sizes(&self) -> Result<(u64, Filesystem), ImageError> {
         let slots = &self.store_disk().slots;
         let store = self.store_slot();
         // What the command line says counts.
@@ -235,23 +241,19 @@ impl Planner<'_> {
         })
     }
 
-    fn layout(&self, size_bytes: u64) -> Result<Layout, Ext4Error> {
-        let label = &self.store_slot().volume_label;
-        Layout::plan(self.tree.clone(), ext4_options(size_bytes, self.seed.guid("filesystem").0, label))
-    }
-
     /// The filesystem in a given room; the error says what would suffice.
-    fn fit(&self, room: u64, too_small: impl FnOnce(u64) -> ImageError) -> Result<Layout, ImageError> {
-        let mut needed_bytes = match self.layout(room) {
-            Err(Ext4Error::NoSpace { needed_bytes, .. }) => needed_bytes,
-            result => return Ok(result?),
+    fn fit(&self, room: u64, too_small: impl FnOnce(u64) -> ImageError) -> Result<Filesystem, ImageError> {
+        let mut needed_bytes = match self.recipe.plan(room) {
+            Ok(filesystem) => return Ok(filesystem),
+            Err(NoPlan::NoSpace { needed_bytes, .. }) => needed_bytes,
+            Err(NoPlan::Other(error)) => return Err(error),
         };
         // What is missing is known only as far as there was room to look.
         for _ in 0..ATTEMPTS {
             needed_bytes = needed_bytes.next_multiple_of(ALIGNMENT_BYTES);
-            match self.layout(needed_bytes) {
-                Err(Ext4Error::NoSpace { needed_bytes: more_bytes, .. }) => needed_bytes = more_bytes,
-                Err(error) => return Err(error.into()),
+            match self.recipe.plan(needed_bytes) {
+                Err(NoPlan::NoSpace { needed_bytes: more_bytes, .. }) => needed_bytes = more_bytes,
+                Err(NoPlan::Other(error)) => return Err(error),
                 Ok(_) => break,
             }
         }
@@ -259,7 +261,7 @@ impl Planner<'_> {
     }
 
     /// The filesystem with what should stay free; `around_bytes` is what the disk has beside it.
-    fn grow(&self, around_bytes: u64) -> Result<Layout, ImageError> {
+    fn grow(&self, around_bytes: u64) -> Result<Filesystem, ImageError> {
         let free_bytes = self.request.sizes.free_bytes;
         // Two percent for tables; what is still missing turns out below.
         let estimate_bytes = self.contents_bytes + (self.contents_bytes + free_bytes) / 50 + free_bytes;
@@ -268,15 +270,15 @@ impl Planner<'_> {
         loop {
             size_bytes = size_bytes.next_multiple_of(ALIGNMENT_BYTES);
             attempt += 1;
-            let missing_bytes = match self.layout(size_bytes) {
-                Ok(layout) if layout.free_bytes() >= free_bytes || attempt == ATTEMPTS => {
-                    return Ok(layout);
+            let missing_bytes = match self.recipe.plan(size_bytes) {
+                Ok(filesystem) if filesystem.free_bytes() >= free_bytes || attempt == ATTEMPTS => {
+                    return Ok(filesystem);
                 }
-                Ok(layout) => free_bytes - layout.free_bytes(),
-                Err(Ext4Error::NoSpace { needed_bytes, .. }) if attempt < ATTEMPTS => {
+                Ok(filesystem) => free_bytes - filesystem.free_bytes(),
+                Err(NoPlan::NoSpace { needed_bytes, .. }) if attempt < ATTEMPTS => {
                     needed_bytes.saturating_sub(size_bytes) + free_bytes
                 }
-                Err(error) => return Err(error.into()),
+                Err(no_plan) => return Err(no_plan.in_slot(self.store_slot())),
             };
             // A little more, because tables grow with the size.
             size_bytes += missing_bytes + missing_bytes / 32 + ALIGNMENT_BYTES;
@@ -304,23 +306,11 @@ impl Planner<'_> {
             }
             Some(Format::Vfat) => Volume::Vfat { volume_id: self.seed.volume_id(&purpose), label: named() },
             Some(Format::Swap) => Volume::Swap { uuid: self.seed.guid(&purpose).0, label: slot.volume_label.clone() },
-            Some(Format::Ext4) => {
-                let root = Tree::new(Metadata { mode: 0o755, uid: 0, gid: 0, mtime: TIME });
-                let options = ext4_options(place.length_bytes, self.seed.guid(&purpose).0, &slot.volume_label);
-                let planned = Layout::plan(root, options).map_err(|error| match error {
-                    Ext4Error::NoSpace { needed_bytes, size_bytes: given_bytes } => {
-                        LayoutError::NoRoom { option: slot.option.clone(), what: "ext4", needed_bytes, given_bytes }
-                            .into()
-                    }
-                    error => ImageError::from(error),
-                });
-                Volume::Ext4(Box::new(planned?))
+            Some(format @ (Format::Ext4 | Format::Btrfs)) => {
+                let recipe = Recipe::of_empty(format, self.seed, slot)?;
+                Volume::Filesystem(recipe.plan(place.length_bytes).map_err(|no_plan| no_plan.in_slot(slot))?)
             }
             None => Volume::Empty,
         })
     }
-}
-
-fn ext4_options(size_bytes: u64, uuid: [u8; 16], label: &str) -> Options {
-    Options { size_bytes, uuid, label: label.as_bytes().to_vec(), time: TIME }
 }

@@ -1,7 +1,8 @@
 //! Writes a planned image.
 //!
 //! The order is that of likely trouble: table and ESP first, because they are small and say soonest that something is wrong;
-//! then the filesystem's metadata, then the bulk, by several threads. The image gets its name last.
+//! then the filesystem's metadata, then the bulk: of ext4 by several threads, of btrfs in one pass with its checksums. The
+//! image gets its name last.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,10 +10,14 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use bootloader::plan::{EspPlan, Wanted};
-use disk_formats::ext4::FilePlace;
+use disk_formats::btrfs::{self, BtrfsError};
+use disk_formats::ext4::{self, FilePlace};
+use disk_formats::gpt::Partition;
+use disk_formats::tree::NodeId;
 use disk_formats::{fat, swap};
 
 use crate::contents::Source;
+use crate::filesystem::Filesystem;
 use crate::format::{Compression, DiskForm};
 use crate::output::{self, Output};
 use crate::plan::{DiskPlan, ImagePlan, Volume};
@@ -42,8 +47,11 @@ pub(crate) fn write_image(
         write_volumes((plan, disk), wanted, output, &mut entries)?;
     }
     let (disk, partition) = plan.store();
-    let copy = Copy { plan, start_bytes: partition.start_bytes, output: &outputs[disk], request };
-    copy.all()?;
+    let copy = Copy { plan, partition, output: &outputs[disk], request };
+    match &plan.filesystem {
+        Filesystem::Ext4(layout) => copy.fill_ext4(layout)?,
+        Filesystem::Btrfs(layout) => copy.fill_btrfs(layout)?,
+    }
     copy.go_on()?;
     let mut files = Vec::new();
     for (disk, output) in plan.disks.iter().zip(outputs) {
@@ -85,8 +93,15 @@ fn write_volumes(
                 let volume = fat::Volume { sector_size, id: *id, label };
                 *entries = esp::write(output, (start_bytes, length_bytes), volume, wanted)?;
             }
-            Volume::Store => plan.filesystem.write_metadata(&mut window)?,
-            Volume::Ext4(filesystem) => filesystem.write_metadata(&mut window)?,
+            Volume::Store => {
+                if let Filesystem::Ext4(layout) = &plan.filesystem {
+                    layout.write_metadata(&mut window)?;
+                }
+            }
+            Volume::Filesystem(Filesystem::Ext4(layout)) => layout.write_metadata(&mut window)?,
+            Volume::Filesystem(Filesystem::Btrfs(layout)) => {
+                layout.write(&mut window, &mut |_| Ok(Box::new(io::empty())))?;
+            }
             Volume::Vfat { volume_id: id, label } => {
                 fat::format(&mut window, fat::Volume { sector_size, id: *id, label })?;
             }
@@ -100,16 +115,15 @@ fn write_volumes(
 /// The copying of files into the store partition.
 struct Copy<'a> {
     plan: &'a ImagePlan,
-    /// Where the partition begins.
-    start_bytes: u64,
+    partition: &'a Partition,
     output: &'a Output,
     request: &'a ImageRequest<'a>,
 }
 
 impl Copy<'_> {
     /// Copies all files, each thread a stretch of the disk.
-    fn all(&self) -> Result<(), ImageError> {
-        let places: Vec<FilePlace> = self.plan.filesystem.files().collect();
+    fn fill_ext4(&self, layout: &ext4::Layout) -> Result<(), ImageError> {
+        let places: Vec<FilePlace> = layout.files().collect();
         let copiers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_COPIERS);
         std::thread::scope(|scope| {
             let threads: Vec<_> = shares(&places, copiers)
@@ -126,6 +140,34 @@ impl Copy<'_> {
         })
     }
 
+    /// Writes the filesystem, which reads all files in order.
+    fn fill_btrfs(&self, layout: &btrfs::Layout) -> Result<(), ImageError> {
+        let mut window = self.output.window(self.partition.start_bytes, self.partition.length_bytes)?;
+        let written = layout.write(&mut window, &mut |node| self.open(node));
+        // That nobody wants more is told as an error of a file.
+        self.go_on()?;
+        let of_file = |node: NodeId, error: CopyError| match self.plan.sources.get(&node) {
+            Some(Source::Host(path, _)) => error.named(self.output, Some(path)),
+            _ => error.named(self.output, None),
+        };
+        written.map_err(|error| match error {
+            BtrfsError::Read { node, source } => of_file(node, CopyError::Io(source)),
+            BtrfsError::Changed { node } => of_file(node, CopyError::Changed),
+            error => error.into(),
+        })
+    }
+
+    fn open(&self, node: NodeId) -> io::Result<Box<dyn Read + '_>> {
+        if (self.request.is_cancelled)() {
+            return Err(io::ErrorKind::Other.into());
+        }
+        Ok(match self.plan.sources.get(&node) {
+            Some(Source::Bytes(bytes)) => Box::new(bytes.as_slice()),
+            Some(Source::Host(path, _)) => Box::new(File::open(path)?),
+            None => Box::new(io::empty()),
+        })
+    }
+
     /// Errors when the user wants no more.
     fn go_on(&self) -> Result<(), ImageError> {
         if (self.request.is_cancelled)() { Err(ImageError::Cancelled) } else { Ok(()) }
@@ -134,12 +176,12 @@ impl Copy<'_> {
     fn one(&self, place: &FilePlace, image: &mut File) -> Result<(), ImageError> {
         self.go_on()?;
         match self.plan.sources.get(&place.node) {
-            Some(Source::Bytes(bytes)) => copy_pieces(place, self.start_bytes, image, &mut bytes.as_slice())
+            Some(Source::Bytes(bytes)) => copy_pieces(place, self.partition.start_bytes, image, &mut bytes.as_slice())
                 .map_err(|error| error.named(self.output, None)),
             Some(Source::Host(path, _)) => {
                 let failed = |source| ImageError::Io { action: "open", path: path.clone(), source };
                 let mut file = File::open(path).map_err(failed)?;
-                copy_pieces(place, self.start_bytes, image, &mut file)
+                copy_pieces(place, self.partition.start_bytes, image, &mut file)
                     .map_err(|error| error.named(self.output, Some(path)))
             }
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Images of declared disks, looked into with `sgdisk` (gdisk), `fsck.vfat` (dosfstools), `e2fsck`, `debugfs` (e2fsprogs),
+//! Images of declared disks, looked into with `sgdisk` (gdisk), `fsck.vfat` (dosfstools), `e2fsck`, `debugfs` (e2fsprogs), `btrfs`,
 //! `swaplabel` and `blkid` (util-linux); and declarations that no image can be made of.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -6,11 +6,12 @@
 mod machine;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use images::existing::ExistingImage;
 use images::format::{Compression, DiskForm, Format};
 use images::{ImageError, ImageRequest, SectorSize, build_image};
-use machine::{Machine, extract, partition, run, text};
+use machine::{Machine, extract, partition, put_back, run, text};
 use nix_formats::StorePath;
 use serde_json::{Value, json};
 
@@ -24,6 +25,21 @@ fn declared(name: &str, extent: &Value, content: &Value) -> Value {
 
 fn filesystem(format: &str, mountpoint: &str, extra: &[&str]) -> Value {
     json!({ "type": "filesystem", "format": format, "mountpoint": mountpoint, "extraArgs": extra })
+}
+
+/// Contents of btrfs with subvolumes: names and mount points.
+fn btrfs(subvolumes: &[(&str, &str)], extra: &[&str]) -> Value {
+    let subvolumes: Vec<Value> =
+        subvolumes.iter().map(|(name, mountpoint)| json!({ "name": name, "mountpoint": mountpoint })).collect();
+    json!({ "type": "btrfs", "extraArgs": extra, "subvolumes": subvolumes })
+}
+
+/// Checks a btrfs partition, its data, too, and returns where a copy of it is.
+fn check_btrfs(machine: &Machine, image: &Path, number: usize) -> PathBuf {
+    let file = machine.path(&format!("partition-{number}"));
+    extract(image, number, &file);
+    run("btrfs", &["check", "--readonly", "--check-data-csum", text(&file)]);
+    file
 }
 
 fn boot() -> Value {
@@ -105,6 +121,65 @@ fn the_store_may_be_in_the_root() {
     let shown = run("debugfs", &["-R", "stat /nix/var/nix/profiles/system-1-link", &place]);
     assert!(shown.contains("-system-declared"), "{shown}");
     assert!(run("debugfs", &["-R", "ls -p /", &place]).contains("/nix/"));
+}
+
+#[test]
+fn the_store_may_be_in_a_subvolume() {
+    let machine = Machine::new();
+    for (number, (subvolumes, folder)) in [
+        (&[("/home", "/home"), ("/nix", "/nix"), ("log", "/var/log")][..], "nix"),
+        (&[("@", "/"), ("@home", "/home"), ("@/var/log", "/var/log")], "@/nix"),
+        (&[("@", "/"), ("@/nix", "/nix")], "@/nix"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let content = btrfs(subvolumes, &["-f", "-L", "a label with blanks"]);
+        let swap = declared("swap", &json!({ "size": "8M" }), &json!({ "type": "swap", "extraArgs": [] }));
+        let partitions = [boot(), swap, declared("main", &json!({ "size": "100%" }), &content)];
+        let disks = json!([{ "name": "main", "partitions": partitions }]);
+        let layout = json!({ "version": 1, "espMountPoint": "/boot", "disks": disks });
+        let toplevel = machine.toplevel_with(&format!("declared-{number}"), &layout);
+        let request = machine.request(&[toplevel], "disk.img");
+        build_image(&request).unwrap();
+        let image = machine.path("disk.img");
+        let taken = check_btrfs(&machine, &image, 2);
+        let shown = run("btrfs", &["inspect-internal", "dump-tree", "-t", "root", text(&taken)]);
+        for (name, _) in subvolumes {
+            let name = name.rsplit('/').next().unwrap();
+            assert!(
+                shown.contains(&format!(" name: {name}\n")) || shown.contains(&format!(" name {name}\n")),
+                "{shown}"
+            );
+        }
+        assert_eq!(run("blkid", &["-p", "-s", "LABEL", "-o", "value", text(&taken)]), "a label with blanks\n");
+        let restored = machine.path(&format!("restored-{number}"));
+        fs::create_dir(&restored).unwrap();
+        run("btrfs", &["restore", "-Ss", text(&taken), text(&restored)]);
+        let profile = restored.join(folder).join("var/nix/profiles/system-1-link");
+        assert!(fs::read_link(&profile).unwrap().to_str().unwrap().ends_with(&format!("-system-declared-{number}")));
+        let first = fs::read(&image).unwrap();
+        build_image(&request).unwrap();
+        assert!(first == fs::read(&image).unwrap(), "twice the same");
+        let error = ExistingImage::read(&image, machine.store.dir()).unwrap_err().to_string();
+        assert!(error.contains("btrfs cannot be read"), "{error}");
+    }
+}
+
+#[test]
+fn btrfs_beside_the_store_tells_whether_it_was_used() {
+    let machine = Machine::new();
+    let nix = declared("nix", &json!({ "size": "100%" }), &filesystem("ext4", "/nix", &[]));
+    let home = declared("home", &json!({ "size": "64M" }), &filesystem("btrfs", "/home", &["-L", "home"]));
+    build_image(&request(&machine, &[boot(), home, nix])).unwrap();
+    let image = machine.path("disk.img");
+    ExistingImage::read(&image, machine.store.dir()).unwrap();
+    // Whatever is written to it is a transaction.
+    let taken = check_btrfs(&machine, &image, 1);
+    run("btrfs", &["filesystem", "label", text(&taken), "changed"]);
+    put_back(&image, 1, &taken);
+    let error = ExistingImage::read(&image, machine.store.dir()).unwrap_err();
+    assert!(matches!(error, ImageError::Used { .. }), "{error}");
 }
 
 #[test]
@@ -252,8 +327,16 @@ fn what_does_not_add_up_names_the_option() {
         (extra(json!({}), Value::Null), format!("{option}.size` is `null`")),
         (extra(json!({ "start": "0", "size": "8M" }), Value::Null), format!("{option}.start` is `0`; it must be 1M")),
         (
-            extra(json!({ "size": "8M" }), json!({ "type": "btrfs", "extraArgs": [] })),
-            format!("{option}.content.type`: images with btrfs are not supported yet"),
+            extra(json!({ "size": "8M" }), json!({ "type": "btrfs", "extraArgs": ["-f"] })),
+            format!("{option}` has 8 MiB; btrfs needs 44"),
+        ),
+        (
+            extra(json!({ "size": "64M" }), btrfs(&[("a", "/a"), ("/a/", "/b")], &[])),
+            format!("{option}.content.subvolumes` is `/a/`; it must be another path"),
+        ),
+        (
+            extra(json!({ "size": "64M" }), btrfs(&[("a//b", "/a")], &[])),
+            format!("{option}.content.subvolumes` is `a//b`; it must be a path"),
         ),
         (
             extra(json!({ "size": "8M" }), filesystem("xfs", "/data", &[])),
@@ -275,7 +358,7 @@ fn what_does_not_add_up_names_the_option() {
         (vec![boot()], "`disko.devices.disk.main` has no partition with the mountpoint /nix".to_owned()),
         (
             vec![boot(), declared("nix", &json!({ "size": "100%" }), &filesystem("vfat", "/nix", &[]))],
-            "partitions.nix.content.format` must be ext4, because it holds the store".to_owned(),
+            "partitions.nix.content.format` must be ext4 or btrfs, because it holds the store".to_owned(),
         ),
     ];
     for (partitions, expected) in cases {

@@ -101,7 +101,10 @@ in
       inherit (d) imageSize;
       partitions = map (p: {
         inherit (p) name size start end type label;
-        content = if p.content == null then null else { inherit (p.content) type format mountpoint extraArgs; };
+        content = if p.content == null then null else {
+          inherit (p.content) type format mountpoint extraArgs;
+          subvolumes = map (s: { inherit (s) name mountpoint; }) (lib.attrValues p.content.subvolumes);
+        };
       }) (partitionsOf d);
     }) disks;
   };

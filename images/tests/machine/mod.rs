@@ -150,6 +150,14 @@ pub fn partition(image: &Path, partition: usize) -> String {
     format!("{}?offset={}", text(image), layout.partitions[partition].start_bytes)
 }
 
+/// Copies a file over a partition (from 0) of an image.
+pub fn put_back(image: &Path, partition: usize, from: &Path) {
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
+    let start_bytes = DiskLayout::read_from(&mut file).unwrap().partitions[partition].start_bytes;
+    file.seek(SeekFrom::Start(start_bytes)).unwrap();
+    std::io::copy(&mut File::open(from).unwrap(), &mut file).unwrap();
+}
+
 /// Copies a partition (from 0) of an image into a file.
 pub fn extract(image: &Path, partition: usize, to: &Path) {
     let mut file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();

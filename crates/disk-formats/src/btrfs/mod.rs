@@ -5,7 +5,7 @@
 //! can be subvolumes. The result is what mkfs makes by default: data once, metadata twice (DUP), crc32c, skinny
 //! metadata, no holes, a free space tree; it is clean, of generation 1, and can be grown.
 //! Not here: compression (mount options compress what is written later), extended attributes, snapshots, several
-//! devices, reading.
+//! devices, reading more of a filesystem than its [`VolumeHistory`].
 //!
 //! Source: the on-disk format as documented by the btrfs project and the kernel's `include/uapi/linux/btrfs_tree.h`;
 //! checked against `btrfs check`, `btrfs restore` and the kernel.
@@ -24,6 +24,7 @@ mod btree;
 mod chunks;
 mod extents;
 mod files;
+mod history;
 mod items;
 mod key;
 mod layout;
@@ -36,6 +37,7 @@ use thiserror::Error;
 
 use crate::tree::NodeId;
 
+pub use history::VolumeHistory;
 pub use layout::Layout;
 pub use write::Open;
 
