@@ -28,7 +28,7 @@ in
       # The kernel counts sectors of 512 bytes here. Nothing is written unless there is a MiB to gain before the 33 sectors of
       # the table's copy. The kernel is told of this partition alone, because the others are in use.
       script = ''
-        source=$(findmnt --noheadings --output SOURCE --mountpoint ${where})
+        source=$(findmnt --noheadings --nofsroot --output SOURCE --mountpoint ${where})
         partition=/sys/class/block/''${source##*/}
         [ -e "$partition/partition" ] || exit 0
         disk=$(readlink -f "$partition/..")
