@@ -25,7 +25,9 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    environment.etc."vconsole.conf".text = "KEYMAP=${toString cfg.keyMap}\n"
+    # Debian's systemd makes this link at every boot, whatever stands there.
+    environment.etc."vconsole.conf".link = "default/keyboard";
+    environment.etc."default/keyboard".text = "KEYMAP=${toString cfg.keyMap}\n"
       + lib.optionalString (cfg.font != null) "FONT=${toString cfg.font}\n";
     environment.systemPackages = lib.optionals changed kbd;
 

@@ -42,8 +42,7 @@ in
   config = {
     environment.etc."locale.conf".text = "LANG=${cfg.defaultLocale}\n"
       + lib.concatStrings (lib.mapAttrsToList (n: v: "${n}=${v}\n") cfg.extraLocaleSettings);
-    environment.etc."default/locale".text = "LANG=${cfg.defaultLocale}\n"
-      + lib.concatStrings (lib.mapAttrsToList (n: v: "${n}=${v}\n") cfg.extraLocaleSettings);
+    environment.etc."default/locale".link = "../locale.conf";
     environment.sessionVariables = { LANG = cfg.defaultLocale; } // cfg.extraLocaleSettings;
     system.overlays = lib.optional (needed != [ ]) (pkgs.caches.locales needed);
   };

@@ -32,6 +32,8 @@ fn a_running_machine_switches_and_goes_back() {
     vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
     let state = vm.agent.wait_until_succeeds("test \"$(systemctl is-system-running)\" = running", BOOT);
     checks.fact("the first generation boots", state.is_ok(), format!("{state:?}"));
+    let current = "esker dry-activate --toplevel $(readlink -f /run/current-system)";
+    checks.prints(&mut vm.agent, "a switch to what runs changes nothing", current, "nothing changes");
     only_what_is_signed(&mut vm.agent, &cache, &mut checks);
     live(&mut vm.agent, &cache, &mut checks);
     boots_by_default(&mut vm, &cache.toplevel, &mut checks);

@@ -95,7 +95,10 @@ pub struct SwitchPlan {
 impl SwitchPlan {
     /// What will happen, one line per change, without secrets.
     pub fn describe(&self) -> String {
-        self.to_string()
+        match self.to_string() {
+            nothing if nothing.is_empty() => "nothing changes\n".to_owned(),
+            changes => changes,
+        }
     }
 }
 

@@ -212,7 +212,7 @@ fn switching_to_what_runs_touches_no_unit() {
     let machine = Machine::booted(&[("same.service", A)]);
     let mut manager = machine.recorder(&["same.service"]);
     let plan = machine.plan("/nix/store/1-top", &mut manager);
-    assert_eq!(plan.describe(), "");
+    assert_eq!(plan.describe(), "nothing changes\n");
 }
 
 #[test]

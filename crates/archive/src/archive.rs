@@ -56,6 +56,9 @@ pub enum ArchiveError {
         #[source]
         source: std::io::Error,
     },
+    /// An index could not be had before, and is not asked for again.
+    #[error(transparent)]
+    Before(Arc<ArchiveError>),
 }
 
 /// A pinned archive.
@@ -63,8 +66,12 @@ pub struct Archive {
     directory: PathBuf,
     lock: Lock,
     fetcher: Arc<dyn Fetcher>,
-    indices: Mutex<[Option<Arc<Index>>; Architecture::ALL.len()]>,
+    indices: Mutex<[Option<Tried>; Architecture::ALL.len()]>,
 }
+
+/// How the first attempt at an index went. Whoever asks for a thousand packages waits for an archive that does not answer
+/// once.
+type Tried = Result<Arc<Index>, Arc<ArchiveError>>;
 
 impl Archive {
     /// Opens the archive that `lock` pins, with `directory` for what it keeps. Nothing is read or fetched yet.
@@ -83,24 +90,24 @@ impl Archive {
     }
 
     /// The index of an architecture; made (and its `Packages` files fetched) the first time a lock is used.
+    ///
+    /// Errors when it cannot be made; later calls fail likewise, at once.
     pub fn index(&self, architecture: Architecture) -> Result<Arc<Index>, ArchiveError> {
         let mut indices = self.indices.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = &mut indices[architecture as usize];
-        if let Some(index) = slot {
-            return Ok(index.clone());
-        }
+        let tried = indices[architecture as usize]
+            .get_or_insert_with(|| self.open_index(architecture).map(Arc::new).map_err(Arc::new));
+        tried.clone().map_err(ArchiveError::Before)
+    }
+
+    fn open_index(&self, architecture: Architecture) -> Result<Index, ArchiveError> {
         let path = self.index_path(architecture);
-        let index = match Index::open(&path) {
-            Ok(index) => index,
-            Err(error) => {
-                if path.exists() {
-                    tracing::warn!(path = %path.display(), %error, "making the package index anew");
-                }
-                self.build(architecture, &path)?;
-                Index::open(&path)?
+        Index::open(&path).or_else(|error| {
+            if path.exists() {
+                tracing::warn!(path = %path.display(), %error, "making the package index anew");
             }
-        };
-        Ok(slot.insert(Arc::new(index)).clone())
+            self.build(architecture, &path)?;
+            Ok(Index::open(&path)?)
+        })
     }
 
     /// Runs `read` on an architecture's index; when a part of it turns out to be damaged, makes the index anew and runs it
@@ -241,6 +248,7 @@ impl AsIndexError for ArchiveError {
     fn as_index_error(&self) -> Option<&IndexError> {
         match self {
             Self::Index(error) => Some(error),
+            Self::Before(error) => error.as_index_error(),
             _ => None,
         }
     }

@@ -25,6 +25,10 @@ const COPIED: [(&str, &str); 5] = [
 /// Files that activation makes out of accounts.json and of the machine; what packages' scripts put there does not count.
 const ACTIVATIONS_OWN: [&str; 7] = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid", "machine-id"];
 
+/// Directories of systemd that its own tmpfiles.d makes with another mode than its package has: with both, every switch
+/// would open them and every boot close them again.
+const TMPFILES_OWN: [&str; 2] = ["credstore", "credstore.encrypted"];
+
 /// A declared file: attribute `entries` of `builtin:etc`, by path relative to /etc. One of `text`, `source` and `link`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -137,7 +141,7 @@ pub fn plan_etc(
         let item = Item { content: content.clone(), placement: placement_of(path, content), from: "Esker".to_owned() };
         put(&mut plan, path, item)?;
     }
-    plan.retain(|path, _| !ACTIVATIONS_OWN.contains(&path.as_str()));
+    plan.retain(|path, _| !ACTIVATIONS_OWN.contains(&path.as_str()) && !TMPFILES_OWN.contains(&path.as_str()));
     for (path, spec) in entries {
         check_path(path)?;
         if spec.enable == Some(false) {

@@ -16,6 +16,7 @@ use store::{Layout, Store, StoreOptions};
 
 use crate::exclusive_fetcher::ExclusiveFetcher;
 use crate::fetch::DebianFetcher;
+use crate::store_mount::{self, OuterNamespace};
 use crate::{ArchiveOptions, SystemError, views};
 
 /// What a build may use besides the store: binary caches with whom to trust, and emulators by platform.
@@ -40,9 +41,16 @@ pub(crate) struct BuildSettings {
 /// A store to build into.
 pub(crate) struct Realiser {
     layout: Layout,
-    store: OnceLock<Arc<Store>>,
+    opened: OnceLock<Opened>,
     cache: PathBuf,
     settings: BuildSettings,
+}
+
+/// A store that can be written to by this program.
+struct Opened {
+    store: Arc<Store>,
+    /// Where the machine's own mounts are, if its store had to be made writable.
+    outer: Option<OuterNamespace>,
 }
 
 impl Realiser {
@@ -50,7 +58,7 @@ impl Realiser {
     ///
     /// Errors when the working folder is needed and gone.
     pub(crate) fn new(root: &Path, cache: PathBuf, settings: BuildSettings) -> Result<Self, SystemError> {
-        Ok(Self { layout: Layout::new(root, StoreDir::default())?, store: OnceLock::new(), cache, settings })
+        Ok(Self { layout: Layout::new(root, StoreDir::default())?, opened: OnceLock::new(), cache, settings })
     }
 
     /// Where the store's files lie.
@@ -60,13 +68,26 @@ impl Realiser {
 
     /// The store, opened now if it was not.
     ///
-    /// Errors when it cannot be opened.
-    pub(crate) fn store(&self) -> Result<&Arc<Store>, store::StoreError> {
-        if let Some(store) = self.store.get() {
-            return Ok(store);
+    /// Errors when it cannot be opened, or not be made writable for this program.
+    pub(crate) fn store(&self) -> Result<&Arc<Store>, SystemError> {
+        Ok(&self.opened()?.store)
+    }
+
+    /// The mount namespace that this program came from, where it has one of its own in which the store is writable.
+    pub(crate) fn outer(&self) -> Result<Option<&OuterNamespace>, SystemError> {
+        Ok(self.opened()?.outer.as_ref())
+    }
+
+    fn opened(&self) -> Result<&Opened, SystemError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
         let store = Arc::new(Store::open(StoreOptions::new(self.layout.root()))?);
-        Ok(self.store.get_or_init(|| store))
+        let outer = match store.layout().is_chroot() {
+            true => None,
+            false => store_mount::make_writable(Path::new(store.dir().as_str()))?,
+        };
+        Ok(self.opened.get_or_init(|| Opened { store, outer }))
     }
 
     /// Where downloads of the archive stay.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use archive::{Archive, Lock};
@@ -12,7 +12,6 @@ use store::Store;
 
 use crate::evaluation::{Instantiated, attribute_path, evaluate, select_path};
 use crate::realiser::{BuildSettings, Realiser, Supply};
-use crate::store_mount::{self, OuterNamespace};
 use crate::{ArchiveOptions, Configuration, Locations, Subject, SystemError, cache};
 
 /// How to open a session.
@@ -42,7 +41,6 @@ pub struct Session {
     realiser: Arc<Realiser>,
     colour: bool,
     full_trace: bool,
-    outer: Option<OuterNamespace>,
 }
 
 /// A system that was built.
@@ -71,18 +69,14 @@ impl Session {
         let settings = BuildSettings { offline, archive, jobs, observer, cancellation, timeout: None };
         let realiser = Arc::new(Realiser::new(&locations.store_root, locations.cache.clone(), settings)?);
         let store = realiser.store()?.clone();
-        let outer = match store.layout().is_chroot() {
-            true => None,
-            false => store_mount::make_writable(Path::new(store.dir().as_str()))?,
-        };
-        Ok(Self { locations, store, realiser, colour, full_trace, outer })
+        Ok(Self { locations, store, realiser, colour, full_trace })
     }
 
     /// Does something with the mounts of the whole machine: this program sees its own, in which the store is writable.
     ///
     /// Errors when that is not possible; nothing was done then.
     pub fn on_machine<R: Send>(&self, act: impl FnOnce() -> R + Send) -> Result<R, SystemError> {
-        match &self.outer {
+        match self.realiser.outer()? {
             Some(outer) => outer.run(act).map_err(SystemError::MachineMounts),
             None => Ok(act()),
         }

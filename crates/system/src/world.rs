@@ -23,7 +23,7 @@ use crate::fetchers::Fetching;
 use crate::realiser::Realiser;
 use crate::record::{Observation, Record};
 use crate::study::Unsaved;
-use crate::tree_stamp;
+use crate::{SystemError, tree_stamp};
 
 /// What paths in the store begin with.
 const STORE_PREFIX: &str = "/nix/store/";
@@ -183,7 +183,7 @@ impl StoreIo {
     /// Writes what the evaluation added, as one registration.
     ///
     /// Errors when the store cannot be written, or a source changed since it was hashed.
-    pub(crate) fn commit(&self) -> Result<(), store::StoreError> {
+    pub(crate) fn commit(&self) -> Result<(), SystemError> {
         let Some(realiser) = &self.realiser else { return Ok(()) };
         if self.pending.borrow().is_empty() {
             return Ok(());
@@ -209,7 +209,7 @@ impl StoreIo {
                 batch.add_text(path.name(), text, references.iter().cloned().collect())?;
             }
         }
-        batch.commit()
+        Ok(batch.commit()?)
     }
 
     /// Copies a large folder of this machine as a source, to be written with the rest. Its hash is remembered in the

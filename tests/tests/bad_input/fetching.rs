@@ -8,13 +8,15 @@ use stories::{Checks, Lab};
 
 use crate::{Throwaway, build, fails_naming, own_cache, place_of, without_one_package};
 
-/// The lock of the stories with something changed, beside an empty cache.
+/// A build with the lock of the stories changed, an empty cache, and a mirror of the archive that has moved on.
 fn with_lock(lab: &Lab, folder: &Path, change: impl Fn(&str) -> String) -> Output {
     let text = fs_err::read_to_string(place_of(lab, "ESKER_LOCK")).expect("the lock");
     let changed = folder.join("esker.lock");
     fs_err::write(&changed, change(&text)).expect("the changed lock");
     let mut command = build(lab, &lab.file("bad/parts/bootable.nix"));
     command.arg("--dry-run").env("ESKER_LOCK", changed).env("ESKER_CACHE", folder.join("cache"));
+    let mirror = Mirror::start(lab);
+    mirror.name_to(&mut command);
     command.output().expect("esker runs")
 }
 

@@ -94,10 +94,14 @@ fn packages_are_fetched_by_hash() {
 fn an_index_that_is_gone_says_what_to_do() {
     let fixture = fixture();
     std::fs::remove_dir_all(fixture.directory.path().join("mirror/dists")).unwrap();
-    let error = fixture.archive.index(Architecture::Amd64).unwrap_err();
-    let ArchiveError::Fetch(cause) = &error else { panic!("{error}") };
+    let first = fixture.archive.index(Architecture::Amd64).unwrap_err();
+    let ArchiveError::Before(first) = &first else { panic!("{first}") };
+    let ArchiveError::Fetch(cause) = &**first else { panic!("{first}") };
     assert!(cause.to_string().contains("package index of trixie/main for amd64: no mirror has `mirror://debian/dists/trixie/main/binary-amd64/Packages`"), "{cause}");
     assert!(cause.to_string().contains("`esker update`"), "{cause}");
+    // It is not asked for again.
+    let second = fixture.archive.index(Architecture::Amd64).unwrap_err();
+    assert!(matches!(&second, ArchiveError::Before(second) if Arc::ptr_eq(first, second)), "{second}");
 }
 
 #[test]
