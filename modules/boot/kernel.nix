@@ -5,17 +5,20 @@ let
   inherit (lib) mkOption types;
   cfg = config.boot;
 
+  named = name: if (pkgs.${name} or { }) ? kernel then pkgs.${name} else throw "boot.kernelPackages: there is no kernel `${name}`; `linuxPackages` and `linuxPackages_cloud` are";
+
   sysctlValue = types.nullOr (types.oneOf [ types.bool types.int types.str ]);
   showValue = v: if v == true then "1" else if v == false then "0" else toString v;
 in
 {
   options.boot = {
     kernelPackages = mkOption {
-      type = types.raw;
+      # TOML has no `pkgs`.
+      type = types.coercedTo types.str named types.raw;
       default = pkgs.linuxPackages;
       defaultText = lib.literalExpression "pkgs.linuxPackages";
       example = lib.literalExpression "pkgs.linuxPackages_cloud";
-      description = "The kernel: `pkgs.linuxPackages` for any machine, `pkgs.linuxPackages_cloud` for virtual ones.";
+      description = "The kernel: `pkgs.linuxPackages` for any machine, `pkgs.linuxPackages_cloud` for virtual ones. A string names one of `pkgs`.";
     };
     kernelParams = mkOption {
       type = types.listOf (types.strMatching ''([^"[:space:]]|"[^"]*")+'');

@@ -11,6 +11,7 @@ in
     mutableUsers = config.users.mutableUsers;
     persistence = config.environment.persistence.entries;
     stateDirectory = config.environment.persistence.directory;
+    grow = if config.boot.growPartition then config.system.build.storeMountPoint else null;
     wrappers = map (w: {
       name = w.program;
       inherit (w) source owner group permissions capabilities setuid setgid;

@@ -88,6 +88,8 @@ pub struct Disk {
     pub ephemeral: bool,
     /// Where writes are recorded.
     pub log: Option<WriteLog>,
+    /// The bytes of its logical sectors: 512, or 4096 of a 4Kn disk.
+    pub sector_bytes: u32,
 }
 
 impl Disk {
@@ -100,6 +102,7 @@ impl Disk {
             read_only: false,
             ephemeral: false,
             log: None,
+            sector_bytes: 512,
         }
     }
 }
@@ -322,6 +325,10 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
         }
     }
     let boot = format!("bootindex={index}");
+    let sectors = match disk.sector_bytes {
+        512 => String::new(),
+        bytes => format!(",logical_block_size={bytes},physical_block_size={bytes}"),
+    };
     let device = match disk.medium {
         Medium::Virtio => format!("virtio-blk-pci,drive={node},{boot}"),
         Medium::Nvme => format!("nvme,drive={node},serial={node},{boot}"),
@@ -339,7 +346,7 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
             format!("scsi-hd,bus=scsi{index}.0,drive={node},{boot}")
         }
     };
-    arguments.pair("-device", device);
+    arguments.pair("-device", device + &sectors);
 }
 
 fn interface_arguments(arguments: &mut Arguments, index: usize, interface: &Interface) {

@@ -10,9 +10,11 @@ use std::path::Path;
 
 use fs_err as fs;
 
+use crate::growth::{apply_growth, plan_growth};
 use crate::machine::Occasion;
 use crate::root::Root;
 use crate::system::{ApplyError, PlanError, apply_system, plan_system};
+use crate::toplevel::Toplevel;
 use crate::units::{GenerationView, plan_early_mounts};
 use crate::views;
 
@@ -51,7 +53,8 @@ pub fn activate_for_boot(root: &Root, toplevel: &Path) -> BootReport {
 /// ending then is the kernel's panic, and with `panic=N` its reboot into whatever boot counting still trusts.
 pub fn boot(toplevel: &Path, arguments: &[CString]) -> ApplyError {
     let root = Root::machine();
-    let report = activate_for_boot(&root, toplevel);
+    let mut report = activate_for_boot(&root, toplevel);
+    report.failures.extend(grow(&root, toplevel).err().map(|error| one_line(&error)));
     for warning in &report.warnings {
         say(&format!("warning: {warning}"));
     }
@@ -70,6 +73,20 @@ pub fn boot(toplevel: &Path, arguments: &[CString]) -> ApplyError {
     let failure = ApplyError::new("start systemd", error);
     say(&format!("error: {}", one_line(&failure)));
     failure
+}
+
+/// Grows the store's partition where the disk is larger than it was.
+fn grow(root: &Root, toplevel: &Path) -> Result<(), ApplyError> {
+    // That a toplevel cannot be read was said already.
+    let Some(mount_point) = Toplevel::load(root, toplevel).ok().and_then(|toplevel| toplevel.config.grow) else {
+        return Ok(());
+    };
+    let failed = |error| ApplyError::new(format!("grow the partition of {}", mount_point.display()), error);
+    let Some(growth) = plan_growth(root, &mount_point).map_err(failed)? else {
+        return Ok(());
+    };
+    growth.to_string().lines().for_each(say);
+    apply_growth(root, &growth).map_err(failed)
 }
 
 /// Spares systemd some processes. What fails here it tries again, and reports.

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod boot;
 mod capabilities;
 pub mod etc;
+pub mod growth;
 pub mod lock;
 pub mod machine;
 pub mod persistence;

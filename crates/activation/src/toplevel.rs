@@ -64,6 +64,9 @@ pub struct ActivationConfig {
     /// Where the persisted account files and the machine-id are kept, in `etc/` below it.
     #[serde(default = "default_state_directory")]
     pub state_directory: PathBuf,
+    /// The mount point whose partition and filesystem grow at boot to the end of their disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grow: Option<PathBuf>,
 }
 
 /// One persisted path.

@@ -14,6 +14,7 @@
     reason = "this crate is where the system's unsafe calls are wrapped, each with its safety argument"
 )]
 
+pub mod block_device;
 pub mod child;
 mod child_steps;
 pub mod clock;
