@@ -44,6 +44,14 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A text with registrations makes no sense.
+    #[error("the registrations have {} instead of {expected}", found_at(*line))]
+    Registration {
+        /// The line, from 1; 0 is the end of the text.
+        line: usize,
+        /// What should be there.
+        expected: &'static str,
+    },
     /// A row of the database makes no sense.
     #[error("the store database `{}` holds an invalid {what}: `{value}`", path.display())]
     DatabaseValue {
@@ -141,6 +149,10 @@ pub enum StoreError {
         /// The file in the way.
         path: PathBuf,
     },
+}
+
+fn found_at(line: usize) -> String {
+    if line == 0 { "their end".to_owned() } else { format!("something else in line {line}") }
 }
 
 impl StoreError {

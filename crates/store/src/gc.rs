@@ -1,6 +1,7 @@
 //! Garbage collection: what no root needs is unregistered in one transaction and then deleted.
 //!
-//! A path whose files are half deleted is therefore never valid. Derivers of live paths stay, as with Nix's default, so
+//! A path whose files are half deleted is therefore never valid. What a virtual machine shares with its host stays: hiding
+//! it frees nothing, and a later system may need it. Derivers of live paths stay, as with Nix's default, so
 //! that `why` and rebuilding work; outputs of live derivations do not. The trees of dead views go with them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,6 +107,8 @@ impl Store {
         }
         // Nix compares temporary roots by hash part, so that lock files and the like count as well.
         queue.extend(graph.keys().filter(|path| temporary.contains(&path.hash_part())).cloned());
+        let shared = |path: &&StorePath| self.layout().is_shared(path.base_name());
+        queue.extend(graph.keys().filter(shared).cloned());
         let database = self.database();
         let mut live = BTreeSet::new();
         while let Some(path) = queue.pop() {
@@ -137,7 +140,7 @@ impl Store {
                 Some(path) => !graph.contains_key(&path) && !temporary.contains(&path.hash_part()),
                 None => text.starts_with("tmp-") && is_unlocked(&folder.join(&name))?,
             };
-            if is_remains {
+            if is_remains && !self.layout().is_shared(text) {
                 remains.push(text.to_owned());
             }
         }

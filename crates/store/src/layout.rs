@@ -136,6 +136,17 @@ impl Layout {
         self.state().join("profiles")
     }
 
+    /// The store of a virtual machine's host, where this store is what the machine adds to it: what lies there can be hidden
+    /// here and never be removed. Source: crates/usr-view/src/layers.rs.
+    fn shared_store(&self) -> PathBuf {
+        self.root.join("nix/.ro-store")
+    }
+
+    /// Whether a name in the store folder is the host's, and not this store's to remove.
+    pub(crate) fn is_shared(&self, name: &str) -> bool {
+        self.shared_store().join(name).symlink_metadata().is_ok()
+    }
+
     pub(crate) fn links(&self) -> PathBuf {
         self.physical_store.join(".links")
     }

@@ -58,6 +58,26 @@ fn generations_keep_what_they_name_until_deleted() {
 }
 
 #[test]
+fn what_a_host_shares_is_not_collected() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shared, foreign) = {
+        let store = open(folder.path());
+        let inner = add(&store, "inner");
+        let shared = store.add_text("shared", b"text", [inner].into()).unwrap();
+        add(&store, "loose");
+        (shared, "00000000000000000000000000000000-foreign".to_owned())
+    };
+    for name in [shared.base_name(), &foreign] {
+        std::fs::create_dir_all(folder.path().join("root/nix/.ro-store").join(name)).unwrap();
+    }
+    let place = folder.path().join("root/nix/store").join(&foreign);
+    std::fs::create_dir(&place).unwrap();
+    let report = open(folder.path()).collect_garbage(GcRequest::Delete).unwrap();
+    let dead: Vec<_> = report.dead.iter().map(|dead| dead.path.name()).collect();
+    assert_eq!((dead, report.remains.is_empty(), place.exists()), (vec!["loose"], true, true));
+}
+
+#[test]
 fn named_roots_and_result_links_keep_paths() {
     let folder = tempfile::tempdir().unwrap();
     let result = folder.path().join("result");
