@@ -26,6 +26,9 @@ pub struct Settings {
     /// The store of a system that runs from a medium, and not from the filesystems.
     #[serde(default)]
     pub live: Option<LiveStore>,
+    /// What /nix/store is, of any other system.
+    #[serde(default)]
+    pub store: StoreKind,
     /// Where persisted paths are kept.
     #[serde(default = "default_state_directory")]
     pub state_directory: PathBuf,
@@ -61,6 +64,17 @@ pub struct LiveStore {
     pub medium: Option<String>,
     /// Where on the medium, or in the initrd.
     pub file: PathBuf,
+}
+
+/// What /nix/store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreKind {
+    /// A folder of one of the filesystems.
+    #[default]
+    Own,
+    /// The store of a virtual machine's host, mounted on /nix/.ro-store, beneath what the machine adds.
+    Shared,
 }
 
 /// What to do when the system cannot be started.
@@ -117,14 +131,16 @@ mod tests {
         assert_eq!(settings.state_directory, PathBuf::from("/nix/persist"));
         assert_eq!(settings.panic, FailurePolicy::Reboot);
         assert_eq!(settings.device_timeout_seconds, 30);
+        assert_eq!(settings.store, StoreKind::Own);
     }
 
     #[test]
     fn the_configurations_form_is_understood() {
-        let text = r#"{"version":1,"load":["erofs"],"panic":"halt","stateDirectory":"/nix/state","live":{"medium":"LABEL=X","file":"/s"},"filesystems":
+        let text = r#"{"version":1,"load":["erofs"],"panic":"halt","store":"shared","stateDirectory":"/nix/state","live":{"medium":"LABEL=X","file":"/s"},"filesystems":
             [{"mountPoint":"/nix","device":"LABEL=esker-nix","fsType":"ext4","options":["noatime"]}]}"#;
         let settings = Settings::parse(text).unwrap();
         assert_eq!(settings.panic, FailurePolicy::Halt);
+        assert_eq!(settings.store, StoreKind::Shared);
         assert_eq!(settings.filesystems[0].device, "LABEL=esker-nix");
         assert_eq!(settings.live, Some(LiveStore { medium: Some("LABEL=X".into()), file: "/s".into() }));
     }

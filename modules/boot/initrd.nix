@@ -70,6 +70,7 @@ in
         }) early;
         stateDirectory = config.environment.persistence.directory;
         live = config.system.build.liveStore or null;
+        store = config.system.build.storeKind or "own";
       };
     };
   };

@@ -245,14 +245,15 @@ fn flip_view(root: &Root, flip: &UsrFlip) -> Result<(), ApplyError> {
     let mountinfo = fs_err::read_to_string("/proc/self/mountinfo");
     let rooted = mountinfo.and_then(|text| {
         let mounted = mounted_view(&text);
-        mounted.iter().chain([&flip.image]).try_for_each(|image| views::keep(root, image))
+        mounted.iter().chain([&flip.image]).try_for_each(|image| views::keep(root, image))?;
+        Ok(usr_view::StoreLayers::of_mounts(&text))
     });
-    rooted.map_err(|error| ApplyError::new("keep the mounted /usr from the collector", error))?;
+    let layers = rooted.map_err(|error| ApplyError::new("keep the mounted /usr from the collector", error))?;
     let cover = |source: &PathBuf| usr_view::Cover { source: source.clone(), target: PathBuf::from("lib/modules") };
     let view = usr_view::ViewMount {
-        image: flip.image.clone(),
+        image: layers.locate(&flip.image),
         name: flip.image.clone(),
-        stores: vec![PathBuf::from("/nix/store")],
+        stores: layers.folders().to_vec(),
         covers: flip.modules.iter().map(cover).collect(),
         target: PathBuf::from("/usr"),
         staging: PathBuf::from("/run/esker/view"),

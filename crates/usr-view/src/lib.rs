@@ -9,9 +9,11 @@
 //! Source: the kernel's `Documentation/filesystems/overlayfs.rst` (data-only lower layers) and `erofs.rst`.
 
 mod error;
+mod layers;
 mod mount;
 mod plan;
 
 pub use error::ViewError;
+pub use layers::{StoreLayers, StoreOverlay};
 pub use mount::{Attachment, apply};
 pub use plan::{Cover, ViewMount};

@@ -15,6 +15,7 @@ mod live;
 mod partition;
 mod persistence;
 pub(crate) mod report;
+mod shared_store;
 mod superblock;
 mod switch;
 mod view;
@@ -52,6 +53,7 @@ const PHASES: &[Phase] = &[
     phase("root", filesystems::mount_root),
     phase("filesystems", filesystems::mount_declared),
     phase("live-store", live::mount_live_store),
+    phase("shared-store", shared_store::mount_shared_store),
     phase("store", filesystems::protect_store),
     phase("view", view::mount_view),
     phase("persistence", persistence::bind_persisted),
@@ -133,6 +135,7 @@ fn default_settings() -> Settings {
         load: Vec::new(),
         filesystems: Vec::new(),
         live: None,
+        store: crate::settings::StoreKind::default(),
         state_directory: PathBuf::new(),
         panic: crate::settings::FailurePolicy::default(),
         device_timeout_seconds: 0,

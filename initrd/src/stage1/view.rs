@@ -4,12 +4,12 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use usr_view::{Attachment, Cover, ViewMount, apply};
+use usr_view::{Attachment, Cover, StoreLayers, ViewMount, apply};
 
 use super::Boot;
 use super::error::Stage1Error;
-use super::filesystems::STORE;
 use crate::root::Root;
+use crate::settings::StoreKind;
 
 /// Directories of the root that are links into /usr: always, or if /usr has them.
 const ALWAYS_LINKED: &[&str] = &["bin", "lib", "sbin"];
@@ -20,7 +20,11 @@ const MODULE_FOLDERS: &[&str] = &["lib/modules", "usr/lib/modules"];
 
 /// Mounts the toplevel's view at /usr with the modules of its kernel, which is the one that runs.
 pub(super) fn mount_view(boot: &mut Boot) -> Result<(), Stage1Error> {
-    let plan = plan_view(&boot.system, &boot.toplevel)?;
+    let layers = match boot.settings.store {
+        StoreKind::Own => StoreLayers::own(boot.system.path()),
+        StoreKind::Shared => StoreLayers::shared(boot.system.path()),
+    };
+    let plan = plan_view(&boot.system, &boot.toplevel, &layers)?;
     if boot.command_line.debug {
         for line in plan.describe().lines() {
             boot.report.info(line);
@@ -30,7 +34,7 @@ pub(super) fn mount_view(boot: &mut Boot) -> Result<(), Stage1Error> {
     link_into_usr(boot.system.path())
 }
 
-fn plan_view(system: &Root, toplevel: &Path) -> Result<ViewMount, Stage1Error> {
+fn plan_view(system: &Root, toplevel: &Path, layers: &StoreLayers) -> Result<ViewMount, Stage1Error> {
     let find = |path: PathBuf| match system.resolve(&path) {
         Ok(found) => Ok(found),
         Err(source) => Err(Stage1Error::NotInStore { path, source }),
@@ -52,8 +56,8 @@ fn plan_view(system: &Root, toplevel: &Path) -> Result<ViewMount, Stage1Error> {
     }
     Ok(ViewMount {
         name: Path::new("/").join(image.strip_prefix(system.path()).unwrap_or(&image)),
-        image,
-        stores: vec![system.join(Path::new(STORE))],
+        image: layers.locate(&image),
+        stores: layers.folders().to_vec(),
         covers,
         target: system.path().join("usr"),
         staging: "/run/esker/view".into(),
@@ -95,7 +99,7 @@ mod tests {
     #[test]
     fn the_view_is_the_toplevels_with_its_kernels_modules() {
         let (dir, root) = system();
-        let plan = plan_view(&root, Path::new("/nix/store/a-system")).unwrap();
+        let plan = plan_view(&root, Path::new("/nix/store/a-system"), &StoreLayers::own(root.path())).unwrap();
         assert_eq!(plan.name, Path::new("/nix/store/b-sw/usr.erofs"));
         assert_eq!(plan.image, dir.path().join("nix/store/b-sw/usr.erofs"));
         assert_eq!(plan.covers[0].source, dir.path().join("nix/store/c-modules/lib/modules"));
@@ -105,7 +109,7 @@ mod tests {
     fn a_missing_view_is_named() {
         let (dir, root) = system();
         std::fs::remove_file(dir.path().join("nix/store/b-sw/usr.erofs")).unwrap();
-        let error = plan_view(&root, Path::new("/nix/store/a-system")).unwrap_err();
+        let error = plan_view(&root, Path::new("/nix/store/a-system"), &StoreLayers::own(root.path())).unwrap_err();
         assert!(error.to_string().contains("`/nix/store/a-system/sw/usr.erofs` is not in"), "{error}");
     }
 
