@@ -28,7 +28,7 @@ in
       enable = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether systemd-boot starts the system.";
+        description = "Whether a switch writes boot entries for systemd-boot. Without it the machine is started by whatever else starts it, such as `esker vm`; images have it in any case.";
       };
       configurationLimit = mkOption {
         type = types.nullOr types.ints.positive;

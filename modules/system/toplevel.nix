@@ -27,7 +27,7 @@ let
     ) config.specialisation;
     "org.esker.v1" = {
       inherit (config.boot.loader) timeout;
-      inherit (config.boot.loader.systemd-boot) configurationLimit editor consoleMode;
+      inherit (config.boot.loader.systemd-boot) enable configurationLimit editor consoleMode;
       inherit (config.boot.loader.efi) canTouchEfiVariables efiSysMountPoint;
       hostName = config.networking.hostName;
       systemdBoot = "${efiPrograms}/systemd-boot${machine}.efi";

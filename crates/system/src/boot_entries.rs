@@ -33,6 +33,9 @@ struct Bootspec {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Settings {
+    /// Whether there is a boot loader at all.
+    #[serde(default = "yes")]
+    enable: bool,
     timeout: Option<u32>,
     configuration_limit: Option<usize>,
     editor: bool,
@@ -46,8 +49,14 @@ struct Settings {
     can_touch_efi_variables: bool,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// The boot loader's settings, as a toplevel declares them.
 pub struct Loader {
+    /// Whether the machine has one; a system that something else starts has none.
+    pub enabled: bool,
     /// The menu's titles start with it.
     pub title: String,
     /// loader.conf.
@@ -97,6 +106,7 @@ pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError
         expected: "a system that Esker boots",
     })?;
     Ok(Loader {
+        enabled: esker.enable,
         title: format!("Esker {}", esker.host_name),
         settings: LoaderSettings {
             timeout: esker.timeout.map_or(MenuTimeout::Forever, MenuTimeout::Seconds),
@@ -112,14 +122,18 @@ pub fn loader(store: &Store, toplevel: &StorePath) -> Result<Loader, SystemError
     })
 }
 
-/// The entries of this machine's generations, with the settings of the one that becomes the default.
+/// The entries of this machine's generations, with the settings of the one that becomes the default; none where that has
+/// no boot loader, and there is nothing to write.
 ///
 /// Errors when the profile or a toplevel cannot be read.
-pub fn of_machine(store: &Store, default: u64) -> Result<BootEntries, SystemError> {
+pub fn of_machine(store: &Store, default: u64) -> Result<Option<BootEntries>, SystemError> {
     let number = |n: u64| u32::try_from(n).map_err(|_| SystemError::NoGeneration { number: n });
     let all = system_profile(store).generations()?;
     let chosen = all.iter().find(|generation| generation.number == default);
     let loader = loader(store, &chosen.ok_or(SystemError::NoGeneration { number: default })?.path)?;
+    if !loader.enabled {
+        return Ok(None);
+    }
     let firmware_program = loader.can_touch_efi_variables.then(|| loader.systemd_boot.architecture.systemd_boot_path());
     let resolve = |path: &str| physical(store, path);
     let mut reader = GenerationReader::new(&resolve);
@@ -139,5 +153,5 @@ pub fn of_machine(store: &Store, default: u64) -> Result<BootEntries, SystemErro
         settings: loader.settings,
         systemd_boot: Some(loader.systemd_boot),
     };
-    Ok(BootEntries { wanted, mount_point: loader.mount_point, firmware_program })
+    Ok(Some(BootEntries { wanted, mount_point: loader.mount_point, firmware_program }))
 }

@@ -214,9 +214,12 @@ fn install(session: &Session, toplevel: &StorePath) -> Result<u64, Box<dyn std::
     Ok(generation.number)
 }
 
-/// Writes the boot entries with this default, then moves the profile: a cut in between boots the new generation, whole.
+/// Writes the boot entries with this default, then moves the profile: a cut in between boots the new generation, whole. A
+/// machine without a boot loader has the profile alone.
 fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let entries = system::boot_entries::of_machine(session.store(), number)?;
+    let Some(entries) = system::boot_entries::of_machine(session.store(), number)? else {
+        return Ok(system_profile(session.store()).switch(number)?);
+    };
     let mut esp = bootloader::esp::DirectoryEsp::new(entries.mount_point.clone());
     let observed = bootloader::observe::Observed::read(&mut esp)?;
     let plan = bootloader::plan::plan_esp(&observed, &entries.wanted)?;
