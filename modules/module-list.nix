@@ -59,4 +59,5 @@
   ./systemd/user.nix
   ./users/users.nix
   ./virtualisation/agent.nix
+  ./virtualisation/vm-variant.nix
 ]

@@ -22,6 +22,7 @@ pub mod layout;
 mod netboot;
 mod output;
 pub mod plan;
+pub mod state;
 mod store_file;
 mod uki;
 pub mod write;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Architecture, Display, Emulator, Machine, Running, VmError};
+use crate::{Architecture, Display, Emulator, Firmware, Machine, Running, VmError};
 
 /// How the guest's instructions are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +92,10 @@ impl Probe<'_> {
             accelerator: Accelerator::Kvm,
             memory_mib: 256,
             cpus: 1,
-            firmware_code: self.firmware_code.to_owned(),
-            firmware_variables: variables,
+            firmware: Some(Firmware { code: self.firmware_code.to_owned(), variables }),
             kernel: None,
             disks: Vec::new(),
+            file_server: None,
             interfaces: Vec::new(),
             display: Display::None,
             sockets: None,

@@ -45,7 +45,7 @@ pub(crate) struct Ended {
     pub(crate) well: bool,
 }
 
-/// A QEMU that runs. Dropping it kills it.
+/// A QEMU that runs, or what serves it. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     kind: Kind,
@@ -116,6 +116,11 @@ fn spawn_in_view(
 }
 
 impl Process {
+    /// Another program of a view, whose output goes to this file.
+    pub(crate) fn in_view(child: SandboxChild, output: std::fs::File) -> Self {
+        Self { kind: Kind::View(child), output: Some(output) }
+    }
+
     /// How QEMU ended, once it has.
     pub(crate) fn try_wait(&mut self) -> Result<Option<Ended>, VmError> {
         self.wait_timeout(Duration::ZERO)

@@ -43,6 +43,14 @@ pub enum VmError {
         /// The end of what it printed.
         output: String,
     },
+    /// What serves files to the guest ended before it began.
+    #[error("the file server ended on its own ({status}){}", said(.output))]
+    FileServer {
+        /// Its exit status, in words.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
     /// Something did not happen in time.
     #[error("waited {}s for {what}{}", .waited.as_secs(), said(.last))]
     Deadline {

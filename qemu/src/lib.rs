@@ -11,6 +11,7 @@ mod agent;
 mod console;
 mod emulator;
 mod error;
+mod file_server;
 mod machine;
 pub mod protocol;
 mod qmp;
@@ -21,8 +22,10 @@ pub use agent::{Agent, Output};
 pub use console::Console;
 pub use emulator::Emulator;
 pub use error::VmError;
+pub use file_server::FileServer;
 pub use machine::{
-    Architecture, DirectKernel, Disk, DiskFormat, Display, Forward, Interface, Machine, Medium, Sockets, WriteLog,
+    Architecture, DirectKernel, Disk, DiskFormat, Display, Firmware, Forward, Interface, Machine, Medium, Sockets,
+    WriteLog,
 };
 pub use qmp::Qmp;
 pub use running::Running;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Accelerator;
+use crate::{Accelerator, FileServer};
 
 /// The processor architecture of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,10 +164,19 @@ impl Sockets {
     }
 }
 
-/// A kernel that QEMU hands to the firmware.
+/// The firmware and what it remembers.
+#[derive(Clone, Debug)]
+pub struct Firmware {
+    /// Its code.
+    pub code: PathBuf,
+    /// Its variables; a copy that belongs to this machine.
+    pub variables: PathBuf,
+}
+
+/// A kernel that QEMU starts, or hands to the firmware where there is one.
 #[derive(Clone, Debug)]
 pub struct DirectKernel {
-    /// The kernel, an EFI program.
+    /// The kernel; an EFI program where there is a firmware.
     pub kernel: PathBuf,
     /// Its initrd.
     pub initrd: PathBuf,
@@ -186,14 +195,14 @@ pub struct Machine {
     pub memory_mib: u32,
     /// Processors.
     pub cpus: u32,
-    /// The firmware's code.
-    pub firmware_code: PathBuf,
-    /// The firmware's variables; a copy that belongs to this machine.
-    pub firmware_variables: PathBuf,
-    /// What the firmware starts before any disk.
+    /// The firmware; without one there must be a kernel.
+    pub firmware: Option<Firmware>,
+    /// What is started before any disk.
     pub kernel: Option<DirectKernel>,
     /// Disks, in the firmware's boot order.
     pub disks: Vec<Disk>,
+    /// A folder of the host that the guest can read.
+    pub file_server: Option<FileServer>,
     /// Network interfaces.
     pub interfaces: Vec<Interface>,
     /// The screen.
@@ -210,14 +219,20 @@ impl Machine {
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = Arguments::default();
         self.board(&mut arguments);
-        self.firmware(&mut arguments);
+        if let Some(firmware) = &self.firmware {
+            firmware_arguments(&mut arguments, firmware);
+        }
         if let Some(DirectKernel { kernel, initrd, command_line }) = &self.kernel {
             arguments.pair("-kernel", kernel.display().to_string());
             arguments.pair("-initrd", initrd.display().to_string());
             arguments.pair("-append", command_line);
         }
         for (index, disk) in self.disks.iter().enumerate() {
-            disk_arguments(&mut arguments, index, disk);
+            let boot = self.firmware.is_some().then_some(index);
+            disk_arguments(&mut arguments, index, disk, boot);
+        }
+        if let Some(server) = &self.file_server {
+            self.file_server_arguments(&mut arguments, server);
         }
         for (index, interface) in self.interfaces.iter().enumerate() {
             interface_arguments(&mut arguments, index, interface);
@@ -235,7 +250,9 @@ impl Machine {
             // Pointer authentication by the architected algorithm is slow to emulate.
             (Architecture::Aarch64, Accelerator::Tcg) => ("virt", "max,pauth-impdef=on"),
         };
-        arguments.pair("-machine", format!("{machine},accel={accelerator}"));
+        // Whoever serves files over virtiofs reads and writes the guest's memory.
+        let memory = if self.file_server.is_some() { ",memory-backend=memory" } else { "" };
+        arguments.pair("-machine", format!("{machine},accel={accelerator}{memory}"));
         arguments.pair("-cpu", cpu);
         arguments.pair("-smp", self.cpus.to_string());
         arguments.pair("-m", format!("{}M", self.memory_mib));
@@ -257,11 +274,11 @@ impl Machine {
         );
     }
 
-    fn firmware(&self, arguments: &mut Arguments) {
-        let code = self.firmware_code.display();
-        let variables = self.firmware_variables.display();
-        arguments.pair("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={code}"));
-        arguments.pair("-drive", format!("if=pflash,unit=1,format=raw,file={variables}"));
+    fn file_server_arguments(&self, arguments: &mut Arguments, server: &FileServer) {
+        let size = self.memory_mib;
+        arguments.pair("-object", format!("memory-backend-memfd,id=memory,size={size}M,share=on"));
+        arguments.pair("-chardev", format!("socket,id=files,path={}", escaped(&server.socket)));
+        arguments.pair("-device", format!("vhost-user-fs-pci,chardev=files,tag={}", server.tag));
     }
 
     fn terminals(&self, arguments: &mut Arguments) {
@@ -297,7 +314,13 @@ fn escaped(path: &std::path::Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
-fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
+fn firmware_arguments(arguments: &mut Arguments, Firmware { code, variables }: &Firmware) {
+    arguments.pair("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", code.display()));
+    arguments.pair("-drive", format!("if=pflash,unit=1,format=raw,file={}", variables.display()));
+}
+
+/// `boot` is the disk's place in the firmware's boot order; a kernel that QEMU starts has the first place itself.
+fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk, boot: Option<usize>) {
     let format = match disk.format {
         DiskFormat::Raw => "raw",
         DiskFormat::Qcow2 => "qcow2",
@@ -324,26 +347,26 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk) {
             arguments.pair("-drive", drive);
         }
     }
-    let boot = format!("bootindex={index}");
+    let boot = boot.map(|place| format!(",bootindex={place}")).unwrap_or_default();
     let sectors = match disk.sector_bytes {
         512 => String::new(),
         bytes => format!(",logical_block_size={bytes},physical_block_size={bytes}"),
     };
     let device = match disk.medium {
-        Medium::Virtio => format!("virtio-blk-pci,drive={node},{boot}"),
-        Medium::Nvme => format!("nvme,drive={node},serial={node},{boot}"),
-        Medium::Usb => format!("usb-storage,bus=usb.0,drive={node},{boot}"),
+        Medium::Virtio => format!("virtio-blk-pci,drive={node}{boot}"),
+        Medium::Nvme => format!("nvme,drive={node},serial={node}{boot}"),
+        Medium::Usb => format!("usb-storage,bus=usb.0,drive={node}{boot}"),
         Medium::Ahci => {
             arguments.pair("-device", format!("ahci,id=ahci{index}"));
-            format!("ide-hd,bus=ahci{index}.0,drive={node},{boot}")
+            format!("ide-hd,bus=ahci{index}.0,drive={node}{boot}")
         }
         Medium::Cdrom => {
             arguments.pair("-device", format!("ahci,id=ahci{index}"));
-            format!("ide-cd,bus=ahci{index}.0,drive={node},{boot}")
+            format!("ide-cd,bus=ahci{index}.0,drive={node}{boot}")
         }
         Medium::Scsi => {
             arguments.pair("-device", format!("virtio-scsi-pci,id=scsi{index}"));
-            format!("scsi-hd,bus=scsi{index}.0,drive={node},{boot}")
+            format!("scsi-hd,bus=scsi{index}.0,drive={node}{boot}")
         }
     };
     arguments.pair("-device", device + &sectors);
@@ -377,10 +400,10 @@ mod tests {
             accelerator: Accelerator::Tcg,
             memory_mib: 1024,
             cpus: 2,
-            firmware_code: "/fw/code".into(),
-            firmware_variables: "/vm/vars".into(),
+            firmware: Some(Firmware { code: "/fw/code".into(), variables: "/vm/vars".into() }),
             kernel: None,
             disks: vec![Disk::raw("/vm/a,b.img")],
+            file_server: None,
             interfaces: vec![Interface::User { forwards: vec![Forward { host: 2222, guest: 22 }], restricted: false }],
             display: Display::None,
             sockets: Some(Sockets { folder: "/tmp/x".into() }),
@@ -405,6 +428,30 @@ mod tests {
         machine.disks[0].log = Some(WriteLog { path: "/vm/log".into() });
         let arguments = machine.arguments().join(" ");
         assert!(arguments.contains("driver=blklogwrites,file=disk0-data,log=disk0-log"), "{arguments}");
+    }
+
+    #[test]
+    fn a_kernel_without_firmware_has_the_first_place_and_shares_memory_with_a_file_server() {
+        let mut machine = machine();
+        let plain = machine.arguments().join(" ");
+        assert!(plain.contains(",bootindex=0") && !plain.contains("memory-backend"), "{plain}");
+        machine.firmware = None;
+        machine.file_server = Some(FileServer {
+            usr: "/view".into(),
+            folder: "/store".into(),
+            tag: "tag".into(),
+            socket: "/tmp/s".into(),
+        });
+        let arguments = machine.arguments().join(" ");
+        for part in [
+            "-machine q35,accel=tcg,memory-backend=memory",
+            "memory-backend-memfd,id=memory,size=1024M,share=on",
+            "socket,id=files,path=/tmp/s",
+            "vhost-user-fs-pci,chardev=files,tag=tag",
+        ] {
+            assert!(arguments.contains(part), "`{part}` is not in {arguments}");
+        }
+        assert!(!arguments.contains("bootindex") && !arguments.contains("pflash"), "{arguments}");
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::emulator::{Process, Terminal};
-use crate::{Agent, Console, Emulator, Machine, Qmp, Sockets, VmError};
+use crate::{Agent, Console, Emulator, FileServer, Machine, Qmp, Sockets, VmError};
 
 /// A machine that runs. Dropping it cuts its power.
 #[derive(Debug)]
 pub struct Running {
     process: Process,
+    // Ends with the machine.
+    _file_server: Option<Process>,
     /// The serial console.
     pub console: Console,
     /// The guest agent; it answers once the system is up.
@@ -36,17 +38,27 @@ impl Running {
             .map_err(VmError::io("make a folder in", "/tmp"))?;
         let sockets = Sockets { folder: folder.path().to_owned() };
         machine.sockets = Some(sockets.clone());
+        let file_server = machine.file_server.as_ref().map(FileServer::start).transpose()?;
         let mut process = emulator.spawn(&machine.arguments(), Terminal::Captured)?;
         let console = Console::new(connect(&mut process, &sockets.console())?, &artifacts.join("console.log"))?;
         let qmp = Qmp::new(connect(&mut process, &sockets.qmp())?)?;
         let agent = Agent::new(connect(&mut process, &sockets.agent())?);
-        Ok(Self { process, console, agent, qmp, artifacts: artifacts.to_owned(), _folder: folder })
+        Ok(Self {
+            process,
+            _file_server: file_server,
+            console,
+            agent,
+            qmp,
+            artifacts: artifacts.to_owned(),
+            _folder: folder,
+        })
     }
 
     /// Runs a machine on this terminal until it ends, or cuts its power once `cancelled` says so. For a person.
     ///
     /// Errors when QEMU cannot be started or fails; it has said why on the terminal.
     pub fn interactive(emulator: &Emulator, machine: &Machine, cancelled: &dyn Fn() -> bool) -> Result<(), VmError> {
+        let _file_server = machine.file_server.as_ref().map(FileServer::start).transpose()?;
         let mut process = emulator.spawn(&machine.arguments(), Terminal::Inherited)?;
         loop {
             match process.wait_timeout(Duration::from_millis(200))? {

@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use qemu::{Accelerator, Architecture, DirectKernel, Disk, Display, Emulator, Forward, Interface, Machine, Running};
+use qemu::{
+    Accelerator, Architecture, DirectKernel, Disk, Display, Emulator, Firmware, Forward, Interface, Machine, Running,
+};
 use serde_json::Value;
 
 /// The program under test with its store.
@@ -185,10 +187,10 @@ impl Lab {
             accelerator: Accelerator::Tcg,
             memory_mib: 1536,
             cpus: 2,
-            firmware_code,
-            firmware_variables: variables.to_owned(),
+            firmware: Some(Firmware { code: firmware_code, variables: variables.to_owned() }),
             kernel: None,
             disks: Vec::new(),
+            file_server: None,
             interfaces: Vec::new(),
             display: Display::None,
             sockets: None,

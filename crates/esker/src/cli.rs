@@ -115,6 +115,7 @@ pub(crate) enum Command {
     DryActivate(commands::switch::DryActivate),
     Rollback(commands::switch::Rollback),
     Cache(commands::cache::Cache),
+    RegisterSharedStore(commands::register_shared_store::RegisterSharedStore),
     Completions(commands::shell::Completions),
     Man(commands::shell::Man),
 }

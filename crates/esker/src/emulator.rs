@@ -8,6 +8,8 @@ use system::{Configuration, Session};
 /// What a machine is started with.
 pub(crate) struct Tools {
     pub(crate) emulator: Emulator,
+    /// The view's /usr, on this host.
+    pub(crate) usr: PathBuf,
     pub(crate) firmware_code: PathBuf,
     pub(crate) firmware_variables: PathBuf,
 }
@@ -15,7 +17,7 @@ pub(crate) struct Tools {
 impl Tools {
     /// How fast a machine of this architecture can be here; found out once in each boot of this host.
     pub(crate) fn accelerator(&self, session: &Session, architecture: Architecture) -> Accelerator {
-        let Self { emulator, firmware_code, firmware_variables } = self;
+        let Self { emulator, firmware_code, firmware_variables, .. } = self;
         Probe { emulator, architecture, firmware_code, firmware_variables }.accelerator(&session.locations().cache)
     }
 }
@@ -69,7 +71,7 @@ pub(crate) fn prepare(
         Some(program) => Emulator::Host { program },
         None => Emulator::View { usr: usr.clone(), program: Path::new("/usr/bin").join(architecture.emulator()) },
     };
-    Ok(Tools { emulator, firmware_code: usr.join(names.code), firmware_variables: usr.join(names.variables) })
+    Ok(Tools { emulator, firmware_code: usr.join(names.code), firmware_variables: usr.join(names.variables), usr })
 }
 
 /// A copy of a file in the store is read-only.

@@ -1,5 +1,6 @@
 //! The `esker` program: parses the command line, runs one command, renders its errors. No logic of its own.
 
+mod boot_source;
 mod cli;
 mod commands;
 mod context;
@@ -76,6 +77,7 @@ fn run(command: Command, context: &Context) -> commands::Outcome {
         Command::DryActivate(command) => command.run(context),
         Command::Rollback(command) => command.run(context),
         Command::Cache(command) => command.run(context),
+        Command::RegisterSharedStore(command) => command.run(context),
         Command::Completions(command) => command.run(context),
         Command::Man(command) => command.run(context),
     }

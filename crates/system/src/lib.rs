@@ -25,6 +25,7 @@ mod realiser;
 mod record;
 mod search;
 mod session;
+pub mod shared_store;
 pub mod ssh;
 mod store_mount;
 pub mod study;

@@ -58,6 +58,8 @@ fn all_outputs(derivations: &[StorePath]) -> Vec<BuildTarget> {
 
 /// The attribute that is a system.
 const TOPLEVEL: &str = "config.system.build.toplevel";
+/// The same of the variant that runs in a virtual machine with the host's store.
+const VM: &str = "config.system.build.vm";
 
 impl Session {
     /// Opens the store, making it where there is none.
@@ -236,6 +238,13 @@ impl Session {
         name: &str,
     ) -> Result<BuiltSystem, SystemError> {
         self.build_toplevel(configuration, system, &format!("config.system.build.images.{name}"))
+    }
+
+    /// The same of the variant that runs in a virtual machine with the host's store.
+    ///
+    /// Errors as [`Self::build_system`].
+    pub fn build_vm(&self, configuration: &Configuration, system: &str) -> Result<BuiltSystem, SystemError> {
+        self.build_toplevel(configuration, system, VM)
     }
 
     fn build_toplevel(

@@ -14,6 +14,7 @@ pub(crate) mod lsp;
 pub(crate) mod nix_instantiate;
 pub(crate) mod option;
 pub(crate) mod parse;
+pub(crate) mod register_shared_store;
 pub(crate) mod repl;
 pub(crate) mod schema;
 pub(crate) mod search;

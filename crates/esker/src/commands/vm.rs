@@ -1,32 +1,39 @@
 //! `esker vm`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use qemu::{Accelerator, Architecture, Disk, Display, Emulator, Forward, Interface, Machine, Running};
+use qemu::{Accelerator, Architecture, Display, Emulator, Forward, Interface, Machine, Running};
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
+use crate::boot_source::{BootSource, State};
 use crate::context::Context;
-use crate::disk::{self, Earlier, MachineDisk};
+use crate::disk::Earlier;
 use crate::emulator::{self, Screen, Tools};
-
-type Error = Box<dyn std::error::Error>;
 
 /// Build a configuration and boot it in QEMU, on this terminal
 ///
-/// The disk stays in .esker/vm beside the configuration, so state survives. A changed configuration makes a new disk and
-/// keeps the old one as disk.old.img; --keep-disk boots the old one. `Ctrl-a x` ends the machine, `Ctrl-a h` shows other keys.
+/// The machine reads this host's store and starts at once: no image is made, nothing is copied. Its state, and what it adds
+/// to the store, stays in .esker/vm/state.img beside the configuration and outlives changes of the configuration, whose
+/// `virtualisation.vmVariant` says what differs in such a machine. `Ctrl-a x` ends it, `Ctrl-a h` shows other keys.
+///
+/// With --image it is the system as a disk has it, with firmware, boot menu and boot entries, from a disk image that is made
+/// first, in .esker/vm/disk.img. There a changed configuration makes a new disk and keeps the old one as disk.old.img;
+/// --keep-disk boots the old one.
 #[derive(Debug, Args)]
 pub(crate) struct Vm {
     #[command(flatten)]
     configuration: ConfigurationArguments,
+    /// Make a disk image and boot that, through firmware and boot menu
+    #[arg(long)]
+    image: bool,
     /// Forget everything that the machine writes, and leave the disk of earlier runs alone
     #[arg(long)]
     ephemeral: bool,
-    /// Keep the disk of an earlier run, whatever changed since
-    #[arg(long)]
+    /// Keep the disk image of an earlier run, whatever changed since
+    #[arg(long, requires = "image")]
     keep_disk: bool,
     /// Lead this port of the host to the port that the machine's ssh server listens on
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -92,7 +99,10 @@ impl Vm {
         if self.plan {
             return show_plan(context, &tools);
         }
-        let built = session.build_system(&configuration, &system)?;
+        let built = match self.image {
+            true => session.build_system(&configuration, &system)?,
+            false => session.build_vm(&configuration, &system)?,
+        };
         context.messages(&built.messages);
         let mut forwards = self.forward.clone();
         if let Some(host) = self.ssh_port {
@@ -102,52 +112,42 @@ impl Vm {
                 guest.ok_or("--ssh-port: this system has no ssh server; set `services.openssh.enable = true`")?;
             forwards.push(Forward { host, guest });
         }
-        let earlier = match (self.keep_disk, self.ephemeral) {
-            (true, _) => Earlier::Keep,
-            (false, true) => Earlier::LeaveAlone,
-            (false, false) => Earlier::SetAside,
+        let folder = configuration.folder().join(".esker/vm");
+        let state = if self.ephemeral { State::Passing } else { State::Lasting };
+        let source = match self.image {
+            true => BootSource::image(&session, &built.toplevel, &tools, (&folder, state, self.earlier()))?,
+            false => BootSource::shared_store(&session, &built.toplevel, &tools, (&folder, state))?,
         };
-        let state = configuration.folder().join(".esker/vm");
-        let place = disk::machine_disk(&session, &built.toplevel, &state, earlier)?;
-        if let Some(old) = &place.set_aside {
-            context.say(&format!("the system is another one: a new disk; the one before is {}", old.display()));
+        if let Some(remark) = &source.remark {
+            context.say(remark);
         }
-        let variables = self.firmware_variables(&tools, &place)?;
         let accelerator = tools.accelerator(&session, architecture);
-        let parts = Parts { architecture, accelerator, forwards, variables: variables.path() };
-        let machine = self.machine(&tools, &place.image, parts);
+        let machine = self.machine(&source, Parts { architecture, accelerator, forwards });
         context.say(&describe(&machine));
         Running::interactive(&tools.emulator, &machine, &|| session.is_cancelled())?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The firmware's variables: the machine's own file, or one that goes with this run.
-    fn firmware_variables(&self, tools: &Tools, place: &MachineDisk) -> Result<Variables, Error> {
-        let template = if place.variables.exists() { &place.variables } else { &tools.firmware_variables };
-        let variables = match self.ephemeral {
-            true => Variables::Passing(tempfile::NamedTempFile::new()?),
-            false => Variables::Lasting(place.variables.clone()),
-        };
-        if template != variables.path() {
-            fs_err::copy(template, variables.path())?;
-            emulator::make_writable(variables.path())?;
+    /// What becomes of the image of an earlier run.
+    fn earlier(&self) -> Earlier {
+        match (self.keep_disk, self.ephemeral) {
+            (true, _) => Earlier::Keep,
+            (false, true) => Earlier::LeaveAlone,
+            (false, false) => Earlier::SetAside,
         }
-        Ok(variables)
     }
 
-    fn machine(&self, tools: &Tools, image: &Path, parts: Parts<'_>) -> Machine {
-        let mut disk = Disk::raw(image);
-        disk.ephemeral = self.ephemeral;
+    fn machine(&self, source: &BootSource, Parts { architecture, accelerator, forwards }: Parts) -> Machine {
         Machine {
-            architecture: parts.architecture,
-            accelerator: parts.accelerator,
+            architecture,
+            accelerator,
             memory_mib: self.memory,
             cpus: self.cpus,
-            firmware_code: tools.firmware_code.clone(),
-            firmware_variables: parts.variables.to_owned(),
-            kernel: None,
-            disks: vec![disk],
-            interfaces: vec![Interface::User { forwards: parts.forwards, restricted: false }],
+            firmware: source.firmware.clone(),
+            kernel: source.kernel.clone(),
+            disks: vec![source.disk.clone()],
+            file_server: source.file_server.clone(),
+            interfaces: vec![Interface::User { forwards, restricted: false }],
             display: match self.display {
                 DisplayArgument::None => Display::None,
                 DisplayArgument::Window => Display::Window,
@@ -157,29 +157,11 @@ impl Vm {
     }
 }
 
-/// What a machine is made of, beside what the command line and the tools say.
-struct Parts<'p> {
+/// What a machine is made of, beside what the command line and its source say.
+struct Parts {
     architecture: Architecture,
     accelerator: Accelerator,
     forwards: Vec<Forward>,
-    variables: &'p Path,
-}
-
-/// The file of the firmware's variables.
-enum Variables {
-    /// It belongs to the machine.
-    Lasting(PathBuf),
-    /// It goes with this run.
-    Passing(tempfile::NamedTempFile),
-}
-
-impl Variables {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Lasting(path) => path,
-            Self::Passing(file) => file.path(),
-        }
-    }
 }
 
 fn show_plan(context: &Context, tools: &Tools) -> Outcome {
@@ -228,38 +210,19 @@ mod tests {
 
     fn qemu_arguments(arguments: &[&str]) -> String {
         let vm = parsed(arguments).unwrap();
-        let tools = Tools {
-            emulator: Emulator::Host { program: "/nonexistent/qemu".into() },
-            firmware_code: "/fw/code".into(),
-            firmware_variables: "/fw/variables".into(),
-        };
-        let parts = Parts {
-            architecture: Architecture::X86_64,
-            accelerator: Accelerator::Tcg,
-            forwards: vm.forward.clone(),
-            variables: Path::new("/vm/variables"),
-        };
-        vm.machine(&tools, Path::new("/vm/disk.img"), parts).arguments().join(" ")
+        let parts =
+            Parts { architecture: Architecture::X86_64, accelerator: Accelerator::Tcg, forwards: vm.forward.clone() };
+        vm.machine(&BootSource::of_disk("/vm/disk.img"), parts).arguments().join(" ")
     }
 
     #[test]
     fn a_machine_has_what_the_command_line_says() {
         let plain = qemu_arguments(&[]);
-        for part in ["-m 1024M", "-smp 2", "-display none", "snapshot=off", "-serial mon:stdio", "file=/vm/variables"] {
+        for part in ["-m 1024M", "-smp 2", "-display none", "-serial mon:stdio", "file=/vm/disk.img"] {
             assert!(plain.contains(part), "`{part}` is not in {plain}");
         }
-        let chosen = qemu_arguments(&[
-            "--memory",
-            "3G",
-            "--cpus",
-            "4",
-            "--ephemeral",
-            "--display",
-            "window",
-            "--forward",
-            "8080:80",
-        ]);
-        for part in ["-m 3072M", "-smp 4", "-display gtk", "snapshot=on", "hostfwd=tcp:127.0.0.1:8080-:80"] {
+        let chosen = qemu_arguments(&["--memory", "3G", "--cpus", "4", "--display", "window", "--forward", "8080:80"]);
+        for part in ["-m 3072M", "-smp 4", "-display gtk", "hostfwd=tcp:127.0.0.1:8080-:80"] {
             assert!(chosen.contains(part), "`{part}` is not in {chosen}");
         }
     }
@@ -274,6 +237,8 @@ mod tests {
             ["--forward", "8080"],
             ["--forward", "x:80"],
             ["--forward", "8080:0"],
+            // There is no image to keep.
+            ["--keep-disk", "--ephemeral"],
         ] {
             assert!(parsed(&wrong).is_err(), "{wrong:?}");
         }
