@@ -15,6 +15,7 @@ use gpt::{GptConfig, GptError as TableError};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::bios_message;
 use crate::guid::Guid;
 use crate::sector::SectorSize;
 
@@ -123,7 +124,9 @@ impl DiskLayout {
     pub fn write_to(&self, device: &mut impl Device) -> Result<(), GptError> {
         self.check()?;
         let protected = u32::try_from(self.length_bytes / self.sector_size.bytes() - 1).unwrap_or(u32::MAX);
-        ProtectiveMBR::with_lb_size(protected).overwrite_lba0(device).map_err(GptError::Mbr)?;
+        let mut mbr = ProtectiveMBR::with_lb_size(protected);
+        mbr.set_bootcode(bios_message::boot_code());
+        mbr.overwrite_lba0(device).map_err(GptError::Mbr)?;
         let partitions: BTreeMap<u32, _> =
             (1..).zip(self.partitions.iter().map(|partition| self.encode(partition))).collect();
         let config = GptConfig::new().writable(true).logical_block_size(block_size(self.sector_size));

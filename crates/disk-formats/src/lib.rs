@@ -4,6 +4,7 @@
 //! caller hands them. Nothing here opens a device, knows what a store or a system is, reads a clock or draws a random
 //! number: identifiers and times are arguments, so the same arguments give the same bytes.
 
+mod bios_message;
 pub mod btrfs;
 mod checksum;
 pub mod compression;
