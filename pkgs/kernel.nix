@@ -22,6 +22,9 @@ let
       # `standard` for any machine, `cloud` without the drivers of real hardware.
       inherit flavour;
 
+      # What its initrd carries for disks, beside the drivers of virtual machines.
+      storageDrivers = lib.optionals (flavour == "standard") (import ./storage-drivers.nix { inherit lib system; });
+
       # The kernel package, with the version that names its module folder and the path of its image.
       kernel = image // {
         modDirVersion = version;

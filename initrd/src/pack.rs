@@ -34,6 +34,11 @@ pub struct InitrdRequest {
     /// Modules to include and to load in any case.
     #[serde(default)]
     pub load: Vec<String>,
+    /// Modules to include with what they depend on, by patterns of their files below `lib/modules/VERSION/kernel/`, such
+    /// as `drivers/ata/*`; `*` goes through folders. One that begins with `!` takes out what those before it took in. A
+    /// pattern may match nothing: kernels of different architectures have different drivers.
+    #[serde(default)]
+    pub drivers: Vec<String>,
     /// The settings without `load`, see [`Settings`].
     pub settings: serde_json::Value,
     /// Uncompressed archives that the kernel reads first: processor microcode.
@@ -117,9 +122,10 @@ pub fn pack_initrd(request: &InitrdRequest, root: &Root, out: &mut impl Write) -
     let modules = match ModuleTrees::open(&request.module_trees, root)? {
         Some(trees) => {
             settings.load = loadable(&trees, &request.load)?;
-            trees.pack(request.modules.iter().chain(&request.load), &mut archive)?
+            let drivers = trees.index.chosen_by(&request.drivers);
+            trees.pack(request.modules.iter().chain(&request.load).chain(&drivers), &mut archive)?
         }
-        None => match request.modules.iter().chain(&request.load).next() {
+        None => match request.modules.iter().chain(&request.load).chain(&request.drivers).next() {
             Some(module) => {
                 return Err(PackError::NoTrees { module: module.clone() });
             }
@@ -349,6 +355,7 @@ mod tests {
             module_trees: vec!["/nix/store/m-modules".into()],
             modules: vec!["ext4".into(), "virtio_pci".into()],
             load: vec!["ext4".into(), "virtio_pci".into()],
+            drivers: vec![],
             settings: serde_json::json!({ "version": 1 }),
             prepend: vec![],
         }
@@ -392,6 +399,17 @@ mod tests {
         assert_eq!(read("init"), "the program");
         assert_eq!(read("lib/modules/6.1/modules.alias"), "alias fs-ext4 ext4\n");
         assert_eq!(Settings::parse(&read("etc/esker/initrd.json")).unwrap().load, ["ext4"]);
+    }
+
+    #[test]
+    fn drivers_come_by_patterns_with_what_they_need() {
+        let mut request = InitrdRequest { modules: vec![], load: vec![], ..request() };
+        request.drivers = ["fs/*", "!fs/x*", "drivers/nothing/*"].map(str::to_owned).to_vec();
+        assert_eq!(pack(&request).unwrap().0.modules, ["ext4", "jbd2"]);
+        request.drivers = vec!["fs/ext4.ko*".into()];
+        assert_eq!(pack(&request).unwrap().0.modules, ["ext4", "jbd2"], "what it needs comes with it");
+        request.drivers = vec!["!fs/*".into(), "fs/xfs.ko*".into()];
+        assert_eq!(pack(&request).unwrap().0.modules, ["xfs"], "a later pattern counts more");
     }
 
     #[test]

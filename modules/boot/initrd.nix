@@ -21,6 +21,15 @@ in
       example = [ "nvme" "ahci" ];
       description = "Modules that the initrd carries and loads for hardware that asks for them.";
     };
+    availableDrivers = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "drivers/scsi/qla2xxx/*" "!drivers/usb/*" ];
+      description = ''
+        The same by patterns of the modules' files below `kernel/`; the last pattern that matches a file decides, and one
+        that begins with `!` decides against it. A pattern may match nothing.
+      '';
+    };
     kernelModules = mkOption {
       type = types.listOf types.str;
       default = [ ];
@@ -29,7 +38,7 @@ in
     includeDefaultModules = mkOption {
       type = types.bool;
       default = true;
-      description = "Whether the initrd carries the usual drivers of disks and virtual machines.";
+      description = "Whether the initrd carries the usual drivers of disks: those of virtual machines, and with a kernel for any machine those of real ones.";
     };
     prepend = mkOption {
       type = types.listOf types.path;
@@ -48,6 +57,7 @@ in
       availableKernelModules = lib.optionals cfg.includeDefaultModules [
         "virtio_blk" "virtio_pci" "virtio_scsi" "nvme" "ahci" "sd_mod"
       ];
+      availableDrivers = lib.mkIf cfg.includeDefaultModules (lib.mkBefore kernel.storageDrivers);
       kernelModules = [ "erofs" "overlay" ] ++ lib.concatMap moduleOf cfg.supportedFilesystems;
       supportedFilesystems = map (fs: fs.fsType) early;
     };
@@ -61,6 +71,7 @@ in
       moduleTrees = [ "${kernel.modules}" ];
       modules = lib.unique (cfg.availableKernelModules ++ cfg.kernelModules);
       load = lib.unique cfg.kernelModules;
+      drivers = cfg.availableDrivers;
       prepend = map (p: "${p}") cfg.prepend;
       settings = {
         version = 1;

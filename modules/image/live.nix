@@ -19,11 +19,8 @@ in
     fromMedium = mkOption { type = types.bool; default = false; description = "Whether that file is on a CD-ROM or a USB stick, and not in the initrd."; };
     drivers = mkOption {
       type = types.listOf types.str;
-      default = [ "sr_mod" ] ++ lib.optionals (config.boot.kernelPackages.flavour == "standard") [
-        "ahci" "ata_piix" "ehci_pci" "sdhci_pci" "uas" "uhci_hcd" "usb_storage" "xhci_pci"
-      ];
-      defaultText = "what CD-ROM drives and USB sticks need";
-      description = "Modules by which stage 1 finds the medium, beside those of `boot.initrd.availableKernelModules`.";
+      default = [ "sr_mod" ];
+      description = "Modules by which stage 1 finds the medium, beside those that the initrd has anyway.";
     };
   };
 

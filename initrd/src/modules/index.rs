@@ -81,6 +81,17 @@ impl ModuleIndex {
         self.modules.keys().map(String::as_str)
     }
 
+    /// The names of the modules whose files match patterns, sorted. Patterns are of what is below the folder `kernel/`, and
+    /// the last one that matches a file decides; one with a leading `!` decides against it.
+    pub fn chosen_by(&self, patterns: &[String]) -> BTreeSet<String> {
+        let chosen = |file: &str| {
+            let file = file.strip_prefix("kernel/").unwrap_or(file);
+            let decides = |pattern: &&String| glob_matches(pattern.strip_prefix('!').unwrap_or(pattern), file);
+            patterns.iter().rfind(decides).is_some_and(|pattern| !pattern.starts_with('!'))
+        };
+        self.modules.iter().filter(|(_, module)| chosen(&module.file)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// The modules that serve a device with this modalias, sorted and without repetition.
     pub fn matching(&self, modalias: &str) -> BTreeSet<&str> {
         // Patterns like `acpi*:…` start with the bus but are filed under what is before the wildcard.
