@@ -40,6 +40,11 @@ fn main() -> std::process::ExitCode {
     match result {
         Ok(value) => {
             println!("{}", eval.show(value));
+            if std::env::var_os("MEM").is_some() {
+                let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+                let hwm = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("");
+                eprintln!("arena {} KB, {hwm}", (bump.allocated_bytes() - bump.chunk_capacity()) / 1024);
+            }
             // The arena needs no tidying up at the end of a program.
             std::mem::forget(eval);
             std::process::exit(0)

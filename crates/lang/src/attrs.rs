@@ -10,7 +10,11 @@ use bumpalo::Bump;
 use diagnostics::Pos;
 use syntax::Sym;
 
+use crate::code::AttrCode;
 use crate::value::{Slot, Value};
+
+/// A set that is this many times larger than what is laid over it is not copied.
+const LAYER_RATIO: usize = 8;
 
 /// An attribute: name, place of its definition, value.
 pub struct Attr<'a> {
@@ -127,6 +131,34 @@ impl<'a> Attrs<'a> {
         own
     }
 
+    /// `self // { … }` for attributes that are still to be made: they go straight into the result, if that is no layer.
+    /// `right` is sorted by name.
+    pub(crate) fn update_with<R: Named>(
+        &'a self,
+        bump: &'a Bump,
+        right: &[R],
+        mut make: impl FnMut(&R) -> Attr<'a>,
+    ) -> Option<&'a Attrs<'a>> {
+        let Layer { own: left, below: None } = self.layer.get() else { return None };
+        if left.len() >= right.len().saturating_mul(LAYER_RATIO) {
+            return None;
+        }
+        let len = left.len() + right.len() - shared(left, right);
+        let (mut i, mut j) = (0, 0);
+        let own = bump.alloc_slice_fill_with(len, |_| {
+            if j >= right.len() || (i < left.len() && left[i].name < right[j].name()) {
+                i += 1;
+                return left[i - 1].copy();
+            }
+            if i < left.len() && left[i].name == right[j].name() {
+                i += 1;
+            }
+            j += 1;
+            make(&right[j - 1])
+        });
+        Some(bump.alloc(Attrs::sorted(own)))
+    }
+
     /// `self // right`.
     pub(crate) fn update(&'a self, bump: &'a Bump, right: &'a Attrs<'a>) -> &'a Attrs<'a> {
         if right.is_empty() {
@@ -138,7 +170,7 @@ impl<'a> Attrs<'a> {
         let mut own = right.all();
         let mut base = self.layer.get();
         // Merge while the layer below is not much larger: layer sizes grow geometrically downwards.
-        while base.own.len() < own.len().saturating_mul(8) {
+        while base.own.len() < own.len().saturating_mul(LAYER_RATIO) {
             own = merge(bump, base.own, own);
             match base.below {
                 Some(b) => base = b.layer,
@@ -160,11 +192,30 @@ fn find<'a>(own: &'a [Attr<'a>], name: Sym) -> Option<&'a Attr<'a>> {
     own.binary_search_by_key(&name, |a| a.name).ok().map(|i| &own[i])
 }
 
-fn merge<'a>(bump: &'a Bump, left: &'a [Attr<'a>], right: &'a [Attr<'a>]) -> &'a [Attr<'a>] {
+/// What has a name to be sorted by.
+pub(crate) trait Named {
+    /// The name.
+    fn name(&self) -> Sym;
+}
+
+impl Named for Attr<'_> {
+    fn name(&self) -> Sym {
+        self.name
+    }
+}
+
+impl Named for AttrCode<'_> {
+    fn name(&self) -> Sym {
+        self.name
+    }
+}
+
+/// How many names two sorted slices share.
+fn shared(left: &[impl Named], right: &[impl Named]) -> usize {
     let mut both = 0;
     let (mut i, mut j) = (0, 0);
     while i < left.len() && j < right.len() {
-        match left[i].name.cmp(&right[j].name) {
+        match left[i].name().cmp(&right[j].name()) {
             std::cmp::Ordering::Less => i += 1,
             std::cmp::Ordering::Greater => j += 1,
             std::cmp::Ordering::Equal => {
@@ -174,8 +225,13 @@ fn merge<'a>(bump: &'a Bump, left: &'a [Attr<'a>], right: &'a [Attr<'a>]) -> &'a
             }
         }
     }
+    both
+}
+
+fn merge<'a>(bump: &'a Bump, left: &'a [Attr<'a>], right: &'a [Attr<'a>]) -> &'a [Attr<'a>] {
+    let len = left.len() + right.len() - shared(left, right);
     let (mut i, mut j) = (0, 0);
-    bump.alloc_slice_fill_with(left.len() + right.len() - both, |_| {
+    bump.alloc_slice_fill_with(len, |_| {
         let from_left = j >= right.len() || (i < left.len() && left[i].name < right[j].name);
         if from_left {
             i += 1;

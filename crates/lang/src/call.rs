@@ -91,6 +91,10 @@ impl<'a> Eval<'a> {
             Value::Apply((f, x)) => return self.called(*f, &[*x]),
             Value::Apply2((f, x, y)) => return self.called(*f, &[*x, *y]),
             Value::Map((f, items, place)) => return self.called(*f, &[items[place.index(slot)].value()]),
+            Value::MapAttrs((f, attrs, place)) => {
+                let attr = &attrs[place.attr_index(slot)];
+                return self.called(*f, &[self.sym_string(attr.name), attr.value()]);
+            }
             Value::Generate((f, place)) => return self.called(*f, &[int(place.index(slot))]),
             Value::LazyNative(code) => self.kept(code(self))?,
             Value::Inherit((from, name, pos)) => return self.run_inherit(*from, *name, *pos),

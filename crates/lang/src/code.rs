@@ -137,6 +137,15 @@ pub(crate) struct Template<'a> {
 pub(crate) enum Piece<'a> {
     Text(&'a [u8]),
     Code(Code<'a>, Span),
+    /// `toString` of a variable: an integer is written straight into the string.
+    ToString(&'a ToStringCode<'a>),
+}
+
+pub(crate) struct ToStringCode<'a> {
+    pub(crate) of: Source,
+    /// The call, for whatever is no evaluated integer.
+    pub(crate) call: Code<'a>,
+    pub(crate) span: Span,
 }
 
 pub(crate) struct AttrCode<'a> {

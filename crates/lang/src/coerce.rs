@@ -29,6 +29,19 @@ impl Coerce {
     pub const DERIVATION: Coerce = Coerce { more: true, copy: true };
 }
 
+/// What every 64-bit integer fits in, with its sign.
+pub(crate) const MAX_DIGITS: usize = 20;
+
+/// Writes an integer to the beginning of a buffer of at least [`MAX_DIGITS`]; how many bytes it took.
+pub(crate) fn write_int(n: i64, buffer: &mut [u8]) -> usize {
+    use std::io::Write;
+    let len = buffer.len();
+    let mut rest = buffer;
+    // Cannot fail: there is room.
+    let _ = write!(rest, "{n}");
+    len - rest.len()
+}
+
 impl<'a> Eval<'a> {
     /// A value as a string with its context.
     ///
@@ -65,13 +78,9 @@ impl<'a> Eval<'a> {
     }
 
     fn int_string(&self, n: i64) -> &'a Str<'a> {
-        use std::io::Write;
-        let mut buffer = [0u8; 20];
-        let mut rest = &mut buffer[..];
-        // 20 bytes hold every 64-bit integer.
-        let _ = write!(rest, "{n}");
-        let left = rest.len();
-        self.new_str(&buffer[..20 - left], None)
+        let mut buffer = [0u8; MAX_DIGITS];
+        let len = write_int(n, &mut buffer);
+        self.new_str(&buffer[..len], None)
     }
 
     pub(crate) fn new_str(&self, bytes: &[u8], context: Option<&'a Context<'a>>) -> &'a Str<'a> {

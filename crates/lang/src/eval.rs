@@ -403,15 +403,36 @@ impl<'a> Eval<'a> {
         self.symbols.intern(name.as_bytes())
     }
 
-    /// A name as a string value.
-    pub fn sym_string(&self, sym: Sym) -> Value<'a> {
+    /// The symbol for the name that a string without context is. The string knows it from now on, and is the name's
+    /// string if there was none.
+    pub(crate) fn named_by(&self, text: &'a Str<'a>) -> Sym {
+        let sym = self.symbols.intern_kept(text.as_bytes());
         let mut strings = self.name_strings.borrow_mut();
+        let known = self.name_string(&mut strings, sym);
+        match known {
+            Some(known) => text.set_name_of(known),
+            None => {
+                text.set_name(self.bump, sym, self.symbols.bytes(sym));
+                *known = Some(text);
+            }
+        }
+        sym
+    }
+
+    fn name_string<'s>(&self, strings: &'s mut Vec<Option<&'a Str<'a>>>, sym: Sym) -> &'s mut Option<&'a Str<'a>> {
         let index = sym.0 as usize;
         if index >= strings.len() {
             strings.resize(self.symbols.len(), None);
         }
+        &mut strings[index]
+    }
+
+    /// A name as a string value.
+    pub fn sym_string(&self, sym: Sym) -> Value<'a> {
+        let mut strings = self.name_strings.borrow_mut();
         Value::String(
-            strings[index].get_or_insert_with(|| self.bump.alloc(Str::name(self.bump, sym, self.symbols.bytes(sym)))),
+            self.name_string(&mut strings, sym)
+                .get_or_insert_with(|| self.bump.alloc(Str::name(self.bump, sym, self.symbols.bytes(sym)))),
         )
     }
 

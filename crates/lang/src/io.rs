@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use nix_formats::{Derivation, Hash, StorePath};
+use nix_formats::{Derivation, DerivationFile, Hash, StorePath};
 
 /// What kind of file something is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -176,11 +176,11 @@ pub trait EvalIo {
     /// When it cannot be written.
     fn add_text(&self, path: &StorePath, text: &[u8], references: &[StorePath]) -> Result<(), IoError>;
 
-    /// Puts a derivation into the store as `path`.
+    /// Puts a derivation into the store as `path`; `file` is what its file says.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError>;
+    fn add_derivation(&self, path: &StorePath, derivation: &Derivation, file: &DerivationFile) -> Result<(), IoError>;
 
     /// A derivation already in the store.
     ///
@@ -280,7 +280,7 @@ impl EvalIo for PureIo {
         Ok(())
     }
 
-    fn add_derivation(&self, _: &StorePath, _: &Derivation) -> Result<(), IoError> {
+    fn add_derivation(&self, _: &StorePath, _: &Derivation, _: &DerivationFile) -> Result<(), IoError> {
         Ok(())
     }
 }

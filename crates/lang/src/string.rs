@@ -26,7 +26,7 @@ enum Repr<'a> {
 
 /// What is no plain slice; behind a thin pointer, so that `Repr` needs no tag.
 enum Other<'a> {
-    Rope(Rope<'a>),
+    Rope(&'a Rope<'a>),
     Name(Sym, &'a [u8]),
 }
 
@@ -60,13 +60,25 @@ impl<'a> Str<'a> {
             let bytes = concat(bump, &[left.as_bytes(), right.as_bytes()]);
             return Str::flat(bytes, context);
         }
-        let rope = bump.alloc(Other::Rope(Rope { bump, left, right, len }));
+        let rope = bump.alloc(Other::Rope(bump.alloc(Rope { bump, left, right, len })));
         Str { repr: Cell::new(Repr::Other(rope)), context }
     }
 
     /// The string of a symbol, whose bytes are `bytes`.
     pub(crate) fn name(bump: &'a Bump, sym: Sym, bytes: &'a [u8]) -> Self {
         Str { repr: Cell::new(Repr::Other(bump.alloc(Other::Name(sym, bytes)))), context: None }
+    }
+
+    /// From now on the string of a symbol, whose bytes it has.
+    pub(crate) fn set_name(&self, bump: &'a Bump, sym: Sym, bytes: &'a [u8]) {
+        debug_assert!(self.context.is_none() && self.as_bytes() == bytes);
+        self.repr.set(Repr::Other(bump.alloc(Other::Name(sym, bytes))));
+    }
+
+    /// From now on the string of the same symbol as another string.
+    pub(crate) fn set_name_of(&self, other: &Str<'a>) {
+        debug_assert!(self.as_bytes() == other.as_bytes());
+        self.repr.set(other.repr.get());
     }
 
     /// The symbol, where the string is that of one.

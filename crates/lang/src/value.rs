@@ -13,7 +13,7 @@ use std::fmt;
 use diagnostics::{Pos, Span};
 
 use crate::Eval;
-use crate::attrs::Attrs;
+use crate::attrs::{Attr, Attrs};
 use crate::code::{LambdaCode, ThunkCode};
 use crate::error::Res;
 use crate::string::Str;
@@ -106,6 +106,9 @@ pub enum Value<'a> {
     /// `f` of the element of another list that has this slot's place
     #[doc(hidden)]
     Map(&'a (Value<'a>, &'a [Slot<'a>], Place)),
+    /// `f` of the name and the value of the attribute of another set that has this slot's place
+    #[doc(hidden)]
+    MapAttrs(&'a (Value<'a>, &'a [Attr<'a>], Place)),
     /// `f` of this slot's place in its list
     #[doc(hidden)]
     Generate(&'a (Value<'a>, Place)),
@@ -129,8 +132,8 @@ pub struct Suspended<'a, const N: usize> {
     pub(crate) captures: [Value<'a>; N],
 }
 
-/// Where a list's first slot lies: a slot's own address then says which element it is, so that a list of calls needs no
-/// memory beyond its slots.
+/// Where a list's or a set's first slot lies: a slot's own address then says which element it is, so that a list of
+/// calls needs no memory beyond its slots.
 #[doc(hidden)]
 #[derive(Default)]
 pub struct Place(Cell<usize>);
@@ -145,6 +148,17 @@ impl Place {
     #[inline]
     pub(crate) fn index(&self, slot: &Slot<'_>) -> usize {
         (std::ptr::from_ref(slot).addr() - self.0.get()) / size_of::<Slot<'_>>()
+    }
+
+    /// Of a set's attributes that have just been made.
+    pub(crate) fn set_attrs(&self, attrs: &[Attr<'_>]) {
+        self.0.set(attrs.first().map_or(0, |first| std::ptr::from_ref(&first.slot).addr()));
+    }
+
+    /// Which attribute of its set a slot is.
+    #[inline]
+    pub(crate) fn attr_index(&self, slot: &Slot<'_>) -> usize {
+        (std::ptr::from_ref(slot).addr() - self.0.get()) / size_of::<Attr<'_>>()
     }
 }
 
@@ -211,6 +225,11 @@ pub struct NativeFn<'a> {
 }
 
 impl NativeFn<'_> {
+    /// `toString`, which strings with interpolations do themselves.
+    pub(crate) fn is_to_string(&self) -> bool {
+        self.name == "toString"
+    }
+
     /// `derivation`, which the reference writes in the language.
     pub(crate) fn is_derivation(&self) -> bool {
         self.name == "derivation"
@@ -295,6 +314,7 @@ impl<'a> Value<'a> {
             Value::Apply((function, ..))
             | Value::Apply2((function, ..))
             | Value::Map((function, ..))
+            | Value::MapAttrs((function, ..))
             | Value::Generate((function, _)) => match function.peek() {
                 Value::Lambda(closure) => return Some(closure.code.span.start),
                 _ => return None,

@@ -17,7 +17,7 @@ pub mod signature;
 pub mod store_path;
 
 pub use content_address::{ContentAddress, ContentAddressMethod, ReferenceSet};
-pub use derivation::{Derivation, DerivationOutput};
+pub use derivation::{Derivation, DerivationFile, DerivationOutput};
 pub use hash::{Hash, HashAlgo, Hasher};
 pub use narinfo::{NarInfo, PathFingerprint};
 pub use store_path::{HashPart, StoreDir, StorePath};

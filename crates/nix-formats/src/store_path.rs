@@ -3,6 +3,7 @@
 //! A `StorePath` is a base name without folder; only `StoreDir` turns it into an absolute *logical* path. Where the
 //! files lie on disk is the `store` package's affair. How the digits come about is in `content_address`.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -177,6 +178,13 @@ impl StorePath {
     #[must_use]
     pub fn derivation_name(&self) -> &str {
         self.name().strip_suffix(".drv").unwrap_or_else(|| self.name())
+    }
+}
+
+/// By the base name, as which it is compared and hashed.
+impl Borrow<str> for StorePath {
+    fn borrow(&self) -> &str {
+        &self.base_name
     }
 }
 

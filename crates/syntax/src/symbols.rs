@@ -35,6 +35,16 @@ impl<'a> Symbols<'a> {
 
     /// The number of `name`.
     pub fn intern(&self, name: &[u8]) -> Sym {
+        self.intern_with(name, || self.bump.alloc_slice_copy(name))
+    }
+
+    /// The number of `name`, whose bytes stay where they are.
+    pub fn intern_kept(&self, name: &'a [u8]) -> Sym {
+        self.intern_with(name, || name)
+    }
+
+    #[inline]
+    fn intern_with(&self, name: &[u8], kept: impl FnOnce() -> &'a [u8]) -> Sym {
         let short = self.short_hash(name);
         let mut inner = self.inner.borrow_mut();
         let Inner { table, names } = &mut *inner;
@@ -44,7 +54,7 @@ impl<'a> Symbols<'a> {
         }
         // 2³² different names do not fit in memory together with their texts.
         let id = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        names.push(self.bump.alloc_slice_copy(name));
+        names.push(kept());
         table.insert_unique(spread(short), (short, id), |entry| spread(entry.0));
         Sym(id)
     }

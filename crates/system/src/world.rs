@@ -14,8 +14,8 @@ use std::sync::Arc;
 use archive::solver::SolvedPackage;
 use lang::io::{CopyError, CopyRequest, EvalIo, FetchRequest, Fetched, FileType, IoError};
 use nix_formats::{
-    ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, HashAlgo, Hasher, ReferenceSet, StoreDir,
-    StorePath,
+    ContentAddress, ContentAddressMethod, Derivation, DerivationFile, DerivationOutput, HashAlgo, Hasher, ReferenceSet,
+    StoreDir, StorePath,
 };
 use store::{Store, digest_tree};
 
@@ -444,14 +444,13 @@ impl EvalIo for StoreIo {
         Ok(())
     }
 
-    fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
+    fn add_derivation(&self, path: &StorePath, _: &Derivation, file: &DerivationFile) -> Result<(), IoError> {
         if self.realiser.is_none() {
             // Never to be written; the evaluator itself knows what it needs of its derivations.
             return Ok(());
         }
         // As the file it will be: that takes a tenth of the derivation's memory.
-        let references: Vec<StorePath> = derivation.references().into_iter().collect();
-        self.add_text(path, &derivation.to_aterm(&StoreDir::default()), &references)
+        self.add_text(path, &file.text, &file.references)
     }
 
     fn read_derivation(&self, path: &StorePath) -> Result<Derivation, IoError> {

@@ -8,18 +8,16 @@ use crate::attrs::{Attr, Attrs};
 use crate::builtins::Table;
 use crate::error::{Error, Res};
 use crate::eval::Eval;
-use crate::value::{Slot, Value};
+use crate::value::{Place, Slot, Value};
 
 pub(super) const TABLE: Table = &[
     ("attrNames", 1, |e, a| {
         let set = e.force_attrs(a[0])?;
-        let names: Vec<Value<'_>> = e.sorted_attrs(set).into_iter().map(|a| e.sym_string(a.name)).collect();
-        Ok(e.list(names))
+        Ok(e.list(e.sorted_attrs(set).into_iter().map(|a| e.sym_string(a.name))))
     }),
     ("attrValues", 1, |e, a| {
         let set = e.force_attrs(a[0])?;
-        let values: Vec<Value<'_>> = e.sorted_attrs(set).into_iter().map(Attr::value).collect();
-        Ok(e.list(values))
+        Ok(e.list(e.sorted_attrs(set).into_iter().map(Attr::value)))
     }),
     ("catAttrs", 2, |e, a| {
         let name = e.attr_name(a[0])?;
@@ -129,11 +127,15 @@ fn list_to_attrs<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
 
 fn map_attrs<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let set = eval.force_attrs(args[1])?;
-    let f = args[0].peek();
-    let own = eval.bump().alloc_slice_fill_iter(set.all().iter().map(|a| {
-        let state = Value::Apply2(eval.bump().alloc((f, eval.sym_string(a.name), a.value())));
-        Attr::new(a.name, a.pos, Slot::new(state))
-    }));
+    let all = set.all();
+    if all.is_empty() {
+        return Ok(eval.empty_attrs());
+    }
+    let calls = &*eval.bump().alloc((args[0].peek(), all, Place::default()));
+    let own = &*eval
+        .bump()
+        .alloc_slice_fill_iter(all.iter().map(|a| Attr::new(a.name, a.pos, Slot::new(Value::MapAttrs(calls)))));
+    calls.2.set_attrs(own);
     Ok(Value::Attrs(eval.bump().alloc(Attrs::sorted(own))))
 }
 

@@ -95,13 +95,20 @@ fn filter<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         return Ok(Value::List(list));
     }
     let f = eval.force_function(args[0])?;
-    let mut kept = Vec::new();
+    // A byte for each element, not a value: long lists are what needs most memory.
+    let mut is_kept = Vec::with_capacity(list.len());
     for item in list.iter() {
-        if eval.force_bool(eval.call(f, &[item])?)? {
-            kept.push(item.peek());
-        }
+        is_kept.push(eval.force_bool(eval.call(f, &[item])?)?);
     }
-    Ok(if kept.len() == list.len() { Value::List(list) } else { eval.list(kept) })
+    let count = is_kept.iter().filter(|kept| **kept).count();
+    if count == list.len() {
+        return Ok(Value::List(list));
+    }
+    if count == 0 {
+        return Ok(eval.empty_list());
+    }
+    let mut kept = list.iter().zip(is_kept).filter(|(_, kept)| *kept).map(|(item, _)| Slot::new(item.peek()));
+    Ok(eval.slots(eval.bump().alloc_slice_fill_with(count, |_| kept.next().unwrap_or_else(|| Slot::new(Value::Null)))))
 }
 
 fn fold<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
@@ -125,7 +132,9 @@ fn gen_list<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         return Ok(eval.empty_list());
     }
     let calls = &*eval.bump().alloc((f, Place::default()));
-    let items = &*eval.bump().alloc_slice_fill_with(count as usize, |_| Slot::new(Value::Generate(calls)));
+    let items = &*eval.bump().alloc_slice_fill_with(count as usize, |i| {
+        Slot::new(eval.computed(f, int(i)).unwrap_or(Value::Generate(calls)))
+    });
     calls.1.set(items);
     Ok(eval.slots(items))
 }
@@ -320,10 +329,18 @@ fn generic_closure<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
         return Ok(eval.empty_list());
     }
     let operator = eval.force_function(need(eval.names.operator)?)?;
-    let mut work: std::collections::VecDeque<Value<'a>> = start.iter().collect();
+    // Lists and how much of each was looked at: a third of the memory that their elements would take.
+    let mut work = std::collections::VecDeque::from([start]);
+    let mut at = 0;
     let mut result = Vec::new();
     let mut seen = Seen::default();
-    while let Some(item) = work.pop_front() {
+    while let Some(list) = work.front() {
+        let Some(item) = list.get(at) else {
+            work.pop_front();
+            at = 0;
+            continue;
+        };
+        at += 1;
         let item = eval.force(item)?;
         let attrs = eval.force_attrs(item)?;
         let key = attrs.get(eval.names.key).ok_or_else(|| missing(eval, eval.names.key, attrs))?;
@@ -331,9 +348,11 @@ fn generic_closure<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
             continue;
         }
         result.push(item);
-        for next in eval.force_list(eval.call(operator, &[item])?)?.iter() {
-            work.push_back(eval.force(next)?);
+        let more = eval.force_list(eval.call(operator, &[item])?)?;
+        for next in more.iter() {
+            eval.force(next)?;
         }
+        work.push_back(more);
     }
     Ok(eval.list(result))
 }

@@ -3,9 +3,10 @@
 use diagnostics::Span;
 use syntax::ast::Part;
 
-use crate::code::{CallCode, Code, Lazy, Piece, Template};
+use crate::code::{CallCode, Code, Lazy, Piece, Source, Template, ToStringCode};
 use crate::compile::Compiler;
 use crate::error::Res;
+use crate::value::Value;
 
 impl<'a> Compiler<'_, 'a> {
     pub(super) fn string(&mut self, parts: &[Part<'_>]) -> Res<Code<'a>> {
@@ -24,7 +25,13 @@ impl<'a> Compiler<'_, 'a> {
         for part in parts {
             pieces.push(match part {
                 Part::Text(text) => Piece::Text(self.bump.alloc_slice_copy(text)),
-                Part::Expr(e) => Piece::Code(self.code(e)?, e.span),
+                Part::Expr(e) => {
+                    let code = self.code(e)?;
+                    match to_string_of(code) {
+                        Some(of) => Piece::ToString(self.bump.alloc(ToStringCode { of, call: code, span: e.span })),
+                        None => Piece::Code(code, e.span),
+                    }
+                }
             });
         }
         Ok(self.slice(pieces))
@@ -62,5 +69,18 @@ impl<'a> Compiler<'_, 'a> {
         let text = self.bump.alloc(self.text(name));
         let args = self.slice(vec![path, Lazy::Const(text)]);
         Ok(Code::Call(self.bump.alloc(CallCode { function, args, span })))
+    }
+}
+
+/// The variable that `toString` is called with, if that is what the code does.
+fn to_string_of(code: Code<'_>) -> Option<Source> {
+    let Code::Call(CallCode { function: Code::Const(Value::Native(native)), args: [arg], .. }) = code else {
+        return None;
+    };
+    match arg {
+        _ if !native.is_to_string() => None,
+        Lazy::Local(i) => u32::try_from(*i).ok().map(Source::Local),
+        Lazy::Captured(i) => u32::try_from(*i).ok().map(Source::Captured),
+        _ => None,
     }
 }

@@ -15,11 +15,14 @@ use nix_formats::{
     ContentAddress, ContentAddressMethod, Derivation, DerivationOutput, HashAlgo, StoreDir, StorePath, placeholder,
 };
 
-use crate::attrs::Attrs;
+use diagnostics::Pos;
+use syntax::Sym;
+
+use crate::attrs::{Attr, Attrs};
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Res};
 use crate::eval::Eval;
-use crate::value::Value;
+use crate::value::{Slot, Value};
 use request::Request;
 
 pub(crate) use request::parse_output_hash;
@@ -41,13 +44,26 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(derivation: &Derivation, hash: DerivationHash) -> Self {
+    fn new(derivation: &Derivation, hash: DerivationHash, references: Vec<StorePath>) -> Self {
         Entry {
             hash,
             outputs: derivation.outputs.iter().map(|(name, o)| (name.as_str().into(), o.path().cloned())).collect(),
-            references: derivation.references().into_iter().collect(),
+            references: references.into(),
         }
     }
+}
+
+/// A call of `derivation`, for its outputs.
+struct Made<'a> {
+    attrs: &'a Attrs<'a>,
+    /// What `derivationStrict` gives.
+    strict: Value<'a>,
+    /// The outputs.
+    names: &'a [Sym],
+    /// What is given for each.
+    sets: &'a [Slot<'a>],
+    /// The list of them.
+    all: Slot<'a>,
 }
 
 fn failed(message: impl Into<String>) -> Error {
@@ -75,47 +91,50 @@ impl<'a> Eval<'a> {
         if outputs.is_empty() {
             return Err(Error::eval("'builtins.head' called on an empty list"));
         }
-        let strict = self.lazy(move |eval| eval.derivation_strict(attrs));
-        // All outputs are in the common part and the common part is in all outputs.
-        let common = &*self.bump().alloc(crate::value::Slot::new(Value::Unset));
-        let common_value = Value::Thunk(common);
-        let mut values = Vec::new();
-        let mut extra = self.attrs();
-        for output in &outputs {
-            let output = *output;
-            let value = self.lazy(move |eval| eval.output_set(output, common_value, strict));
-            extra.insert(output, diagnostics::Pos::NONE, value);
-            values.push(value);
+        let made = &*self.bump().alloc(Made {
+            attrs,
+            strict: self.lazy(move |eval| eval.derivation_strict(attrs)),
+            names: self.bump().alloc_slice_copy(&outputs),
+            sets: self.bump().alloc_slice_fill_with(outputs.len(), |_| Slot::new(Value::Unset)),
+            all: Slot::new(Value::Unset),
+        });
+        for (output, set) in outputs.into_iter().zip(made.sets) {
+            set.state.set(self.suspended(move |eval| Ok(eval.output_set(made, output))));
         }
-        let all = &*self.bump().alloc_slice_copy(&values);
-        let all = self.lazy(move |eval| Ok(eval.list(all.iter().copied())));
-        extra.insert(self.names.all, diagnostics::Pos::NONE, all);
-        extra.insert(self.names.drv_attrs, diagnostics::Pos::NONE, Value::Attrs(attrs));
-        common.state.set(Value::Attrs(self.update(attrs, extra.finish_attrs())));
+        made.all.state.set(self.suspended(move |eval| Ok(eval.list(made.sets.iter().map(Slot::value)))));
         // The very value that `all` and the output's name lead to.
-        self.force(values[0])
+        self.force(made.sets[0].value())
     }
 
-    fn output_set(&self, output: syntax::Sym, common: Value<'a>, strict: Value<'a>) -> Res<Value<'a>> {
-        let select = |name: syntax::Sym| {
-            self.lazy(move |eval| {
-                let set = eval.force_attrs(strict)?;
-                match set.get(name) {
-                    Some(attr) => Ok(attr.value()),
-                    None => {
-                        Err(Error::missing_attribute(eval, eval.symbols().bytes(name), diagnostics::Span::NONE, set))
-                    }
-                }
-            })
-        };
-        let none = diagnostics::Pos::NONE;
-        let mut own = self.attrs();
-        own.insert(self.names.out_path, none, select(output));
-        own.insert(self.names.drv_path, none, select(self.names.drv_path));
-        own.insert(self.names.kind, none, self.sym_string(self.names.derivation));
-        own.insert(self.names.output_name, none, self.sym_string(output));
-        let common = self.force_attrs(common)?;
-        Ok(Value::Attrs(self.update(common, own.finish_attrs())))
+    /// What `derivation` gives for one output. All outputs are in the set of each.
+    fn output_set(&self, made: &'a Made<'a>, output: Sym) -> Value<'a> {
+        let attr = |name, state| Attr::new(name, Pos::NONE, Slot::new(state));
+        let selected = |name| Value::Inherit(self.bump().alloc((made.strict, name, Pos::NONE)));
+        let mut own: Vec<Attr<'a>> = Vec::with_capacity(made.names.len() + 6);
+        own.extend(made.names.iter().zip(made.sets).map(|(name, set)| attr(*name, set.value())));
+        own.push(attr(self.names.all, made.all.value()));
+        own.push(attr(self.names.drv_attrs, Value::Attrs(made.attrs)));
+        own.push(attr(self.names.out_path, selected(output)));
+        own.push(attr(self.names.drv_path, selected(self.names.drv_path)));
+        own.push(attr(self.names.kind, self.sym_string(self.names.derivation)));
+        own.push(attr(self.names.output_name, self.sym_string(output)));
+        // Stable, so that the last of equal names comes last, and stays.
+        own.sort_by_key(|a| a.name);
+        own.dedup_by(|later, earlier| {
+            let same = later.name == earlier.name;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        let moved = |a: &Attr<'a>| Attr::new(a.name, a.pos, Slot::new(a.slot.state.get()));
+        Value::Attrs(match made.attrs.update_with(self.bump(), &own, moved) {
+            Some(set) => set,
+            None => {
+                let own = self.bump().alloc(Attrs::sorted(self.bump().alloc_slice_fill_iter(own)));
+                self.update(made.attrs, own)
+            }
+        })
     }
 
     /// `derivationStrict`: computes the derivation and gives its path and those of its outputs.
@@ -132,15 +151,16 @@ impl<'a> Eval<'a> {
     fn derivation_named(&self, attrs: &'a Attrs<'a>, name: &str) -> Res<Value<'a>> {
         let request = self.read_request(attrs)?;
         let derivation = self.build_derivation(name, request)?;
-        let path = derivation.drv_path(&self.store_dir).map_err(|e| failed(e.to_string()))?;
+        let file = derivation.file(&self.store_dir);
+        let path = file.path(&self.store_dir, name).map_err(|e| failed(e.to_string()))?;
         let result = self.derivation_result(&path, &derivation)?;
         if self.derivations.borrow().table.contains_key(&path) {
             return Ok(result);
         }
-        let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
+        let hash = file.hash_modulo(&derivation, &self.store_dir, |input| self.input_hash(input))?;
         self.check_inputs(&derivation)?;
-        self.io().add_derivation(&path, &derivation).map_err(|e| self.io_error(&e))?;
-        self.derivations.borrow_mut().table.insert(path, Entry::new(&derivation, hash));
+        self.io().add_derivation(&path, &derivation, &file).map_err(|e| self.io_error(&e))?;
+        self.derivations.borrow_mut().table.insert(path, Entry::new(&derivation, hash, file.references));
         Ok(result)
     }
 
@@ -166,7 +186,8 @@ impl<'a> Eval<'a> {
         }
         let derivation = self.io().read_derivation(path).map_err(|e| self.io_error(&e))?;
         let hash = derivation.hash_modulo(&self.store_dir, OutputPaths::Keep, |input| self.input_hash(input))?;
-        self.derivations.borrow_mut().table.insert(path.clone(), Entry::new(&derivation, hash));
+        let references = derivation.references().into_iter().collect();
+        self.derivations.borrow_mut().table.insert(path.clone(), Entry::new(&derivation, hash, references));
         Ok(hash)
     }
 
@@ -254,6 +275,16 @@ impl<'a> Eval<'a> {
         Ok(())
     }
 
+    /// The path of a derivation; that of one made here is not parsed and not copied.
+    fn known_path(&self, text: &str) -> Res<StorePath> {
+        let base_name = text.strip_prefix(self.store_dir.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let table = self.derivations.borrow();
+        match base_name.and_then(|base_name| table.table.get_key_value(base_name)) {
+            Some((path, _)) => Ok(path.clone()),
+            None => self.store_path(text),
+        }
+    }
+
     pub(crate) fn store_path(&self, text: &str) -> Res<StorePath> {
         self.store_dir.parse(text).map_err(|e| failed(e.to_string()))
     }
@@ -291,7 +322,7 @@ impl<'a> Eval<'a> {
                 }
                 Element::Built(drv, output) => {
                     let mut chain = drv.split('^');
-                    let drv = self.store_path(chain.next().unwrap_or_default())?;
+                    let drv = self.known_path(chain.next().unwrap_or_default())?;
                     let input = derivation.input_drvs.entry(drv).or_default();
                     input.at(chain).names.insert((*output).to_owned());
                 }

@@ -2,7 +2,7 @@
 
 use syntax::ast::Op;
 
-use crate::code::BinaryCode;
+use crate::code::{BinaryCode, Code};
 use crate::coerce::Coerce;
 use crate::context::Context;
 use crate::error::{Error, Failed, Res, Run};
@@ -15,8 +15,10 @@ impl<'a> Eval<'a> {
     /// Integers are at hand here, everything else is a call away.
     #[inline(never)]
     pub(super) fn run_binary(&self, code: &'a BinaryCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
-        if let Op::And | Op::Or | Op::Implies = code.op {
-            return self.run_logical(code, frame);
+        match code.op {
+            Op::And | Op::Or | Op::Implies => return self.run_logical(code, frame),
+            Op::Update => return self.run_update(code, frame),
+            _ => {}
         }
         let lhs = self.operand(code.lhs, frame)?;
         let rhs = match self.operand(code.rhs, frame) {
@@ -42,6 +44,21 @@ impl<'a> Eval<'a> {
             }
         }
         self.run_operator(code, lhs, rhs)
+    }
+
+    /// `a // b`; a `b` that is written out is never made on its own.
+    #[inline(never)]
+    fn run_update(&self, code: &'a BinaryCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let lhs = self.operand(code.lhs, frame)?;
+        if let (Value::Attrs(left), Code::Attrs(right)) = (lhs, code.rhs) {
+            if let Some(set) = self.update_with(left, right, frame) {
+                return Ok(Value::Attrs(set));
+            }
+        }
+        match self.operand(code.rhs, frame) {
+            Ok(rhs) => self.run_operator(code, lhs, rhs),
+            Err(failed) => Err(self.left_first(code, lhs, failed)),
+        }
     }
 
     /// `+` and `//` look at their left side before they evaluate the right one: if both are wrong, it is the left one's

@@ -75,7 +75,7 @@ impl<'a> Eval<'a> {
                 context_example(context)
             )));
         }
-        Ok(self.symbols().intern(text.as_bytes()))
+        Ok(self.named_by(text))
     }
 
     #[inline(never)]

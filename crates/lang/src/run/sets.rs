@@ -58,6 +58,19 @@ impl<'a> Eval<'a> {
         if code.dynamics.is_empty() { Ok(Value::Attrs(set)) } else { self.add_dynamics(set, code.dynamics, frame) }
     }
 
+    /// `set // { … }` without the set on the right, where that is simple and both are small.
+    pub(super) fn update_with(
+        &self,
+        set: &'a Attrs<'a>,
+        code: &'a AttrsCode<'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Option<&'a Attrs<'a>> {
+        if !code.dynamics.is_empty() || !code.from.is_empty() {
+            return None;
+        }
+        set.update_with(self.bump(), code.attrs, |a| Attr::new(a.name, a.pos, Slot::new(self.attr_state(a, frame))))
+    }
+
     #[inline(never)]
     fn add_dynamics(
         &self,

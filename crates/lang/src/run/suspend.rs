@@ -98,6 +98,32 @@ impl<'a> Eval<'a> {
         Value::Inherit(self.bump().alloc((from, name, pos)))
     }
 
+    /// The result of a function for an integer where that takes less than suspending the call: it gives the integer back, a
+    /// constant, or a sum of integers that are evaluated.
+    pub(crate) fn computed(&self, function: Value<'a>, arg: Value<'a>) -> Option<Value<'a>> {
+        let Value::Lambda(closure) = function else { return None };
+        let code = closure.code;
+        if code.arity != 1 || code.formals.is_some() || self.settings().suspend_literals {
+            return None;
+        }
+        match code.body {
+            Code::Local(0) => Some(arg),
+            Code::Binary(b) => {
+                let operand = |code| {
+                    let value = match code {
+                        Code::Local(0) => arg,
+                        Code::Captured(i) => closure.captures[i].peek(),
+                        Code::Const(value) => *value,
+                        _ => return None,
+                    };
+                    if let Value::Int(n) = value { Some(n) } else { None }
+                };
+                compute(b.op, operand(b.lhs)?, operand(b.rhs)?).map(Value::Int)
+            }
+            _ => None,
+        }
+    }
+
     #[inline(never)]
     fn compute_or_suspend(&self, a: &'a Arithmetic<'a>, frame: &Frame<'_, 'a>) -> Value<'a> {
         match compute_op(a.op, a.lhs, a.rhs, frame) {
@@ -130,6 +156,11 @@ fn compute_nested(op: Op, lhs: Operand<'_>, rhs: Operand<'_>, frame: &Frame<'_, 
 fn compute_op(op: Op, lhs: Operand<'_>, rhs: Operand<'_>, frame: &Frame<'_, '_>) -> Option<i64> {
     let lhs = compute_operand(lhs, frame)?;
     let rhs = compute_operand(rhs, frame)?;
+    compute(op, lhs, rhs)
+}
+
+#[inline]
+fn compute(op: Op, lhs: i64, rhs: i64) -> Option<i64> {
     match op {
         Op::Add => lhs.checked_add(rhs),
         Op::Sub => lhs.checked_sub(rhs),

@@ -2,7 +2,7 @@
 
 use diagnostics::Span;
 
-use crate::code::{Code, Piece, Template};
+use crate::code::{Code, Piece, Template, ToStringCode};
 use crate::coerce::Coerce;
 use crate::context::Context;
 use crate::error::{Error, Failed, Run};
@@ -13,20 +13,32 @@ use crate::value::Value;
 
 /// Strings of at most this many parts are put together without the heap.
 const FEW: usize = 8;
+/// Room for the digits of integers in one string; what has no room takes the arena.
+const DIGITS: usize = 2 * crate::coerce::MAX_DIGITS;
 
 impl<'a> Eval<'a> {
     #[inline(never)]
     pub(super) fn run_string(&self, code: &'a Template<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let mut digits = [0; DIGITS];
         if code.parts.len() <= FEW {
-            let mut parts: [&'a [u8]; FEW] = [&[]; FEW];
-            return self.join(code, &mut parts[..code.parts.len()], frame);
+            let mut parts: [&[u8]; FEW] = [&[]; FEW];
+            return self.join(code, &mut parts[..code.parts.len()], &mut digits, frame);
         }
-        let mut parts: Vec<&'a [u8]> = vec![&[]; code.parts.len()];
-        self.join(code, &mut parts, frame)
+        let mut parts: Vec<&[u8]> = vec![&[]; code.parts.len()];
+        self.join(code, &mut parts, &mut digits, frame)
     }
 
     #[inline]
-    fn join(&self, code: &'a Template<'a>, parts: &mut [&'a [u8]], frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+    fn join<'t>(
+        &self,
+        code: &'a Template<'a>,
+        parts: &mut [&'t [u8]],
+        mut digits: &'t mut [u8],
+        frame: &Frame<'_, 'a>,
+    ) -> Run<Value<'a>>
+    where
+        'a: 't,
+    {
         let mut context: Option<&'a Context<'a>> = None;
         for (part, piece) in parts.iter_mut().zip(code.parts) {
             *part = match piece {
@@ -36,6 +48,19 @@ impl<'a> Eval<'a> {
                     context = Context::union(self.bump(), context, text.context());
                     text.as_bytes()
                 }
+                Piece::ToString(to_string) => match frame.source(to_string.of).peek() {
+                    Value::Int(n) if digits.len() >= crate::coerce::MAX_DIGITS => {
+                        let len = crate::coerce::write_int(n, digits);
+                        let (written, rest) = digits.split_at_mut(len);
+                        digits = rest;
+                        written
+                    }
+                    _ => {
+                        let text = self.piece(to_string.call, to_string.span, frame)?;
+                        context = Context::union(self.bump(), context, text.context());
+                        text.as_bytes()
+                    }
+                },
             };
         }
         Ok(self.arena_string(concat(self.bump(), parts), context))
@@ -58,7 +83,7 @@ impl<'a> Eval<'a> {
         for part in code.parts {
             match part {
                 Piece::Text(text) => bytes.extend_from_slice(text),
-                Piece::Code(inner, span) => {
+                Piece::Code(inner, span) | Piece::ToString(ToStringCode { call: inner, span, .. }) => {
                     let value = self.run(*inner, frame)?;
                     let text = self.kept(self.coerce(value, Coerce::PATH_SEGMENT).map_err(|e| e.at_span(*span)))?;
                     if text.context().is_some() {

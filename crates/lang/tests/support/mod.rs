@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStringExt;
 use lang::io::{CopyError, CopyRequest, EvalIo, FileType, IoError};
 use nix_formats::nar::{FileMode, NarWriter, TreeVisitor};
 use nix_formats::{
-    ContentAddress, ContentAddressMethod, Derivation, Hash, HashAlgo, Hasher, ReferenceSet, StoreDir, StorePath,
+    ContentAddress, ContentAddressMethod, Derivation, DerivationFile, Hash, HashAlgo, Hasher, ReferenceSet, StoreDir,
+    StorePath,
 };
 
 /// Reads the real filesystem, writes nothing.
@@ -128,7 +129,7 @@ impl EvalIo for LocalIo {
         Ok(())
     }
 
-    fn add_derivation(&self, path: &StorePath, derivation: &Derivation) -> Result<(), IoError> {
+    fn add_derivation(&self, path: &StorePath, derivation: &Derivation, _: &DerivationFile) -> Result<(), IoError> {
         self.derivations.borrow_mut().push((path.clone(), derivation.clone()));
         Ok(())
     }

@@ -5,7 +5,9 @@
 //! A file with dynamic inputs is `DrvWithVersion("xp-dyn-drv",…)` instead, and in it the outputs of an input may be
 //! `([outputs],[(output,outputs)])`: what is needed of the derivations that some outputs are, at any depth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use bstr::{BString, ByteSlice as _};
 
@@ -48,8 +50,8 @@ pub enum ParseError {
     },
 }
 
-/// The inputs as they are printed: paths in files, hashes when computing a hash modulo.
-pub(super) type PrintedInputs = BTreeMap<String, InputOutputs>;
+/// An input as it is printed, sorted by the text: its path in files, its hash when computing a hash modulo.
+pub(super) type PrintedInput<'d> = (String, Cow<'d, InputOutputs>);
 
 /// How a file begins, without and with dynamic inputs.
 const PLAIN: &[u8] = b"Derive(";
@@ -58,12 +60,19 @@ const DYNAMIC: &[u8] = b"DrvWithVersion(\"xp-dyn-drv\",";
 /// Deeper nesting is no file that anything writes, and would be read by recursion.
 const MAX_DEPTH: usize = 64;
 
-pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> Vec<u8> {
-    let inputs = drv.input_drvs.iter().map(|(path, outputs)| (dir.display(path), outputs.clone())).collect();
+/// The file's bytes, and where in them the inputs stand.
+pub(super) fn print(drv: &Derivation, dir: &StoreDir) -> (Vec<u8>, Range<usize>) {
+    let inputs: Vec<PrintedInput<'_>> =
+        drv.input_drvs.iter().map(|(path, outputs)| (dir.display(path), Cow::Borrowed(outputs))).collect();
     print_with(drv, dir, OutputPaths::Keep, &inputs)
 }
 
-pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, inputs: &PrintedInputs) -> Vec<u8> {
+pub(super) fn print_with(
+    drv: &Derivation,
+    dir: &StoreDir,
+    paths: OutputPaths,
+    inputs: &[PrintedInput<'_>],
+) -> (Vec<u8>, Range<usize>) {
     let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(if drv.has_dynamic_inputs() { DYNAMIC } else { PLAIN });
     print_list(&mut out, &drv.outputs, |out, (name, output)| {
@@ -71,7 +80,9 @@ pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, i
         print_tuple(out, &[name, &path, &algo, &hash]);
     });
     out.push(b',');
+    let inputs_start = out.len();
     print_inputs(&mut out, inputs);
+    let inputs_end = out.len();
     out.push(b',');
     print_list(&mut out, &drv.input_srcs, |out, path| print_string(out, dir.display(path).as_bytes()));
     out.push(b',');
@@ -90,26 +101,28 @@ pub(super) fn print_with(drv: &Derivation, dir: &StoreDir, paths: OutputPaths, i
         out.push(b')');
     });
     out.push(b')');
-    out
+    (out, inputs_start..inputs_end)
 }
 
-fn print_inputs(out: &mut Vec<u8>, inputs: &PrintedInputs) {
-    print_list(out, inputs, |out, (key, outputs)| {
+pub(super) fn print_inputs(out: &mut Vec<u8>, inputs: &[PrintedInput<'_>]) {
+    print_list(out, inputs, |out, (key, outputs)| print_input(out, key, outputs));
+}
+
+fn print_input(out: &mut Vec<u8>, key: &str, outputs: &InputOutputs) {
+    out.push(b'(');
+    print_string(out, key.as_bytes());
+    out.push(b',');
+    let print_names = |out: &mut Vec<u8>| print_list(out, &outputs.names, |out, n| print_string(out, n.as_bytes()));
+    if outputs.dynamic.is_empty() {
+        print_names(out);
+    } else {
         out.push(b'(');
-        print_string(out, key.as_bytes());
+        print_names(out);
         out.push(b',');
-        let print_names = |out: &mut Vec<u8>| print_list(out, &outputs.names, |out, n| print_string(out, n.as_bytes()));
-        if outputs.dynamic.is_empty() {
-            print_names(out);
-        } else {
-            out.push(b'(');
-            print_names(out);
-            out.push(b',');
-            print_inputs(out, &outputs.dynamic);
-            out.push(b')');
-        }
+        print_list(out, &outputs.dynamic, |out, (key, outputs)| print_input(out, key, outputs));
         out.push(b')');
-    });
+    }
+    out.push(b')');
 }
 
 fn output_fields(output: &DerivationOutput, dir: &StoreDir, paths: OutputPaths) -> [String; 3] {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::BString;
 
 pub use aterm::ParseError;
-pub use modulo::{DerivationHash, HashKind, OutputPaths};
+pub use modulo::{DerivationFile, DerivationHash, HashKind, OutputPaths};
 
 use crate::content_address::{ContentAddress, ContentAddressMethod, MakePathError, ReferenceSet};
 use crate::hash::{Hash, HashAlgo};
@@ -125,7 +125,7 @@ impl Derivation {
     /// The `.drv` file's bytes.
     #[must_use]
     pub fn to_aterm(&self, dir: &StoreDir) -> Vec<u8> {
-        aterm::print(self, dir)
+        aterm::print(self, dir).0
     }
 
     /// Whether some input is an output of a derivation that another derivation makes.
