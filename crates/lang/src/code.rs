@@ -34,6 +34,17 @@ pub(crate) enum Code<'a> {
     Not(&'a (Code<'a>, Span)),
     Negate(&'a (Code<'a>, Span)),
     Binary(&'a BinaryCode<'a>),
+    Unread(&'a UnreadCode<'a>),
+}
+
+/// What was left as text, to be compiled when it is first run.
+pub(crate) struct UnreadCode<'a> {
+    pub(crate) text: Span,
+    /// What the captured values are called.
+    pub(crate) names: &'a [Sym],
+    /// Which of the evaluation's surroundings of texts.
+    pub(crate) surroundings: usize,
+    pub(crate) compiled: Cell<Option<&'a ThunkCode<'a>>>,
 }
 
 /// An expression whose value may be needed later; what is at hand already is no thunk.

@@ -25,7 +25,7 @@ use syntax::{Features, Sym, Symbols};
 
 use crate::attrs::{Attr, Attrs};
 use crate::code::ThunkCode;
-use crate::compile::{Globals, compile};
+use crate::compile::{Globals, Surroundings, compile};
 use crate::context::{Context, Element};
 use crate::derivations::Derivations;
 use crate::error::{Error, ErrorKind, Res};
@@ -100,6 +100,8 @@ pub struct Eval<'a> {
     pub(crate) names: Names,
     name_strings: RefCell<Vec<Option<&'a Str<'a>>>>,
     pub(crate) sources: RefCell<SourceMap>,
+    /// Of texts that were not compiled throughout.
+    pub(crate) surroundings: RefCell<Vec<Surroundings<'a>>>,
     pub(crate) globals: RefCell<Rc<Globals<'a>>>,
     pub(crate) builtins: RefCell<Vec<(Sym, Value<'a>)>>,
     builtins_slot: &'a Slot<'a>,
@@ -133,6 +135,7 @@ impl<'a> Eval<'a> {
             symbols,
             name_strings: RefCell::new(Vec::new()),
             sources: RefCell::new(SourceMap::new()),
+            surroundings: RefCell::new(Vec::new()),
             globals: RefCell::new(Rc::new(Globals::with_hasher(foldhash::fast::FixedState::with_seed(0)))),
             builtins: RefCell::new(Vec::new()),
             builtins_slot: bump.alloc(Slot::new(Value::Unset)),
@@ -211,6 +214,7 @@ impl<'a> Eval<'a> {
     pub fn eval_in_scope(&self, scope: &[(Sym, Value<'a>)], text: &str, name: &str, base_dir: &str) -> Res<Value<'a>> {
         let mut globals = (**self.globals.borrow()).clone();
         globals.extend(scope.iter().copied());
+        let globals = Rc::new(globals);
         self.on_large_stack(|| {
             let code = self.parse_with(text.as_bytes().into(), name, false, base_dir, &globals)?;
             self.force(self.thunk_value(code))
@@ -266,7 +270,7 @@ impl<'a> Eval<'a> {
         })
     }
 
-    pub(crate) fn parse_file(&self, path: &str, globals: &Globals<'a>) -> Res<&'a ThunkCode<'a>> {
+    pub(crate) fn parse_file(&self, path: &str, globals: &Rc<Globals<'a>>) -> Res<&'a ThunkCode<'a>> {
         let text: Rc<[u8]> = self.io.read_file(path).map_err(|e| self.io_error(&e))?.into();
         let base_dir = path.rsplit_once('/').map_or("/", |(dir, _)| if dir.is_empty() { "/" } else { dir });
         self.parse_with(text, path, true, base_dir, globals)
@@ -279,7 +283,7 @@ impl<'a> Eval<'a> {
         name: &str,
         is_file: bool,
         base_dir: &str,
-        globals: &Globals<'a>,
+        globals: &Rc<Globals<'a>>,
     ) -> Res<&'a ThunkCode<'a>> {
         let base = self
             .sources
@@ -287,7 +291,7 @@ impl<'a> Eval<'a> {
             .add(name.to_owned(), text.clone(), is_file)
             .ok_or_else(|| Error::eval(format!("'{name}' is too large")))?;
         let tree_bump = Bump::new();
-        let tree = syntax::parse(&text, base, &self.symbols, &tree_bump, self.settings.features)
+        let tree = syntax::parse_keeping_texts(&text, base, &self.symbols, &tree_bump, self.settings.features)
             .map_err(|error| self.syntax_error(error))?;
         compile(self, &tree, globals, base_dir)
     }

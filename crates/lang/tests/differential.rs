@@ -170,6 +170,68 @@ fn every_expression_gives_what_it_should() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// So many parts of a list or set make the next one be left as text.
+const MANY: usize = 70;
+
+/// The text with parts of long lists and sets (`[@ …]`, `{@ …}`) and, with as many bytes, with parts of short ones.
+fn long_and_short(text: &str) -> (String, String) {
+    let elements = " 0".repeat(MANY);
+    let attributes: String = (0..MANY).map(|i| format!(" a{i} = 0;")).collect();
+    let blank = |text: &str| " ".repeat(text.len());
+    let long = text.replace("[@", &format!("[{elements}")).replace("{@", &format!("{{{attributes}"));
+    let short =
+        text.replace("[@", &format!("[{}", blank(&elements))).replace("{@", &format!("{{{}", blank(&attributes)));
+    (long, short)
+}
+
+#[test]
+fn what_is_left_as_text_means_what_it_would() {
+    let mut wrong = String::new();
+    let mut check = |text: &str, known: Option<&str>| {
+        let (long, short) = long_and_short(text);
+        let ours = evaluate(&long);
+        if known.is_some_and(|known| ours.as_deref().unwrap_or_else(|e| e) == known) {
+            return;
+        }
+        let plain = evaluate(&short);
+        if ours != plain {
+            writeln!(wrong, "{text}\n  left as text {ours:?}\n  as a tree    {plain:?}").unwrap();
+        }
+    };
+    let last = "(l: builtins.elemAt l (builtins.length l - 1))";
+    for file in files("values", "txt") {
+        let expected = std::fs::read_to_string(file.with_extension("exp")).unwrap();
+        for (case, expected) in cases(&file).iter().zip(expected.lines()) {
+            check(&format!("{last} [@ (let in ({case})) /* {} */ ]", "-".repeat(40)), Some(expected));
+        }
+    }
+    // The names around: bound by every kind of scope, bound later, found by `with`, hidden, missing.
+    for part in [
+        "let a = 1; b = a + 1; in LAST [@ (let c = a + b; in [ a c c c (map (x: x + a) [ b c ]) ]) ]",
+        "(x: { y, z ? x + y, ... }@all: LAST [@ (let in [ x y z (all.w or 4) (let x = 9; in x + y + z) ]) ]) 1 { y = 2; }",
+        "let l = [@ [ (builtins.isList l) later (builtins.isInt l) later later later ] ]; later = 7; in LAST l",
+        "rec { a = LAST [@ { inherit a2; b = a2; c = rec { a2 = 1; d = a2; }; e.f.g = a2; } ]; a2 = 5; }.a",
+        "with { q = 5; }; LAST [@ (let in [ q q q q q q q q q q q q q q q q q q q q q q q q ]) ]",
+        "let w = { q = 5; }; q2 = 6; in LAST [@ (with w; [ q q2 q q2 q q2 q q2 q q2 q q2 q q2 q q2 q q2 ]) ]",
+        "let q = 1; in LAST [@ (with { q = 2; r = 3; }; [ q r q r q r q r q r q r q r q r q r q r q r ]) ]",
+        "LAST (let __sub = a: b: 7; in [@ (let in [ (5 - 3) (-1) 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 ]) ])",
+        "let builtins' = builtins; builtins = { length = x: 9; elemAt = builtins'.elemAt; }; in \
+         builtins'.elemAt [@ (let in [ (builtins.length [ ]) 0 0 0 0 0 0 0 0 0 0 0 0 ]) ] 0",
+        "LAST [@ (let in [ notThere alsoNotThere 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 ]) ]",
+        "builtins.length [@ (let in [ notThere 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 ]) ] > 0",
+        "LAST [@ (let in { a = 1; a = 2; b = 0; c = 0; d = 0; e = 0; f = 0; g = 0; h = 0; i = 0; }) ]",
+        "LAST [@ { p = ~/x; q = ./x; r = <nope>; s = 0; t = 0; u = 0; v = 0; w = 0; x = 0; y = 0; } ]",
+        "(LAST [@ { p = __curPos; q = 0; r = 0; s = 0; t = 0; u = 0; v = 0; w = 0; x = 0; y = 0; } ]).p",
+        "let f = a: b: [ a b ]; in ({@ z = f (let y = 1; in y) [ 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 ]; }).z",
+        "let f = a: a; in ({@ z = f { x = 1; y = 2; z = 3; a = 4; b = 5; c = 6; d = 7; e = 8; }; z.q = 1; }).z",
+        "let f = a: a; in ({@ z = { x = f (f (f (f (f (f (f (f (f (f (f (f (f 1)))))))))))); }; z.q = 1; }).z",
+        "let f = a: throw a; in ({@ z = f (builtins.concatStringsSep \"-\" [ \"a\" \"b\" \"c\" \"d\" \"e\" ]); }).z",
+    ] {
+        check(&part.replace("LAST", last), None);
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn known_differences_are_differences() {
     let file = folder().join("differences.txt");

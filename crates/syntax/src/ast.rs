@@ -6,6 +6,7 @@
 use diagnostics::{Pos, Span};
 
 use crate::Sym;
+use crate::free::FreeName;
 
 /// An expression and its place.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,18 @@ pub enum Kind<'s> {
     Negate(&'s Expr<'s>),
     /// `a + b` and the like.
     Binary(&'s Binary<'s>),
+    /// Checked, and not kept; only [`parse_keeping_texts`](crate::parse_keeping_texts) leaves such.
+    Unread(&'s Unread<'s>),
+}
+
+/// A part of a long list or set whose tree was not kept. It is a list, a call, `let`, `with` or `if`, or, as an element of
+/// a list, a set.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread<'s> {
+    /// Its text, an expression that can be parsed by itself.
+    pub text: Span,
+    /// The names that it takes from around it.
+    pub free: &'s [FreeName],
 }
 
 /// A piece of a string or path.

@@ -10,6 +10,7 @@ pub mod ast;
 mod bindings;
 pub mod concrete;
 mod error;
+mod free;
 mod indented;
 mod lexer;
 mod parser;
@@ -19,5 +20,6 @@ mod token;
 pub mod walk;
 
 pub use error::SyntaxError;
-pub use parser::{Features, parse};
+pub use free::FreeName;
+pub use parser::{Features, parse, parse_keeping_texts};
 pub use symbols::{Sym, Symbols};

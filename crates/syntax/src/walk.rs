@@ -16,7 +16,7 @@ pub struct Child<'e, 's> {
 pub fn children<'s>(expr: &Expr<'s>, visit: &mut dyn FnMut(Child<'_, 's>)) {
     let mut plain = |expr: &Expr<'s>| visit(Child { name: None, expr });
     match expr.kind {
-        Kind::Int(_) | Kind::Float(_) | Kind::Var(_) | Kind::Search(_) => {}
+        Kind::Int(_) | Kind::Float(_) | Kind::Var(_) | Kind::Search(_) | Kind::Unread(_) => {}
         Kind::Str(parts) | Kind::Path(parts) => parts.iter().for_each(|part| {
             if let Part::Expr(e) = part {
                 plain(e);

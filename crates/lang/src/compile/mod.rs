@@ -9,6 +9,9 @@ mod operators;
 mod scope;
 mod select;
 mod text;
+mod unread;
+
+use std::rc::Rc;
 
 use bumpalo::Bump;
 use hashbrown::HashMap;
@@ -30,28 +33,16 @@ pub(crate) type Globals<'a> = HashMap<Sym, Value<'a>, foldhash::fast::FixedState
 /// A set or list literal of at most this many parts is built rather than suspended.
 const SMALL_LITERAL: usize = 6;
 
+pub(crate) use unread::{Surroundings, compile_part};
+
 /// Compiles a whole text into a thunk without captures.
 pub(crate) fn compile<'a>(
     eval: &Eval<'a>,
     expr: &Expr<'_>,
-    globals: &Globals<'a>,
+    globals: &Rc<Globals<'a>>,
     base_dir: &str,
 ) -> Res<&'a ThunkCode<'a>> {
-    let mut compiler = Compiler {
-        eval,
-        bump: eval.bump(),
-        globals,
-        base_dir,
-        names: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(0)),
-        withs: Vec::new(),
-        levels: Vec::new(),
-        errors: Vec::new(),
-        redefined: false,
-    };
-    compiler.redefined = compiler.operators().iter().any(|name| match globals.get(name) {
-        Some(Value::Native(f)) => f.name.as_bytes() != eval.symbols().bytes(*name),
-        _ => true,
-    });
+    let mut compiler = Compiler::new(eval, globals, base_dir);
     let code = compiler.thunk(expr)?;
     match Error::together(compiler.errors) {
         Some(error) => Err(error),
@@ -62,8 +53,10 @@ pub(crate) fn compile<'a>(
 struct Compiler<'c, 'a> {
     eval: &'c Eval<'a>,
     bump: &'a Bump,
-    globals: &'c Globals<'a>,
+    globals: &'c Rc<Globals<'a>>,
     base_dir: &'c str,
+    /// This text's, once something is left as text.
+    surroundings: Option<usize>,
     names: HashMap<Sym, Vec<Variable>, foldhash::fast::FixedState>,
     withs: Vec<Variable>,
     levels: Vec<Level>,
@@ -72,7 +65,27 @@ struct Compiler<'c, 'a> {
     redefined: bool,
 }
 
-impl<'a> Compiler<'_, 'a> {
+impl<'c, 'a> Compiler<'c, 'a> {
+    fn new(eval: &'c Eval<'a>, globals: &'c Rc<Globals<'a>>, base_dir: &'c str) -> Self {
+        let mut compiler = Compiler {
+            eval,
+            bump: eval.bump(),
+            globals,
+            base_dir,
+            surroundings: None,
+            names: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(0)),
+            withs: Vec::new(),
+            levels: Vec::new(),
+            errors: Vec::new(),
+            redefined: false,
+        };
+        compiler.redefined = compiler.operators().iter().any(|name| match globals.get(name) {
+            Some(Value::Native(f)) => f.name.as_bytes() != eval.symbols().bytes(*name),
+            _ => true,
+        });
+        compiler
+    }
+
     fn slice<T>(&self, items: Vec<T>) -> &'a [T] {
         self.bump.alloc_slice_fill_iter(items)
     }
@@ -105,6 +118,7 @@ impl<'a> Compiler<'_, 'a> {
                     return Ok(Lazy::Const(v));
                 }
             }
+            Kind::Unread(unread) => return self.unread(unread),
             _ if self.eval.settings().suspend_literals => {}
             Kind::Lambda(_) => return self.now(expr),
             Kind::Select(_) => {
@@ -213,6 +227,7 @@ impl<'a> Compiler<'_, 'a> {
                 let code = self.code(e)?;
                 Code::Negate(self.bump.alloc((code, expr.span)))
             }
+            Kind::Unread(unread) => self.read(unread, |compiler, expr| compiler.code(expr))?,
             Kind::Binary(b) if self.redefined && self.as_call(b.op).is_some() => self.redefined_binary(b)?,
             Kind::Binary(b) => {
                 let lhs = self.code(&b.lhs)?;

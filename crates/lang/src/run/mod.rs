@@ -14,11 +14,15 @@ use std::cell::Cell;
 use diagnostics::{Label, Span};
 use syntax::ast::Op;
 
-use crate::code::{AssertCode, BinaryCode, Code, IfCode, Source, ThunkCode};
+use crate::code::{AssertCode, BinaryCode, Code, IfCode, Source, ThunkCode, UnreadCode};
+use crate::compile::compile_part;
 use crate::context::{Context, Element};
 use crate::error::{Error, ErrorKind, Failed, Run};
 use crate::eval::Eval;
 use crate::value::Value;
+
+/// What parsing the deepest nesting takes.
+const PARSER_STACK: usize = 4 * 1024 * 1024;
 
 /// One run of a function or thunk body.
 #[derive(Clone, Copy)]
@@ -94,6 +98,7 @@ impl<'a> Eval<'a> {
             Code::If(c) => self.run_if(c, frame),
             Code::Let(_) | Code::With(_) | Code::Assert(_) => self.run_body(code, frame),
             Code::Not(_) | Code::Negate(_) => self.run_unary(code, frame),
+            Code::Unread(u) => self.run_unread(u, frame),
         }
     }
 
@@ -108,6 +113,21 @@ impl<'a> Eval<'a> {
                 other => return self.run(other, frame),
             }
         }
+    }
+
+    /// Compiles, the first time, what was left as text.
+    #[inline(never)]
+    fn run_unread(&self, code: &'a UnreadCode<'a>, frame: &Frame<'_, 'a>) -> Run<Value<'a>> {
+        let compiled = match code.compiled.get() {
+            Some(compiled) => compiled,
+            None => {
+                let compiled =
+                    self.kept(stacker::maybe_grow(PARSER_STACK, 4 * PARSER_STACK, || compile_part(self, code)))?;
+                code.compiled.set(Some(compiled));
+                compiled
+            }
+        };
+        self.run_thunk(compiled, frame.captures)
     }
 
     /// What prepares the activation for a body, and the body.

@@ -4,6 +4,7 @@ mod functions;
 mod operators;
 mod sets;
 mod text;
+mod unread;
 
 pub(crate) use operators::{Assoc, NOT_LEVEL, binary};
 
@@ -39,25 +40,23 @@ pub fn parse<'s>(
     bump: &'s Bump,
     features: Features,
 ) -> Result<Expr<'s>, SyntaxError> {
-    let mut parser = Parser {
-        lexer: Lexer { text, base },
-        symbols,
-        bump,
-        features,
-        token: Token::Eof,
-        start: 0,
-        end: 0,
-        prev_end: 0,
-        depth: 0,
-        ahead: Cell::new(None),
-    };
-    parser.advance()?;
-    let expr = parser.expr()?;
-    match parser.token {
-        Token::Eof => Ok(expr),
-        Token::Assign => Err(parser.unexpected("end of file").hint("attributes stand in braces: `{ name = value; }`")),
-        _ => Err(parser.unexpected("end of file")),
-    }
+    Parser::new(Lexer { text, base }, symbols, bump, features).whole()
+}
+
+/// Like [`parse`], but most of a long list or set is left as text ([`Kind::Unread`]), checked like the rest.
+///
+/// # Errors
+/// The first thing wrong with the text.
+pub fn parse_keeping_texts<'s>(
+    text: &[u8],
+    base: Pos,
+    symbols: &Symbols<'_>,
+    bump: &'s Bump,
+    features: Features,
+) -> Result<Expr<'s>, SyntaxError> {
+    let mut parser = Parser::new(Lexer { text, base }, symbols, bump, features);
+    parser.keeps_text = true;
+    parser.whole()
 }
 
 pub(crate) type Res<T> = Result<T, SyntaxError>;
@@ -74,12 +73,46 @@ struct Parser<'p, 't, 's, 'y> {
     depth: u32,
     /// The token behind the offset that was last peeked at.
     ahead: Cell<Ahead>,
+    /// Whether parts of long lists and sets are left as text.
+    keeps_text: bool,
+    /// For trees that are not kept.
+    scratch: Bump,
 }
 
 /// A token read already: the offset looked at, where the token starts, the token, the offset behind it.
 type Ahead = Option<(usize, usize, Token, usize)>;
 
-impl<'s> Parser<'_, '_, 's, '_> {
+impl<'p, 't, 's, 'y> Parser<'p, 't, 's, 'y> {
+    fn new(lexer: Lexer<'t>, symbols: &'p Symbols<'y>, bump: &'s Bump, features: Features) -> Self {
+        Parser {
+            lexer,
+            symbols,
+            bump,
+            features,
+            token: Token::Eof,
+            start: 0,
+            end: 0,
+            prev_end: 0,
+            depth: 0,
+            ahead: Cell::new(None),
+            keeps_text: false,
+            scratch: Bump::new(),
+        }
+    }
+
+    /// One expression, all of the text.
+    fn whole(mut self) -> Res<Expr<'s>> {
+        self.advance()?;
+        let expr = self.expr()?;
+        match self.token {
+            Token::Eof => Ok(expr),
+            Token::Assign => {
+                Err(self.unexpected("end of file").hint("attributes stand in braces: `{ name = value; }`"))
+            }
+            _ => Err(self.unexpected("end of file")),
+        }
+    }
+
     fn advance(&mut self) -> Res<()> {
         self.prev_end = self.end;
         if let Some((offset, start, token, end)) = self.ahead.get() {

@@ -5,6 +5,7 @@ use diagnostics::Span;
 use crate::SyntaxError;
 use crate::ast::{AttrName, Attrs, Expr, Kind, Part, Select, Value};
 use crate::bindings::Builder;
+use crate::parser::unread::{Parts, Place};
 use crate::parser::{Parser, Res};
 use crate::token::Token;
 
@@ -13,11 +14,12 @@ impl<'s> Parser<'_, '_, 's, '_> {
         let start = self.start;
         self.advance()?;
         let mut items = Vec::new();
+        let mut parts = Parts::default();
         while self.token != Token::RBracket {
             if !self.starts_simple() {
                 return Err(self.unclosed(start, Token::RBracket));
             }
-            items.push(self.nested(Self::expr_select)?);
+            items.push(self.part(Place::Element, &mut parts)?);
         }
         self.advance()?;
         Ok(self.make(start, Kind::List(self.bump.alloc_slice_copy(&items))))
@@ -41,6 +43,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
 
     /// Bindings up to and including `close`, of what begins at `open`.
     pub(super) fn bindings(&mut self, mut builder: Builder<'s>, open: usize, close: Token) -> Res<Attrs<'s>> {
+        let mut parts = Parts::default();
         while self.token != close {
             let start = self.start;
             if self.eat(Token::Inherit)? {
@@ -58,7 +61,7 @@ impl<'s> Parser<'_, '_, 's, '_> {
                     .hint("attributes are `name = value;`, arguments have commas between them"));
             }
             self.expect(Token::Assign)?;
-            let value = self.expr()?;
+            let value = self.part(Place::Value, &mut parts)?;
             self.expect(Token::Semicolon).map_err(|e| e.related(span, "this binding lacks its `;`"))?;
             builder.bind(path, span, value, self.symbols)?;
         }
