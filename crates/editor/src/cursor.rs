@@ -1,6 +1,7 @@
 //! Where in a text in the Nix language the cursor is: at the name of an option, behind `config.` or `pkgs.`, or at some
 //! other name. Looks backward over tokens only, so that whatever follows, or is missing, does not matter.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use syntax::concrete::{TokenKind, Tree};
@@ -54,7 +55,10 @@ pub(crate) fn at(tree: &Tree<'_>, offset: usize) -> Option<Cursor> {
     };
     let code: Vec<usize> = (0..token).filter(|i| !tree.tokens[*i].is_trivia()).collect();
     let mut backward = Backward { tree, code: &code };
-    let chain = backward.chain();
+    let mut chain = backward.chain();
+    if !backward.is_before_name() {
+        resolve(&mut chain, &aliases(tree));
+    }
     let around = backward.surroundings();
     let subject = match chain.first().map(String::as_str) {
         Some("config") => Subject::Option(chain[1..].to_vec()),
@@ -78,6 +82,53 @@ pub(crate) fn at(tree: &Tree<'_>, offset: usize) -> Option<Cursor> {
         },
     };
     Some(Cursor { subject, word })
+}
+
+/// What names stand for, by name: `config.services.x` for `cfg` after `cfg = config.services.x;`.
+type Aliases = BTreeMap<String, Vec<String>>;
+
+/// Names that the text gives to `config`, to `pkgs`, or to something within them. Where one is given twice the last counts:
+/// this looks at tokens and knows no scopes.
+fn aliases(tree: &Tree<'_>) -> Aliases {
+    let mut aliases = Aliases::new();
+    let code: Vec<&str> =
+        (0..tree.tokens.len()).filter(|i| !tree.tokens[*i].is_trivia()).map(|i| tree.token_text(i)).collect();
+    for statement in code.split_inclusive(|token| matches!(*token, ";" | "{" | "let")) {
+        match statement {
+            // `inherit (config.services) nginx openssh;`
+            ["inherit", "(", rest @ .., ";"] => {
+                let Some(end) = rest.iter().position(|token| *token == ")") else { continue };
+                let Some(path) = path_of(&rest[..end], &aliases) else { continue };
+                for name in &rest[end + 1..] {
+                    let whole = path.iter().cloned().chain([(*name).to_owned()]).collect();
+                    aliases.insert((*name).to_owned(), whole);
+                }
+            }
+            [name, "=", value @ .., ";"] => {
+                if let Some(path) = path_of(value, &aliases) {
+                    aliases.insert((*name).to_owned(), path);
+                }
+            }
+            _ => {}
+        }
+    }
+    aliases
+}
+
+/// The path `config.a.b` that tokens are, its first name followed to where it comes from; `None` for anything else.
+fn path_of(tokens: &[&str], aliases: &Aliases) -> Option<Vec<String>> {
+    let is_path = tokens.len() % 2 == 1 && tokens.iter().skip(1).step_by(2).all(|token| *token == ".");
+    let mut path = tokens.iter().step_by(2).map(|name| (*name).to_owned()).collect();
+    resolve(&mut path, aliases);
+    let is_known = path.first().is_some_and(|first| matches!(first.as_str(), "config" | "pkgs"));
+    (is_path && is_known).then_some(path)
+}
+
+/// Puts what its first name stands for in a path's place.
+fn resolve(path: &mut Vec<String>, aliases: &Aliases) {
+    if let Some(meant) = path.first().and_then(|first| aliases.get(first)) {
+        path.splice(..1, meant.iter().cloned());
+    }
 }
 
 fn is_blank(tree: &Tree<'_>, token: usize) -> bool {
@@ -109,6 +160,15 @@ impl<'t> Backward<'t> {
         let (last, rest) = self.code.split_last()?;
         self.code = rest;
         Some(self.tree.token_text(*last))
+    }
+
+    /// Whether a binding's name stands at the place, and no expression.
+    fn is_before_name(&self) -> bool {
+        match self.last() {
+            "" | "{" | "let" => true,
+            ";" => !Self { tree: self.tree, code: &self.code[..self.code.len() - 1] }.ends_prefix(),
+            _ => false,
+        }
     }
 
     /// The names before the place with points between, `a.b.`.
@@ -241,6 +301,11 @@ mod tests {
             ("{ x = with pkgs; [ a ]; y = { z| = 1; }; }", "y|z"),
             ("{ x = config.services.ng|", "services|ng"),
             ("let cfg = config.services.|; in cfg", "services|"),
+            ("let cfg = config.services.nginx; in { x = cfg.en|", "services.nginx|en"),
+            ("let cfg = config.services; n = cfg.nginx; in { x = mkIf n.en|able { }; }", "services.nginx|enable"),
+            ("let inherit (config.services) nginx; in with nginx; [ nginx.p|", "services.nginx|p"),
+            ("let cfg = config.services.nginx; in cfg.en|", "services.nginx|en"),
+            ("let cfg = config.a; in { cfg.b| = 1; }", "cfg|b"),
             ("|", "|"),
         ] {
             assert_eq!(option(text), expected, "{text}");
@@ -259,6 +324,7 @@ mod tests {
         let text = "{ environment = { systemPackages = [ | ]; }; }";
         assert_eq!(subject(text), Some((value(&packages, false), String::new())));
         assert_eq!(subject("{ a = [ pkgs.vi|m ]; }"), Some((Subject::Package, "vim".to_owned())));
+        assert_eq!(subject("let p = pkgs; in { a = [ p.vi|m ]; }"), Some((Subject::Package, "vim".to_owned())));
         assert_eq!(subject("{ a = lib.mkI|f; }"), Some((Subject::Attribute, "mkIf".to_owned())));
         assert_eq!(subject("{ options.a.b| = 1; }"), Some((Subject::Attribute, "b".to_owned())));
     }
