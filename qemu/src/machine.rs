@@ -60,8 +60,18 @@ pub enum Medium {
     Ahci,
     /// A USB stick.
     Usb,
-    /// A SCSI disk.
+    /// A USB disk by the newer protocol, USB Attached SCSI; Debian's OVMF does not start from it.
+    Uas,
+    /// A card in an SD host controller; Debian's OVMF does not start from it.
+    SdCard,
+    /// A SCSI disk on a paravirtual adapter.
     Scsi,
+    /// A SCSI disk on an adapter of the 53C895A kind; Debian's OVMF does not start from it.
+    SymbiosScsi,
+    /// A SCSI disk on VMware's paravirtual adapter; Debian's OVMF does not start from it.
+    VmwareScsi,
+    /// A disk of a MegaRAID adapter; Debian's OVMF does not start from it.
+    MegaRaid,
     /// A CD-ROM drive.
     Cdrom,
 }
@@ -142,6 +152,8 @@ pub enum Display {
     None,
     /// In a window.
     Window,
+    /// There is none: a BIOS writes on the serial console instead.
+    Serial,
 }
 
 /// The sockets through which a machine is steered. All lie in one folder whose path must be short (a UNIX socket's
@@ -195,7 +207,7 @@ pub struct Machine {
     pub memory_mib: u32,
     /// Processors.
     pub cpus: u32,
-    /// The firmware; without one there must be a kernel.
+    /// The firmware, a UEFI. Without one there must be a kernel, or a disk that the BIOS of a PC starts.
     pub firmware: Option<Firmware>,
     /// What is started before any disk.
     pub kernel: Option<DirectKernel>,
@@ -227,8 +239,10 @@ impl Machine {
             arguments.pair("-initrd", initrd.display().to_string());
             arguments.pair("-append", command_line);
         }
+        // QEMU gives a kernel the first place in the boot order.
+        let before_disks = usize::from(self.kernel.is_some());
         for (index, disk) in self.disks.iter().enumerate() {
-            let boot = self.firmware.is_some().then_some(index);
+            let boot = self.firmware.is_some().then_some(index + before_disks);
             disk_arguments(&mut arguments, index, disk, boot);
         }
         if let Some(server) = &self.file_server {
@@ -252,7 +266,8 @@ impl Machine {
         };
         // Whoever serves files over virtiofs reads and writes the guest's memory.
         let memory = if self.file_server.is_some() { ",memory-backend=memory" } else { "" };
-        arguments.pair("-machine", format!("{machine},accel={accelerator}{memory}"));
+        let graphics = if self.display == Display::Serial { ",graphics=off" } else { "" };
+        arguments.pair("-machine", format!("{machine},accel={accelerator}{memory}{graphics}"));
         arguments.pair("-cpu", cpu);
         arguments.pair("-smp", self.cpus.to_string());
         arguments.pair("-m", format!("{}M", self.memory_mib));
@@ -260,6 +275,7 @@ impl Machine {
         arguments.flag("-no-user-config");
         arguments.pair("-device", "virtio-rng-pci");
         match self.architecture {
+            Architecture::X86_64 if self.display == Display::Serial => {}
             Architecture::X86_64 => arguments.pair("-device", "VGA"),
             Architecture::Aarch64 => arguments.pair("-device", "virtio-gpu-pci"),
         }
@@ -268,7 +284,7 @@ impl Machine {
         arguments.pair(
             "-display",
             match self.display {
-                Display::None => "none",
+                Display::None | Display::Serial => "none",
                 Display::Window => "gtk",
             },
         );
@@ -364,12 +380,26 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk, boot: Op
             arguments.pair("-device", format!("ahci,id=ahci{index}"));
             format!("ide-cd,bus=ahci{index}.0,drive={node}{boot}")
         }
-        Medium::Scsi => {
-            arguments.pair("-device", format!("virtio-scsi-pci,id=scsi{index}"));
-            format!("scsi-hd,bus=scsi{index}.0,drive={node}{boot}")
+        Medium::Uas => {
+            arguments.pair("-device", format!("usb-uas,id=uas{index},bus=usb.0"));
+            format!("scsi-hd,bus=uas{index}.0,drive={node}")
         }
+        Medium::SdCard => {
+            arguments.pair("-device", format!("sdhci-pci,id=sdhci{index}"));
+            format!("sd-card,drive={node}")
+        }
+        Medium::Scsi => on_adapter(arguments, "virtio-scsi-pci", index, &format!("drive={node}{boot}")),
+        Medium::SymbiosScsi => on_adapter(arguments, "lsi53c895a", index, &format!("drive={node}{boot}")),
+        Medium::VmwareScsi => on_adapter(arguments, "pvscsi", index, &format!("drive={node}{boot}")),
+        Medium::MegaRaid => on_adapter(arguments, "megasas", index, &format!("drive={node}{boot}")),
     };
     arguments.pair("-device", device + &sectors);
+}
+
+/// A SCSI disk on an adapter of its own.
+fn on_adapter(arguments: &mut Arguments, adapter: &str, index: usize, properties: &str) -> String {
+    arguments.pair("-device", format!("{adapter},id=scsi{index}"));
+    format!("scsi-hd,bus=scsi{index}.0,{properties}")
 }
 
 fn interface_arguments(arguments: &mut Arguments, index: usize, interface: &Interface) {

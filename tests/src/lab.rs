@@ -170,10 +170,19 @@ impl Lab {
         self.start(&variables, |machine| Machine { disks: vec![disk], memory_mib, ..machine })
     }
 
-    /// Boots a kernel without any disk, in a machine with this much memory.
-    pub fn boot_kernel(&self, kernel: DirectKernel, memory_mib: u32) -> Running {
-        let variables = kernel.initrd.with_extension("vars");
-        self.start(&variables, |machine| Machine { kernel: Some(kernel), memory_mib, ..machine })
+    /// Boots a kernel with disks that the firmware need not know, in a machine with this much memory. The firmware's
+    /// variables lie beside the first disk, or beside the initrd.
+    pub fn boot_kernel(&self, kernel: DirectKernel, disks: Vec<Disk>, memory_mib: u32) -> Running {
+        let variables = disks.first().map_or(&kernel.initrd, |disk| &disk.path).with_extension("vars");
+        self.start(&variables, |machine| Machine { kernel: Some(kernel), disks, memory_mib, ..machine })
+    }
+
+    /// Boots one disk in a PC whose firmware is a BIOS, which writes on the serial console.
+    pub fn boot_by_bios(&self, disk: Disk) -> Running {
+        assert_eq!(self.architecture, Architecture::X86_64, "only PCs have a BIOS");
+        let variables = disk.path.with_extension("vars");
+        let without = |machine| Machine { disks: vec![disk], firmware: None, display: Display::Serial, ..machine };
+        self.start(&variables, without)
     }
 
     /// Starts a machine that `complete` makes of an empty one.

@@ -138,7 +138,7 @@ fn from_kernel(images: &Images, toplevel: &str) {
     let script = fs_err::read_to_string(folder.join("boot.ipxe")).unwrap();
     checks.fact("iPXE gets the same command line", script.contains(&command_line), &script);
     let kernel = DirectKernel { kernel: folder.join("kernel"), initrd: folder.join("initrd"), command_line };
-    let mut vm = Lab::open("media-kernel").boot_kernel(kernel, MEMORY_MIB);
+    let mut vm = Lab::open("media-kernel").boot_kernel(kernel, Vec::new(), MEMORY_MIB);
     vm.agent.wait_until_up(BOOT).unwrap_or_else(|e| panic!("{e}\n{}", vm.console.tail(60)));
     lives(&mut vm.agent, toplevel, &mut checks);
     checks.done();
