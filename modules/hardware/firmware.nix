@@ -69,13 +69,15 @@ in
       ++ lib.optional cfg.wirelessRegulatoryDatabase "wireless-regdb"
     );
 
-    boot.initrd.prepend =
+    # Without the package of another architecture, so that what is wrong is said once, by the assertion.
+    boot.initrd.prepend = lib.optionals (pkgs.system == "x86_64-linux") (
       lib.optional cfg.cpu.intel.updateMicrocode (microcode "GenuineIntel" pkgs.intel-microcode "usr/lib/firmware/intel-ucode/*")
-      ++ lib.optional cfg.cpu.amd.updateMicrocode (microcode "AuthenticAMD" pkgs.amd64-microcode "usr/lib/firmware/amd-ucode/microcode_amd*.bin");
+      ++ lib.optional cfg.cpu.amd.updateMicrocode (microcode "AuthenticAMD" pkgs.amd64-microcode "usr/lib/firmware/amd-ucode/microcode_amd*.bin")
+    );
 
     assertions = [ {
       assertion = pkgs.system == "x86_64-linux" || !(cfg.cpu.intel.updateMicrocode || cfg.cpu.amd.updateMicrocode);
-      message = "hardware.cpu: only x86_64 processors take microcode from the system";
+      message = "hardware.cpu: processors of ${pkgs.system} take no microcode from the system\nhint: set `updateMicrocode` for x86_64 only";
     } ];
 
     # Firmware stands in /usr/lib/firmware, where the kernel looks, as part of the view.

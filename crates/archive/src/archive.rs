@@ -33,7 +33,7 @@ pub enum ArchiveError {
     #[error("cannot make the package index")]
     Build(#[from] BuildError),
     /// The lock has nothing for an architecture.
-    #[error("the lock has no index for `{architecture}`; run `esker update`")]
+    #[error("the lock has no index for `{architecture}`\nhint: `esker update` pins Debian for every architecture")]
     NotLocked {
         /// The architecture.
         architecture: Architecture,

@@ -5,6 +5,7 @@
 //! machine is booted here.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a story fails by panicking, with the reason in its words")]
 
+mod architectures;
 mod disks;
 mod fetching;
 mod interrupts;

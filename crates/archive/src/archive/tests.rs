@@ -107,7 +107,10 @@ fn an_index_that_is_gone_says_what_to_do() {
 #[test]
 fn an_architecture_without_index_is_an_error() {
     let error = fixture().archive.index(Architecture::Arm64).unwrap_err();
-    assert_eq!(error.to_string(), "the lock has no index for `arm64`; run `esker update`");
+    assert_eq!(
+        error.to_string(),
+        "the lock has no index for `arm64`\nhint: `esker update` pins Debian for every architecture"
+    );
 }
 
 #[test]

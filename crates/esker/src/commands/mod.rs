@@ -41,8 +41,8 @@ pub(crate) struct ConfigurationArguments {
     /// The configuration: a folder with configuration.nix or configuration.toml, or a file
     #[arg(value_name = "DIR|FILE")]
     pub(crate) configuration: Option<PathBuf>,
-    /// The target, such as aarch64-linux
-    #[arg(long, value_name = "SYSTEM")]
+    /// The target
+    #[arg(long, value_name = "SYSTEM", value_parser = ["x86_64-linux", "aarch64-linux"])]
     pub(crate) system: Option<String>,
 }
 
