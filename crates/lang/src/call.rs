@@ -90,7 +90,7 @@ impl<'a> Eval<'a> {
             Value::CodeN((code, captures)) => return self.run_thunk(code, captures),
             Value::Apply((f, x)) => return self.called(*f, &[*x]),
             Value::Apply2((f, x, y)) => return self.called(*f, &[*x, *y]),
-            Value::Map((f, items, place)) => return self.called(*f, &[items[place.index(slot)].value()]),
+            Value::Map((f, list, place)) => return self.called(*f, &[list.items[place.index(slot)].value()]),
             Value::MapAttrs((f, attrs, place)) => {
                 let attr = &attrs[place.attr_index(slot)];
                 return self.called(*f, &[self.sym_string(attr.name), attr.value()]);

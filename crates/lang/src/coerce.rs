@@ -1,7 +1,7 @@
 //! Values to strings, and the typed `force_*` family.
 
 use crate::attrs::Attrs;
-use crate::context::{Context, Element};
+use crate::context::{Context, Element, Union};
 use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::string::{Str, concat};
@@ -104,18 +104,18 @@ impl<'a> Eval<'a> {
     /// Elements separated by spaces; an empty list that is not the last element leaves no second space.
     fn coerce_list(&self, list: &'a List<'a>, how: Coerce) -> Res<&'a Str<'a>> {
         let mut parts: Vec<&[u8]> = Vec::new();
-        let mut context = None;
+        let mut context = Union::default();
         for (i, item) in list.iter().enumerate() {
             let item = self.force(item)?;
             let text = self.one_level_down(|| self.coerce(item, how))?;
-            context = Context::union(self.bump(), context, text.context());
+            context.add(text.context());
             parts.push(text.as_bytes());
             let empty_list = matches!(item, Value::List(l) if l.is_empty());
             if i + 1 < list.len() && !empty_list {
                 parts.push(b" ");
             }
         }
-        Ok(self.bump().alloc(Str::flat(concat(self.bump(), &parts), context)))
+        Ok(self.bump().alloc(Str::flat(concat(self.bump(), &parts), context.finish(self.bump()))))
     }
 
     /// Copies a path to the store; the result refers to the copy.

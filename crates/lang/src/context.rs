@@ -57,3 +57,74 @@ impl<'a> Context<'a> {
         }
     }
 }
+
+/// The union of many contexts, of which nothing is kept in between.
+#[derive(Default)]
+pub(crate) struct Union<'a> {
+    /// As long as there is only one.
+    only: Option<&'a Context<'a>>,
+    /// Of several; up to `sorted` they are in order.
+    elements: Vec<Element<'a>>,
+    sorted: usize,
+}
+
+impl<'a> Union<'a> {
+    /// Adds a context.
+    #[inline]
+    pub(crate) fn add(&mut self, context: Option<&'a Context<'a>>) {
+        if let Some(context) = context {
+            self.add_some(context);
+        }
+    }
+
+    fn add_some(&mut self, context: &'a Context<'a>) {
+        match self.only {
+            None if self.elements.is_empty() => self.only = Some(context),
+            Some(only) if std::ptr::eq(only, context) => {}
+            only => {
+                self.only = None;
+                self.elements.extend_from_slice(only.map_or(&[], |only| only.elements));
+                self.elements.extend_from_slice(context.elements);
+                // Many may share most elements: what comes again does not pile up.
+                if self.elements.len() > 2 * self.sorted + 64 {
+                    self.elements.sort_unstable();
+                    self.elements.dedup();
+                    self.sorted = self.elements.len();
+                }
+            }
+        }
+    }
+
+    /// The union.
+    pub(crate) fn finish(self, bump: &'a Bump) -> Option<&'a Context<'a>> {
+        self.only.or_else(|| Context::new(bump, self.elements))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Element, Union};
+    use bumpalo::Bump;
+
+    #[test]
+    fn a_union_of_many_has_each_element_once() {
+        let bump = Bump::new();
+        let of = |n: usize| Context::new(&bump, vec![Element::Opaque(bump.alloc_str(&n.to_string()))]);
+        let mut union = Union::default();
+        assert!(Union::default().finish(&bump).is_none());
+        let first = of(7);
+        union.add(first);
+        union.add(None);
+        union.add(first);
+        assert!(std::ptr::eq(union.finish(&bump).unwrap(), first.unwrap()));
+        let mut union = Union::default();
+        let mut expected = None;
+        for n in 0..500 {
+            union.add(of(n % 90));
+            expected = Context::union(&bump, expected, of(n % 90));
+        }
+        let all = union.finish(&bump);
+        assert_eq!(all.unwrap().elements().len(), 90);
+        assert_eq!(all, expected);
+    }
+}

@@ -105,7 +105,7 @@ pub enum Value<'a> {
     Apply2(&'a (Value<'a>, Value<'a>, Value<'a>)),
     /// `f` of the element of another list that has this slot's place
     #[doc(hidden)]
-    Map(&'a (Value<'a>, &'a [Slot<'a>], Place)),
+    Map(&'a (Value<'a>, &'a List<'a>, Place)),
     /// `f` of the name and the value of the attribute of another set that has this slot's place
     #[doc(hidden)]
     MapAttrs(&'a (Value<'a>, &'a [Attr<'a>], Place)),

@@ -144,7 +144,7 @@ fn map<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     if list.is_empty() {
         return Ok(Value::List(list));
     }
-    let calls = &*eval.bump().alloc((eval.force_function(args[0])?, list.items, Place::default()));
+    let calls = &*eval.bump().alloc((eval.force_function(args[0])?, list, Place::default()));
     let items = &*eval.bump().alloc_slice_fill_with(list.len(), |_| Slot::new(Value::Map(calls)));
     calls.2.set(items);
     Ok(eval.slots(items))

@@ -4,7 +4,7 @@ use crate::builtins::Table;
 use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::regex::Groups;
-use crate::value::Value;
+use crate::value::{Slot, Value};
 
 pub(super) const TABLE: Table = &[("match", 2, match_whole), ("split", 2, split)];
 
@@ -35,21 +35,31 @@ fn split<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let expression = compiled(eval, args[0])?;
     let input = eval.force_str(args[1])?;
     let text = input.as_bytes();
-    let mut parts = Vec::new();
-    let mut done = 0;
+    let mut matches = Vec::new();
+    // One for each match, if the expression has groups at all.
+    let mut found_groups = Vec::new();
     let mut from = 0;
     while from <= text.len() {
         let Some(found) = expression.find(text, from) else { break };
         let (start, end) = found[0].unwrap_or((text.len(), text.len()));
-        parts.push(eval.arena_string(&text[done..start], None));
-        parts.push(groups(eval, text, &found));
-        done = end;
+        matches.push((start, end));
+        if found.len() > 1 {
+            found_groups.push(groups(eval, text, &found));
+        }
         // An empty match moves on by one byte, or it would be found again.
         from = if end > start { end } else { end + 1 };
     }
-    if parts.is_empty() {
+    if matches.is_empty() {
         return Ok(eval.list([Value::String(input)]));
     }
-    parts.push(eval.arena_string(&text[done..], None));
-    Ok(eval.list(parts))
+    let mut done = 0;
+    Ok(eval.slots(eval.bump().alloc_slice_fill_with(2 * matches.len() + 1, |i| {
+        if i % 2 == 1 {
+            return Slot::new(found_groups.get(i / 2).copied().unwrap_or(eval.empty_list()));
+        }
+        let (start, end) = matches.get(i / 2).copied().unwrap_or((text.len(), text.len()));
+        let between = eval.arena_string(&text[done..start], None);
+        done = end;
+        Slot::new(between)
+    })))
 }

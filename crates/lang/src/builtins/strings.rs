@@ -3,7 +3,7 @@
 use crate::builtins::Table;
 use crate::builtins::int;
 use crate::coerce::Coerce;
-use crate::context::Context;
+use crate::context::{Context, Union};
 use crate::error::{Error, Res};
 use crate::eval::Eval;
 use crate::string::concat;
@@ -22,17 +22,18 @@ pub(super) const TABLE: Table = &[
 fn concat_sep<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
     let separator = eval.force_str(args[0])?;
     let list = eval.force_list(args[1])?;
-    let mut context = separator.context();
+    let mut context = Union::default();
+    context.add(separator.context());
     let mut parts: Vec<&[u8]> = Vec::with_capacity(list.len() * 2);
     for (i, item) in list.iter().enumerate() {
         let text = eval.coerce(item, Coerce::INTERPOLATION)?;
-        context = Context::union(eval.bump(), context, text.context());
+        context.add(text.context());
         if i > 0 && !separator.is_empty() {
             parts.push(separator.as_bytes());
         }
         parts.push(text.as_bytes());
     }
-    Ok(eval.arena_string(concat(eval.bump(), &parts), context))
+    Ok(eval.arena_string(concat(eval.bump(), &parts), context.finish(eval.bump())))
 }
 
 fn substring<'a>(eval: &Eval<'a>, args: &[Value<'a>]) -> Res<Value<'a>> {
