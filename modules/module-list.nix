@@ -19,6 +19,7 @@
   ./i18n/console.nix
   ./i18n/locale.nix
   ./i18n/time.nix
+  ./image/container.nix
   ./image/image.nix
   ./image/live.nix
   ./misc/aliases.nix

@@ -13,7 +13,7 @@ use disk_formats::ext4::{Content, Metadata, NodeId, Tree};
 use nix_formats::StorePath;
 use store::Store;
 
-use crate::{ImageError, ImageRequest, database};
+use crate::{ImageError, ImageGeneration, ImageRequest, database};
 
 /// How many symlinks are followed before giving up; the kernel's number.
 const SYMLINK_LIMIT: usize = 40;
@@ -42,17 +42,39 @@ pub struct Contents {
     pub contents_bytes: u64,
 }
 
+/// Which systems are looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Systems<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) generations: &'a [ImageGeneration],
+    pub(crate) extra_roots: &'a [StorePath],
+    /// The generation that the system profile is.
+    pub(crate) current: u32,
+}
+
 impl Contents {
     /// Looks at the closure of a request.
     ///
     /// Errors when a path is not valid or a file cannot be examined.
     pub fn observe(request: &ImageRequest<'_>) -> Result<Self, ImageError> {
+        Self::of(Systems {
+            store: request.store,
+            generations: &request.generations,
+            extra_roots: &request.extra_roots,
+            current: request.boot.default.generation,
+        })
+    }
+
+    /// Looks at the closure of systems.
+    ///
+    /// Errors as [`Self::observe`].
+    pub(crate) fn of(request: Systems<'_>) -> Result<Self, ImageError> {
         if request.generations.is_empty() {
             return Err(ImageError::NoGeneration);
         }
         let toplevels = request.generations.iter().map(|generation| &generation.toplevel);
         let closure: Vec<StorePath> =
-            request.store.closure(toplevels.chain(&request.extra_roots))?.into_iter().collect();
+            request.store.closure(toplevels.chain(request.extra_roots))?.into_iter().collect();
         let mut contents =
             Contents { tree: Tree::new(metadata(0o755)), sources: BTreeMap::new(), closure, contents_bytes: 0 };
         let root = contents.tree.root();
@@ -65,7 +87,7 @@ impl Contents {
     }
 
     /// `/nix/var` and `/nix/persist`.
-    fn state(&mut self, request: &ImageRequest<'_>) -> Result<(), ImageError> {
+    fn state(&mut self, request: Systems<'_>) -> Result<(), ImageError> {
         let root = self.tree.root();
         let store = self.tree.child(root, b"store").unwrap_or(root);
         self.directory(store, ".links")?;
@@ -85,11 +107,11 @@ impl Contents {
         self.directory(gc_roots, "auto")?;
         self.symlink(gc_roots, b"profiles", b"/nix/var/nix/profiles".to_vec())?;
         let profiles = self.directory(nix, "profiles")?;
-        for generation in &request.generations {
+        for generation in request.generations {
             let target = request.store.logical(&generation.toplevel).into_bytes();
             self.symlink(profiles, format!("system-{}-link", generation.number).as_bytes(), target)?;
         }
-        let current = format!("system-{}-link", request.boot.default.generation);
+        let current = format!("system-{}-link", request.current);
         self.symlink(profiles, b"system", current.into_bytes())
     }
 

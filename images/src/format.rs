@@ -98,16 +98,21 @@ pub(crate) fn convert(
     Ok(result)
 }
 
+fn compress(source: File, target: &mut &File, threads: usize) -> io::Result<()> {
+    let mut encoder = encoder(target, threads)?;
+    io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut encoder)?;
+    encoder.finish().map(drop)
+}
+
 /// One zstd stream with a checksum. With workers zstd cuts its input at places of its own, however many there are; with
 /// none it does not, so there is always one.
-fn compress(source: File, target: &mut &File, threads: usize) -> io::Result<()> {
+pub(crate) fn encoder<W: io::Write>(target: W, threads: usize) -> io::Result<zstd::Encoder<'static, W>> {
     let mut encoder = zstd::Encoder::new(target, DISK_LEVEL)?;
     encoder.include_checksum(true)?;
     encoder.long_distance_matching(true)?;
     encoder.window_log(WINDOW_LOG)?;
     encoder.multithread(u32::try_from(threads.min(MOST_WORKERS)).unwrap_or(1).max(1))?;
-    io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut encoder)?;
-    encoder.finish().map(drop)
+    Ok(encoder)
 }
 
 /// Where a file holds data; all of it where the filesystem cannot say.

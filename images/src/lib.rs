@@ -24,6 +24,7 @@ mod output;
 pub mod plan;
 pub mod state;
 mod store_file;
+pub mod tarball;
 mod uki;
 pub mod write;
 

@@ -13,7 +13,7 @@ in
     type = types.attrsOf types.deferredModule;
     default = { };
     example = lib.literalExpression ''{ iso = { isoImage.volumeID = "RESCUE"; }; }'';
-    description = "What differs in the images of a format: `iso`, `netboot` or `uki`.";
+    description = "What differs in the images of a format: `iso`, `netboot`, `uki` or `tar`.";
   };
 
   config = {
@@ -21,6 +21,7 @@ in
       iso = { imports = [ ./live-menu.nix configured ]; image.live = { enable = true; fromMedium = true; }; };
       netboot.image.live.enable = true;
       uki.image.live.enable = true;
+      tar.boot.isContainer = true;
     };
 
     system.build.images = lib.mapAttrs (

@@ -58,7 +58,11 @@ in
       conflicts = [ "shutdown.target" ];
       reloadIfChanged = true;
       restartTriggers = [ ruleset ];
-      unitConfig.DefaultDependencies = false;
+      unitConfig = {
+        DefaultDependencies = false;
+        # A container on its host's network has no right to it.
+        ConditionCapability = "CAP_NET_ADMIN";
+      };
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;

@@ -43,15 +43,9 @@ let
     "init".link = "${pkgs.runtime}/bin/activate";
     "activation.json".text = builtins.toJSON config.system.build.activation;
     "bin/switch-to-configuration".link = "${pkgs.runtime}/bin/esker";
-    "boot.json".text = builtins.toJSON (bootspecFor out);
     "etc".link = "${config.system.build.etc}/etc";
     "extra-dependencies".text = lib.concatMapStrings (p: "${p}\n") config.system.extraDependencies;
-    "firmware".link = "${config.hardware.firmwareTree}";
     "init-interface-version".text = "esker-1\n";
-    "initrd".link = "${config.system.build.initrd}/initrd";
-    "kernel".link = config.boot.kernelPackages.kernel.file;
-    "kernel-modules".link = "${config.system.build.kernelModules}";
-    "kernel-params".text = lib.concatStringsSep " " kernelParams + "\n";
     "nixos-version".text = config.system.nixos.version + "\n";
     "runtime".link = "${pkgs.runtime}";
     # What the machine builds its next generation with.
@@ -60,6 +54,13 @@ let
     "sw".link = "${config.system.build.sw}";
     "system".text = system + "\n";
     "systemd".link = "/usr/lib/systemd";
+  } // lib.optionalAttrs (!config.boot.isContainer) {
+    "boot.json".text = builtins.toJSON (bootspecFor out);
+    "firmware".link = "${config.hardware.firmwareTree}";
+    "initrd".link = "${config.system.build.initrd}/initrd";
+    "kernel".link = config.boot.kernelPackages.kernel.file;
+    "kernel-modules".link = "${config.system.build.kernelModules}";
+    "kernel-params".text = lib.concatStringsSep " " kernelParams + "\n";
   } // lib.optionalAttrs (config.disko.devices.disk != { }) {
     # What an image of the system is partitioned like.
     "disk-layout.json".text = builtins.toJSON config.system.build.diskLayout;

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use fs_err as fs;
 
+use crate::container;
 use crate::growth::{apply_growth, plan_growth};
 use crate::machine::Occasion;
 use crate::root::Root;
@@ -105,8 +106,13 @@ fn record_failures(root: &Root, failures: &[String]) -> std::io::Result<()> {
     fs::write(path, failures.join("\n") + "\n")
 }
 
-/// To the kernel's log, which reaches the console and, later, the journal. Nobody is left to hear of a failure.
+/// To the kernel's log, which reaches the console and, later, the journal; a container has only its console. Nobody is left to
+/// hear of a failure.
 fn say(text: &str) {
+    if container::is_container() {
+        let _unheard = writeln!(std::io::stderr(), "esker: {text}");
+        return;
+    }
     if let Ok(mut log) = std::fs::OpenOptions::new().write(true).open("/dev/kmsg") {
         let _unheard = log.write_all(format!("<4>esker: {text}").as_bytes());
     }

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod boot;
 mod capabilities;
+pub mod container;
 pub mod etc;
 pub mod growth;
 pub mod lock;

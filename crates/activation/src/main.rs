@@ -10,10 +10,10 @@ use std::process::ExitCode;
 
 use activation::boot::{boot, toplevel_of_program};
 use activation::machine::{CURRENT_SYSTEM, Occasion};
-use activation::{ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, plan_switch, plan_system};
+use activation::{ApplyError, Root, Systemctl, Toplevel, accounts, apply_system, container, plan_switch, plan_system};
 
 const USAGE: &str = "\
-usage: <toplevel>/init               become PID 1's second stage
+usage: <toplevel>/init               become PID 1's second stage; in a container also /sbin/init
        <toplevel>/activate           activate without touching services
        <toplevel>/dry-activate [--json]  say what switching would do
        activate sync-accounts        persist changes made with passwd, useradd and the like";
@@ -37,7 +37,10 @@ fn run(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, Box<dyn std:
     let program = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match (program, words.as_slice()) {
         ("init", _) => {
-            let toplevel = toplevel_of(name)?;
+            let toplevel = match container::is_container() {
+                true => container::prepare(&root, Path::new(name))?,
+                false => toplevel_of(name)?,
+            };
             let arguments =
                 arguments.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
             Err(Box::new(boot(&toplevel, &arguments)))

@@ -3,7 +3,7 @@
 //! A [`Tree`] of directories, symlinks, device nodes and regular files becomes an image that the kernel mounts. A file of
 //! [`Content::File`] has a size but no data: it is one hole, and an overlay mount takes the contents from its data layer by
 //! the file's `trusted.overlay.redirect`. One of [`Content::Stored`] has its contents in the image, where a [`DataWriter`]
-//! put them before. Not here: other algorithms than zstd, reading images.
+//! put them before. Not here: other algorithms than zstd, reading contents.
 //!
 //! Source: the kernel's `Documentation/filesystems/erofs.rst`, `fs/erofs/erofs_fs.h`, and the EROFS project's description
 //! of the core on-disk format; `Documentation/filesystems/overlayfs.rst` for the two attributes.
@@ -21,6 +21,7 @@
 mod data;
 mod inode;
 mod layout;
+pub mod reader;
 mod tree;
 mod xattr;
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use images::SectorSize;
 use images::format::{Compression, DiskForm, Format};
+use images::tarball::{TarballRequest, write_tarball};
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
@@ -63,6 +64,8 @@ enum FormatArgument {
     Netboot,
     /// A live system as one EFI program: for a boot partition, or HTTP boot
     Uki,
+    /// A container's root, without a kernel: for machinectl import-tar, systemd-nspawn
+    Tar,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,6 +84,8 @@ impl FormatArgument {
             CompressArgument::Zstd => Compression::Zstd,
         };
         Ok(match self {
+            // It is no image of a disk, and written by a command of its own.
+            Self::Tar => return Err("a tarball is no disk".to_owned()),
             Self::Raw => Format::Disk(DiskForm::Raw, compression),
             Self::Qcow2 => Format::Disk(DiskForm::Qcow2, compression),
             _ if compression == Compression::Zstd => {
@@ -103,6 +108,7 @@ impl FormatArgument {
             Self::Iso => Some("iso"),
             Self::Netboot => Some("netboot"),
             Self::Uki => Some("uki"),
+            Self::Tar => Some("tar"),
         }
     }
 
@@ -159,6 +165,9 @@ impl Image {
         if self.list {
             context.print_text(&FormatArgument::list());
             return Ok(ExitCode::SUCCESS);
+        }
+        if self.format == FormatArgument::Tar {
+            return self.tarball(context);
         }
         let format = self.format.with(self.compress)?;
         if self.size.is_some() && !matches!(format, Format::Disk(..)) {
@@ -224,6 +233,41 @@ impl Image {
         context.print(json, &text);
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Writes the root of a container.
+    fn tarball(self, context: &Context) -> Outcome {
+        let given = [("--size", self.size.is_some()), ("--sector-size", self.sector_size != SectorSize::default())];
+        if let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) {
+            return Err(format!("{option}: `tar` is a folder's files and no disk").into());
+        }
+        let (compression, name) = match self.compress {
+            CompressArgument::None => (Compression::None, "esker.tar"),
+            CompressArgument::Zstd => (Compression::Zstd, "esker.tar.zst"),
+        };
+        let output = self.output.unwrap_or_else(|| PathBuf::from(name));
+        let session = context.session()?;
+        let configuration = self.configuration.pinned(context, &session)?;
+        let built = session.build_variant(&configuration, &self.configuration.system(), "tar")?;
+        context.messages(&built.messages);
+        if self.dry_run {
+            context.print_text(&format!("a container's root with {}\n", session.store().logical(&built.toplevel)));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let report = write_tarball(&TarballRequest {
+            store: session.store(),
+            toplevel: &built.toplevel,
+            output: output.clone(),
+            compression,
+            is_cancelled: Box::new(|| session.is_cancelled()),
+        })?;
+        let toplevel = session.store().logical(&built.toplevel);
+        let json = json!({ "image": output, "toplevel": toplevel, "generation": 1, "bytes": report.disk_bytes });
+        context.print(
+            json,
+            &format!("{}: a container's root ({} of files)", output.display(), size(report.contents_bytes)),
+        );
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 #[cfg(test)]
@@ -232,7 +276,7 @@ mod tests {
 
     #[test]
     fn only_disks_are_compressed() {
-        for format in FormatArgument::value_variants() {
+        for format in FormatArgument::value_variants().iter().filter(|format| **format != FormatArgument::Tar) {
             let compressed = format.with(CompressArgument::Zstd);
             assert_eq!(compressed.is_ok(), matches!(format, FormatArgument::Raw | FormatArgument::Qcow2));
             let plain = format.with(CompressArgument::None).unwrap();
