@@ -126,8 +126,15 @@ impl Boot {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let machine = Machine::open(context)?;
         let toplevel = self.source.obtain(context, &machine.session)?;
-        let generation = install(&machine.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
-        context.print(json!({ "generation": generation }), &format!("generation {generation} boots next"));
+        let installed = install(&machine.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
+        let Installed { generation, started_by } = installed;
+        let text = match started_by {
+            StartedBy::BootLoader => format!("generation {generation} boots next"),
+            StartedBy::Others => format!(
+                "generation {generation} is the default; this machine has no boot loader (`boot.loader.systemd-boot.enable`), so what starts it decides"
+            ),
+        };
+        context.print(json!({ "generation": generation }), &text);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -191,7 +198,7 @@ impl Rollback {
         context.say(&format!("back to generation {}", chosen.number));
         let target = PathBuf::from(session.store().logical(&chosen.path));
         let number = chosen.number;
-        machine.activate(&target, None, &mut || make_default(session, number))
+        machine.activate(&target, None, &mut || make_default(session, number).map(drop))
     }
 }
 
@@ -208,17 +215,32 @@ fn machine_session(context: &Context) -> Result<Session, Box<dyn std::error::Err
 }
 
 /// Makes a system the newest generation and the default at boot.
-fn install(session: &Session, toplevel: &StorePath) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
-    let generation = system_profile(session.store()).add_generation(toplevel)?;
-    make_default(session, generation.number)?;
-    Ok(generation.number)
+fn install(session: &Session, toplevel: &StorePath) -> Result<Installed, Box<dyn std::error::Error + Send + Sync>> {
+    let generation = system_profile(session.store()).add_generation(toplevel)?.number;
+    let started_by = make_default(session, generation)?;
+    Ok(Installed { generation, started_by })
+}
+
+/// A generation that became the default.
+struct Installed {
+    generation: u64,
+    started_by: StartedBy,
+}
+
+/// What starts a machine.
+enum StartedBy {
+    /// Esker's boot entries.
+    BootLoader,
+    /// Something that Esker has no part in: an emulator, a container's manager, another boot loader.
+    Others,
 }
 
 /// Writes the boot entries with this default, then moves the profile: a cut in between boots the new generation, whole. A
 /// machine without a boot loader has the profile alone.
-fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn make_default(session: &Session, number: u64) -> Result<StartedBy, Box<dyn std::error::Error + Send + Sync>> {
     let Some(entries) = system::boot_entries::of_machine(session.store(), number)? else {
-        return Ok(system_profile(session.store()).switch(number)?);
+        system_profile(session.store()).switch(number)?;
+        return Ok(StartedBy::Others);
     };
     let mut esp = bootloader::esp::DirectoryEsp::new(entries.mount_point.clone());
     let observed = bootloader::observe::Observed::read(&mut esp)?;
@@ -232,7 +254,7 @@ fn make_default(session: &Session, number: u64) -> Result<(), Box<dyn std::error
             tracing::warn!("{}", diagnostics::one_line(&error));
         }
     }
-    Ok(())
+    Ok(StartedBy::BootLoader)
 }
 
 /// Gives the firmware an entry of its own for the loader.
@@ -279,7 +301,8 @@ impl<'c> Machine<'c> {
         };
         let toplevel = self.session.store().dir().parse(trial.to_str().ok_or("the system's path is no text")?)?;
         self.end_trial()?;
-        let generation = install(&self.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
+        let Installed { generation, .. } =
+            install(&self.session, &toplevel).map_err(|error| error as Box<dyn std::error::Error>)?;
         self.context.say(&format!("kept: generation {generation} is the default at boot"));
         Ok(ExitCode::SUCCESS)
     }
