@@ -174,7 +174,7 @@ impl DeclaredDisks {
         let (esp, _) = mounted(&file.esp_mount_point).ok_or_else(|| missing(&file.esp_mount_point))?;
         let slot = |at: Position| &disks[at.disk].slots[at.partition];
         for (slot, formats, expected, what) in [
-            (slot(store), &[Format::Ext4, Format::Btrfs][..], "ext4 or btrfs", "the store"),
+            (slot(store), &[Format::Ext4, Format::Btrfs, Format::Xfs][..], "ext4, btrfs or xfs", "the store"),
             (slot(esp), &[Format::Vfat], "vfat", "the boot loader"),
         ] {
             if slot.format.is_none_or(|format| !formats.contains(&format)) {
@@ -255,6 +255,7 @@ impl ContentEntry {
             ("filesystem", Some("vfat")) => Ok(Format::Vfat),
             ("filesystem", Some("ext4")) => Ok(Format::Ext4),
             ("filesystem", Some("btrfs")) | ("btrfs", _) => Ok(Format::Btrfs),
+            ("filesystem", Some("xfs")) => Ok(Format::Xfs),
             ("filesystem", format) => Err(LayoutError::Unsupported {
                 option: format!("{option}.content.format"),
                 what: format.unwrap_or_default().to_owned(),
@@ -308,8 +309,11 @@ impl ContentEntry {
             _ if is_btrfs => ["-L", "--label"],
             _ => ["-L", "-L"],
         };
+        let is_xfs = self.format.as_deref() == Some("xfs");
+        let is_force =
+            |flag: &&str| matches!((*flag, is_btrfs, is_xfs), ("-f", true, _) | ("-f", _, true) | ("--force", true, _));
         let arguments = self.extra_args.iter().map(String::as_str);
-        match arguments.filter(|flag| !(is_btrfs && matches!(*flag, "-f" | "--force"))).collect::<Vec<_>>().as_slice() {
+        match arguments.filter(|flag| !is_force(flag)).collect::<Vec<_>>().as_slice() {
             [] => Ok(String::new()),
             [given, label] if flags.contains(given) => Ok((*label).to_owned()),
             others => Err(LayoutError::Value {

@@ -10,11 +10,11 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use disk_formats::btrfs;
 use disk_formats::ext4::VolumeHistory;
 use disk_formats::gpt::{DiskLayout, Partition, TYPE_ESP};
 use disk_formats::sector::SectorSize;
 use disk_formats::window::Window;
+use disk_formats::{btrfs, xfs};
 use ext4_view::{Ext4, Ext4Read};
 use nix_formats::{StoreDir, StorePath};
 use store::Store;
@@ -44,20 +44,18 @@ impl ExistingImage {
     pub fn read(path: &Path, dir: &StoreDir) -> Result<Self, ImageError> {
         let reader = Reader { path, dir };
         let mut found = None;
-        let (mut is_used, mut has_btrfs) = (false, false);
+        let (mut is_used, mut has_unread) = (false, false);
         for file in reader.files()? {
             let disk = reader.disk(&file)?;
             is_used |= disk.is_used;
-            has_btrfs |= disk.has_btrfs;
+            has_unread |= disk.has_unread;
             found = found.or(disk.image);
         }
         match found {
             Some(_) if is_used => Err(ImageError::Used { path: path.to_owned() }),
             Some(image) => Ok(image),
-            None if has_btrfs => {
-                Err(reader
-                    .foreign("what is in btrfs cannot be read, and no other partition has a system profile", None))
-            }
+            None if has_unread => Err(reader
+                .foreign("what is in btrfs and XFS cannot be read, and no other partition has a system profile", None)),
             None => Err(reader.foreign("no partition of it has a system profile", None)),
         }
     }
@@ -93,8 +91,8 @@ struct Disk {
     image: Option<ExistingImage>,
     /// Whether one of its filesystems was ever mounted.
     is_used: bool,
-    /// Whether one of them is btrfs.
-    has_btrfs: bool,
+    /// Whether one of them is btrfs or XFS, in which generations are not looked for.
+    has_unread: bool,
 }
 
 impl Reader<'_> {
@@ -132,13 +130,16 @@ impl Reader<'_> {
         };
         let layout = DiskLayout::read_from(&mut file)
             .map_err(|error| self.foreign("it has no partition table", Some(error.into())))?;
-        let mut found = Disk { image: None, is_used: false, has_btrfs: false };
+        let mut found = Disk { image: None, is_used: false, has_unread: false };
         for partition in &layout.partitions {
             let open = || -> io::Result<_> { window(file.try_clone()?, partition) };
             let btrfs = btrfs::VolumeHistory::read(&mut open().map_err(self.failed("seek in"))?);
-            if let Some(history) = btrfs.map_err(self.failed("read"))? {
-                found.has_btrfs = true;
-                found.is_used |= !history.is_untouched();
+            let xfs = xfs::VolumeHistory::read(&mut open().map_err(self.failed("seek in"))?);
+            let btrfs = btrfs.map_err(self.failed("read"))?.map(|history| history.is_untouched());
+            let xfs = xfs.map_err(self.failed("read"))?.map(|history| history.is_untouched());
+            if let Some(is_untouched) = btrfs.or(xfs) {
+                found.has_unread = true;
+                found.is_used |= !is_untouched;
             }
             let history = VolumeHistory::read(&mut open().map_err(self.failed("seek in"))?);
             let Some(history) = history.map_err(self.failed("read"))? else {

@@ -1,11 +1,12 @@
 //! Filesystems with files in them, whichever of the formats that can hold a store.
 //!
-//! A [`Recipe`] says all but the size; planning one is pure. What is in an ext4 filesystem is copied to its places by
-//! [`crate::write`], a btrfs one reads files itself, because it keeps checksums of them.
+//! A [`Recipe`] says all but the size; planning one is pure. What is in an ext4 or XFS filesystem is copied to its
+//! places by [`crate::write`], a btrfs one reads files itself, because it keeps checksums of them.
 
 use disk_formats::btrfs::{self, BtrfsError};
 use disk_formats::ext4::{self, Ext4Error};
 use disk_formats::tree::{Content, Metadata, NodeId, Tree};
+use disk_formats::xfs::{self, XfsError};
 
 use crate::ImageError;
 use crate::contents::TIME;
@@ -32,6 +33,8 @@ pub enum Filesystem {
     Ext4(Box<ext4::Layout>),
     /// btrfs.
     Btrfs(Box<btrfs::Layout>),
+    /// XFS.
+    Xfs(Box<xfs::Layout>),
 }
 
 /// Why a filesystem could not be planned.
@@ -83,6 +86,10 @@ impl Recipe {
     pub(crate) fn plan(&self, size_bytes: u64) -> Result<Filesystem, NoPlan> {
         let (tree, label) = (self.tree.clone(), self.label.as_bytes().to_vec());
         let uuid = self.seed.guid(&self.purpose).0;
+        if self.format == Format::Xfs {
+            let planned = xfs::Layout::plan(tree, xfs::Options { size_bytes, uuid, label, time: TIME })?;
+            return Ok(Filesystem::Xfs(Box::new(planned)));
+        }
         if self.format != Format::Btrfs {
             let planned = ext4::Layout::plan(tree, ext4::Options { size_bytes, uuid, label, time: TIME })?;
             return Ok(Filesystem::Ext4(Box::new(planned)));
@@ -113,6 +120,7 @@ impl Filesystem {
         match self {
             Self::Ext4(layout) => layout.size_bytes(),
             Self::Btrfs(layout) => layout.size_bytes(),
+            Self::Xfs(layout) => layout.size_bytes(),
         }
     }
 
@@ -122,6 +130,7 @@ impl Filesystem {
         match self {
             Self::Ext4(layout) => layout.free_bytes(),
             Self::Btrfs(layout) => layout.free_bytes(),
+            Self::Xfs(layout) => layout.free_bytes(),
         }
     }
 }
@@ -154,6 +163,15 @@ impl From<BtrfsError> for NoPlan {
             BtrfsError::NoSpace { needed_bytes, size_bytes: given_bytes } => {
                 Self::NoSpace { needed_bytes, given_bytes }
             }
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<XfsError> for NoPlan {
+    fn from(error: XfsError) -> Self {
+        match error {
+            XfsError::NoSpace { needed_bytes, size_bytes: given_bytes } => Self::NoSpace { needed_bytes, given_bytes },
             error => Self::Other(error.into()),
         }
     }

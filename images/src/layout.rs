@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use disk_formats::guid::Guid;
 use disk_formats::sector::SectorSize;
-use disk_formats::{btrfs, fat, swap};
+use disk_formats::{btrfs, fat, swap, xfs};
 use thiserror::Error;
 
 /// What partitions are aligned to, and what is left at each end of the disk.
@@ -21,6 +21,7 @@ pub(crate) enum Format {
     Vfat,
     Ext4,
     Btrfs,
+    Xfs,
     Swap,
 }
 
@@ -91,7 +92,7 @@ pub enum LayoutError {
         expected: &'static str,
     },
     /// Contents that no image can have.
-    #[error("`{option}`: images with {what} are not supported yet; ext4, btrfs, vfat and swap are")]
+    #[error("`{option}`: images with {what} are not supported yet; ext4, btrfs, xfs, vfat and swap are")]
     Unsupported {
         /// The option.
         option: String,
@@ -172,6 +173,7 @@ impl Format {
             Self::Vfat => "vfat",
             Self::Ext4 => "ext4",
             Self::Btrfs => "btrfs",
+            Self::Xfs => "xfs",
             Self::Swap => "swap",
         }
     }
@@ -182,6 +184,7 @@ impl Format {
             Self::Vfat => (fat::minimum_bytes(sector_size), 11, "11 bytes in vfat"),
             Self::Ext4 => (ALIGNMENT_BYTES, 16, "16 bytes in ext4"),
             Self::Btrfs => (ALIGNMENT_BYTES, btrfs::LABEL_BYTES, "255 bytes in btrfs"),
+            Self::Xfs => (xfs::MINIMUM_BYTES, xfs::LABEL_BYTES, "12 bytes in xfs"),
             Self::Swap => (swap::MINIMUM_BYTES, swap::LABEL_BYTES, "16 bytes in swap"),
         }
     }
@@ -410,7 +413,9 @@ mod tests {
 
     #[test]
     fn labels_fit_where_they_are_written() {
-        for (format, most) in [(Format::Vfat, 11), (Format::Ext4, 16), (Format::Btrfs, 255), (Format::Swap, 16)] {
+        for (format, most) in
+            [(Format::Vfat, 11), (Format::Ext4, 16), (Format::Btrfs, 255), (Format::Xfs, 12), (Format::Swap, 16)]
+        {
             let mut slot = slot("p", Extent::Bytes(MIB));
             slot.format = Some(format);
             slot.volume_label = "l".repeat(most);

@@ -1,7 +1,7 @@
 //! A closure on a bootable disk.
 //!
 //! [`build_image`] writes a raw disk image: a GUID partition table, an EFI system partition (ESP) with systemd-boot and an
-//! entry per generation, and an ext4 or btrfs partition that is mounted on `/nix`. It needs no root, no loop device and no virtual
+//! entry per generation, and an ext4, btrfs or XFS partition that is mounted on `/nix`. It needs no root, no loop device and no virtual
 //! machine, and its bytes are a function of the generations' store paths and the request: identifiers derive from their
 //! hash and nothing reads a clock.
 //!
@@ -47,6 +47,7 @@ use disk_formats::pe::PeError;
 pub use disk_formats::sector::SectorSize;
 use disk_formats::swap::SwapError;
 use disk_formats::tree::TreeError;
+use disk_formats::xfs::XfsError;
 use nix_formats::StorePath;
 use store::{Store, StoreError};
 use thiserror::Error;
@@ -267,6 +268,9 @@ pub enum ImageError {
     /// A btrfs filesystem could not be made.
     #[error(transparent)]
     Btrfs(#[from] BtrfsError),
+    /// An XFS filesystem could not be made.
+    #[error(transparent)]
+    Xfs(#[from] XfsError),
     /// Something cannot be in a filesystem.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -341,6 +345,7 @@ impl ImageError {
             | Self::Fat(_)
             | Self::Ext4(_)
             | Self::Btrfs(_)
+            | Self::Xfs(_)
             | Self::Erofs(_)
             | Self::Cpio(_)
             | Self::Pe(_)

@@ -306,7 +306,7 @@ impl Planner<'_> {
             }
             Some(Format::Vfat) => Volume::Vfat { volume_id: self.seed.volume_id(&purpose), label: named() },
             Some(Format::Swap) => Volume::Swap { uuid: self.seed.guid(&purpose).0, label: slot.volume_label.clone() },
-            Some(format @ (Format::Ext4 | Format::Btrfs)) => {
+            Some(format @ (Format::Ext4 | Format::Btrfs | Format::Xfs)) => {
                 let recipe = Recipe::of_empty(format, self.seed, slot)?;
                 Volume::Filesystem(recipe.plan(place.length_bytes).map_err(|no_plan| no_plan.in_slot(slot))?)
             }

@@ -1,7 +1,7 @@
 //! Writes a planned image.
 //!
 //! The order is that of likely trouble: table and ESP first, because they are small and say soonest that something is wrong;
-//! then the filesystem's metadata, then the bulk: of ext4 by several threads, of btrfs in one pass with its checksums. The
+//! then the filesystem's metadata, then the bulk: of ext4 and XFS by several threads, of btrfs in one pass with its checksums. The
 //! image gets its name last.
 
 use std::fs::File;
@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 
 use bootloader::plan::{EspPlan, Wanted};
 use disk_formats::btrfs::{self, BtrfsError};
-use disk_formats::ext4::{self, FilePlace};
 use disk_formats::gpt::Partition;
-use disk_formats::tree::NodeId;
+use disk_formats::tree::{FilePlace, NodeId};
 use disk_formats::{fat, swap};
 
 use crate::contents::Source;
@@ -49,7 +48,8 @@ pub(crate) fn write_image(
     let (disk, partition) = plan.store();
     let copy = Copy { plan, partition, output: &outputs[disk], request };
     match &plan.filesystem {
-        Filesystem::Ext4(layout) => copy.fill_ext4(layout)?,
+        Filesystem::Ext4(layout) => copy.fill(&layout.files().collect::<Vec<_>>())?,
+        Filesystem::Xfs(layout) => copy.fill(&layout.files().collect::<Vec<_>>())?,
         Filesystem::Btrfs(layout) => copy.fill_btrfs(layout)?,
     }
     copy.go_on()?;
@@ -93,11 +93,12 @@ fn write_volumes(
                 let volume = fat::Volume { sector_size, id: *id, label };
                 *entries = esp::write(output, (start_bytes, length_bytes), volume, wanted)?;
             }
-            Volume::Store => {
-                if let Filesystem::Ext4(layout) = &plan.filesystem {
-                    layout.write_metadata(&mut window)?;
-                }
-            }
+            Volume::Store => match &plan.filesystem {
+                Filesystem::Ext4(layout) => layout.write_metadata(&mut window)?,
+                Filesystem::Xfs(layout) => layout.write_metadata(&mut window)?,
+                Filesystem::Btrfs(_) => {}
+            },
+            Volume::Filesystem(Filesystem::Xfs(layout)) => layout.write_metadata(&mut window)?,
             Volume::Filesystem(Filesystem::Ext4(layout)) => layout.write_metadata(&mut window)?,
             Volume::Filesystem(Filesystem::Btrfs(layout)) => {
                 layout.write(&mut window, &mut |_| Ok(Box::new(io::empty())))?;
@@ -122,11 +123,10 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     /// Copies all files, each thread a stretch of the disk.
-    fn fill_ext4(&self, layout: &ext4::Layout) -> Result<(), ImageError> {
-        let places: Vec<FilePlace> = layout.files().collect();
+    fn fill(&self, places: &[FilePlace]) -> Result<(), ImageError> {
         let copiers = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_COPIERS);
         std::thread::scope(|scope| {
-            let threads: Vec<_> = shares(&places, copiers)
+            let threads: Vec<_> = shares(places, copiers)
                 .into_iter()
                 .map(|share| {
                     scope.spawn(move || {

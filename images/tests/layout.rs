@@ -162,8 +162,31 @@ fn the_store_may_be_in_a_subvolume() {
         build_image(&request).unwrap();
         assert!(first == fs::read(&image).unwrap(), "twice the same");
         let error = ExistingImage::read(&image, machine.store.dir()).unwrap_err().to_string();
-        assert!(error.contains("btrfs cannot be read"), "{error}");
+        assert!(error.contains("btrfs and XFS cannot be read"), "{error}");
     }
+}
+
+#[test]
+fn the_store_may_be_in_xfs() {
+    let machine = Machine::new();
+    let data = declared("data", &json!({ "size": "310M" }), &filesystem("xfs", "/data", &["-L", "data"]));
+    let nix = declared("nix", &json!({ "size": "100%" }), &filesystem("xfs", "/nix", &["-f", "-L", "esker-nix"]));
+    let request = request(&machine, &[boot(), data, nix]);
+    build_image(&request).unwrap();
+    let image = machine.path("disk.img");
+    for (number, label) in [(1, "data"), (2, "esker-nix")] {
+        let file = machine.path(&format!("partition-{number}"));
+        extract(&image, number, &file);
+        run("xfs_repair", &["-n", "-f", text(&file)]);
+        assert_eq!(run("blkid", &["-p", "-s", "LABEL", "-o", "value", text(&file)]), format!("{label}\n"));
+    }
+    let nix = machine.path("partition-2");
+    let profile = ["-f", "-r", "-c", "path /var/nix/profiles/system-1-link", "-c", "p u3.symlink"];
+    let shown = run("xfs_db", &[&profile[..], &[text(&nix)]].concat());
+    assert!(shown.contains("-system-declared"), "{shown}");
+    let first = fs::read(&image).unwrap();
+    build_image(&request).unwrap();
+    assert!(first == fs::read(&image).unwrap(), "twice the same");
 }
 
 #[test]
@@ -340,7 +363,11 @@ fn what_does_not_add_up_names_the_option() {
         ),
         (
             extra(json!({ "size": "8M" }), filesystem("xfs", "/data", &[])),
-            format!("{option}.content.format`: images with xfs are not supported yet"),
+            format!("{option}` has 8 MiB; xfs needs 300"),
+        ),
+        (
+            extra(json!({ "size": "8M" }), filesystem("f2fs", "/data", &[])),
+            format!("{option}.content.format`: images with f2fs are not supported yet"),
         ),
         (
             extra(json!({ "size": "64M" }), filesystem("vfat", "/data", &["-n", "LONGERTHAN11"])),
@@ -358,7 +385,7 @@ fn what_does_not_add_up_names_the_option() {
         (vec![boot()], "`disko.devices.disk.main` has no partition with the mountpoint /nix".to_owned()),
         (
             vec![boot(), declared("nix", &json!({ "size": "100%" }), &filesystem("vfat", "/nix", &[]))],
-            "partitions.nix.content.format` must be ext4 or btrfs, because it holds the store".to_owned(),
+            "partitions.nix.content.format` must be ext4, btrfs or xfs, because it holds the store".to_owned(),
         ),
     ];
     for (partitions, expected) in cases {

@@ -22,3 +22,4 @@ pub mod sector;
 pub mod swap;
 pub mod tree;
 pub mod window;
+pub mod xfs;

@@ -1,4 +1,4 @@
-//! The tree that becomes an ext4 or btrfs filesystem: nodes, names and what stands there.
+//! The tree that becomes an ext4, btrfs or XFS filesystem: nodes, names and what stands there.
 //!
 //! Checks names as entries come in; knows nothing of blocks. Not here: extended attributes, device nodes.
 
@@ -68,6 +68,15 @@ pub enum Content {
         /// Its target.
         target: Vec<u8>,
     },
+}
+
+/// Where a file's contents belong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePlace {
+    /// Which file.
+    pub node: NodeId,
+    /// Pieces in the file's order: offset on the volume and length, together as long as the file.
+    pub pieces: Vec<(u64, u64)>,
 }
 
 /// A directory tree.

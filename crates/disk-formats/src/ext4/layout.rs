@@ -12,7 +12,7 @@ use super::inode::{self, Body, INLINE_EXTENTS, INLINE_TARGET, Inode};
 use super::superblock::{self, Counts, Descriptor, FIRST_INODE, JOURNAL_INODE, ROOT_INODE};
 use super::{BLOCK_BYTES, Ext4Error, Options, journal, low32, narrow};
 use crate::checksum::crc32c;
-use crate::tree::{Content, Metadata, Node, NodeId, Tree};
+use crate::tree::{Content, FilePlace, Metadata, Node, NodeId, Tree};
 
 /// A planned filesystem.
 #[derive(Debug)]
@@ -34,15 +34,6 @@ struct Place {
     inode: u32,
     extents: Vec<Extent>,
     leaf: Option<u64>,
-}
-
-/// Where a file's contents belong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePlace {
-    /// Which file.
-    pub node: NodeId,
-    /// Pieces in the file's order: offset on the volume and length, together as long as the file.
-    pub pieces: Vec<(u64, u64)>,
 }
 
 impl Layout {

@@ -27,9 +27,9 @@ mod superblock;
 
 use thiserror::Error;
 
-pub use crate::tree::{Content, Metadata, NodeId, Tree, TreeError};
+pub use crate::tree::{Content, FilePlace, Metadata, NodeId, Tree, TreeError};
 pub use history::VolumeHistory;
-pub use layout::{FilePlace, Layout};
+pub use layout::Layout;
 
 /// The block size of every filesystem.
 pub const BLOCK_BYTES: u64 = 4096;
