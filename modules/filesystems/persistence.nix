@@ -84,9 +84,10 @@ in
       "/etc/esker"
       { path = "/root"; mode = "0700"; }
     ];
-    environment.persistence.entries = lib.optionals cfg.enable (
+    # What is mounted at such a path is the state itself.
+    environment.persistence.entries = lib.filter (e: !(config.fileSystems ? ${e.path})) (lib.optionals cfg.enable (
       map (record "directory") cfg.directories ++ map (record "file") cfg.files
       ++ lib.concatLists (lib.mapAttrsToList ofUser cfg.users)
-    );
+    ));
   };
 }

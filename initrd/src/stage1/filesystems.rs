@@ -75,7 +75,10 @@ pub(super) fn mount_declared(boot: &mut Boot) -> Result<(), Stage1Error> {
         let options = MountOptions::parse(filesystem.options.iter().map(String::as_str));
         match result {
             Err(error) if options.no_fail => boot.report.warning(&one_line(&error)),
-            result => result?,
+            result => {
+                result?;
+                boot.mounted.push(filesystem.mount_point);
+            }
         }
     }
     Ok(())

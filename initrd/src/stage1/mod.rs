@@ -70,6 +70,8 @@ struct Boot {
     system: Root,
     /// The toplevel, as the system names it.
     toplevel: PathBuf,
+    /// Mount points of declared filesystems, outer ones first, but for the root.
+    mounted: Vec<PathBuf>,
 }
 
 /// Boots. As process 1 it returns only after a failure that the policy says to return from, which none does.
@@ -85,6 +87,7 @@ pub fn run() -> ExitCode {
         modules: None,
         system: Root::new(SYSTEM_ROOT),
         toplevel: PathBuf::new(),
+        mounted: Vec::new(),
     };
     // A panic would end process 1 and with it the kernel, before anyone has read why.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| boot.start()));

@@ -7,7 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use syscalls::mount::{MountFlags, bind};
+use syscalls::fs_context::{Depth, DetachedMount, Placement};
+use syscalls::mount::{MountFlags, UmountFlags, bind, umount};
 
 use super::error::Stage1Error;
 use super::filesystems::{make_directory, set_mode};
@@ -42,8 +43,9 @@ enum Kind {
 /// One thing to do, with paths from outside of the system's root.
 #[derive(Debug, PartialEq, Eq)]
 enum Action {
-    /// Make the directory at `source` with this mode if it is missing, and show it at `target`.
-    BindDirectory { source: PathBuf, target: PathBuf, mode: u32 },
+    /// Make the directory at `source` with this mode if it is missing, and show it at `target`; the filesystems that are
+    /// mounted `within` it, outer ones first, lie over it again.
+    BindDirectory { source: PathBuf, target: PathBuf, mode: u32, within: Vec<PathBuf> },
     /// Show the file at `source` at `target`; with a mode, make it empty if it is missing.
     BindFile { source: PathBuf, target: PathBuf, mode: Option<u32> },
     /// There is no file yet: whoever makes it at `target` makes it in the state directory, through a link.
@@ -58,13 +60,18 @@ pub(super) fn bind_persisted(boot: &mut Boot) -> Result<(), Stage1Error> {
     let activation: Activation =
         serde_json::from_str(&text).map_err(|source| Stage1Error::Activation { path, source })?;
     let state = activation.state_directory.as_ref().unwrap_or(&boot.settings.state_directory).clone();
-    for action in plan(&boot.system, &state, activation.persistence)? {
+    for action in plan(&boot.system, &state, &boot.mounted, activation.persistence)? {
         apply(&action)?;
     }
     Ok(())
 }
 
-fn plan(system: &Root, state: &Path, mut persisted: Vec<PersistedPath>) -> Result<Vec<Action>, Stage1Error> {
+fn plan(
+    system: &Root,
+    state: &Path,
+    mounted: &[PathBuf],
+    mut persisted: Vec<PersistedPath>,
+) -> Result<Vec<Action>, Stage1Error> {
     // Outer paths first, so that a path within a persisted directory lies over it.
     persisted.sort_by(|a, b| a.path.cmp(&b.path));
     let mut actions = Vec::new();
@@ -73,8 +80,10 @@ fn plan(system: &Root, state: &Path, mut persisted: Vec<PersistedPath>) -> Resul
         let (source, target) = (system.join(&kept), system.join(&path));
         actions.push(match kind {
             Kind::Directory => {
+                let within = mounted.iter().filter(|other| other.starts_with(&path)).map(|other| system.join(other));
+                let within = within.collect();
                 let mode = parse_mode(path, mode)?.unwrap_or(0o755);
-                Action::BindDirectory { source, target, mode }
+                Action::BindDirectory { source, target, mode, within }
             }
             Kind::File => match parse_mode(path, mode)? {
                 None if !source.exists() => Action::LinkFile { link: target, target: kept, source },
@@ -94,13 +103,23 @@ fn parse_mode(path: PathBuf, mode: Option<String>) -> Result<Option<u32>, Stage1
 
 fn apply(action: &Action) -> Result<(), Stage1Error> {
     match action {
-        Action::BindDirectory { source, target, mode } => {
+        Action::BindDirectory { source, target, mode, within } => {
             if !source.exists() {
                 make_directory(source)?;
                 set_mode(source, *mode)?;
             }
             make_directory(target)?;
-            Ok(bind(source, target, MountFlags::MS_REC)?)
+            let lifted: Vec<DetachedMount> =
+                within.iter().map(|place| DetachedMount::copy_of(place, Depth::One)).collect::<Result<_, _>>()?;
+            for place in within.iter().rev() {
+                umount(place, UmountFlags::MNT_DETACH)?;
+            }
+            bind(source, target, MountFlags::MS_REC)?;
+            for (mount, place) in lifted.into_iter().zip(within) {
+                make_directory(place)?;
+                mount.attach(place, Placement::OnTop)?;
+            }
+            Ok(())
         }
         Action::BindFile { source, target, mode } => {
             if let (Some(mode), false) = (mode, source.exists()) {
@@ -156,7 +175,8 @@ mod tests {
             persisted("/etc/new", Kind::File, ""),
             persisted("/etc/secret", Kind::File, "0600"),
         ];
-        let actions = plan(&system, Path::new("/nix/persist"), list).unwrap();
+        let mounted = ["/nix", "/var/lib/data", "/var/log", "/variable"].map(PathBuf::from);
+        let actions = plan(&system, Path::new("/nix/persist"), &mounted, list).unwrap();
         let expected = [
             Action::BindFile { source: at("nix/persist/etc/adjtime"), target: at("etc/adjtime"), mode: None },
             Action::LinkFile {
@@ -165,11 +185,17 @@ mod tests {
                 source: at("nix/persist/etc/new"),
             },
             Action::BindFile { source: at("nix/persist/etc/secret"), target: at("etc/secret"), mode: Some(0o600) },
-            Action::BindDirectory { source: at("nix/persist/var"), target: at("var"), mode: 0o755 },
+            Action::BindDirectory {
+                source: at("nix/persist/var"),
+                target: at("var"),
+                mode: 0o755,
+                within: vec![at("var/lib/data"), at("var/log")],
+            },
             Action::BindDirectory {
                 source: at("nix/persist/var/lib/private"),
                 target: at("var/lib/private"),
                 mode: 0o700,
+                within: Vec::new(),
             },
         ];
         assert_eq!(actions, expected);
@@ -180,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let system = Root::new(dir.path());
         let list = vec![persisted("/etc/ssh/key", Kind::File, "")];
-        for action in plan(&system, Path::new("/nix/persist"), list).unwrap() {
+        for action in plan(&system, Path::new("/nix/persist"), &[], list).unwrap() {
             apply(&action).unwrap();
         }
         let link = dir.path().join("etc/ssh/key").read_link().unwrap();
@@ -193,7 +219,7 @@ mod tests {
         let text = r#"{"version":1,"hostName":"x","mutableUsers":true,"stateDirectory":"/nix/persist","wrappers":[],
             "persistence":[{"path":"/root","kind":"directory","mode":"rwx","user":"root","group":"root"}]}"#;
         let activation: Activation = serde_json::from_str(text).unwrap();
-        let error = plan(&Root::new("/x"), Path::new("/nix/persist"), activation.persistence).unwrap_err();
+        let error = plan(&Root::new("/x"), Path::new("/nix/persist"), &[], activation.persistence).unwrap_err();
         assert_eq!(error.to_string(), "the persisted path `/root` has the mode `rwx`, expected octal digits");
     }
 }
