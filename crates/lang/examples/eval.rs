@@ -1,5 +1,6 @@
 //! Evaluates an expression or file as `nix-instantiate --eval --strict` does: `eval -E EXPR` or `eval FILE`.
-//! For benchmarks and trying things out; the real program is `esker eval`.
+//! For benchmarks and trying things out; the real program is `esker eval`. With `MEM` set it says what the arena and the
+//! whole program took.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
