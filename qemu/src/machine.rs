@@ -243,7 +243,7 @@ impl Machine {
         let before_disks = usize::from(self.kernel.is_some());
         for (index, disk) in self.disks.iter().enumerate() {
             let boot = self.firmware.is_some().then_some(index + before_disks);
-            disk_arguments(&mut arguments, index, disk, boot);
+            disk_arguments(&mut arguments, index, (disk, self.architecture), boot);
         }
         if let Some(server) = &self.file_server {
             self.file_server_arguments(&mut arguments, server);
@@ -336,7 +336,12 @@ fn firmware_arguments(arguments: &mut Arguments, Firmware { code, variables }: &
 }
 
 /// `boot` is the disk's place in the firmware's boot order; a kernel that QEMU starts has the first place itself.
-fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk, boot: Option<usize>) {
+fn disk_arguments(
+    arguments: &mut Arguments,
+    index: usize,
+    (disk, architecture): (&Disk, Architecture),
+    boot: Option<usize>,
+) {
     let format = match disk.format {
         DiskFormat::Raw => "raw",
         DiskFormat::Qcow2 => "qcow2",
@@ -375,6 +380,11 @@ fn disk_arguments(arguments: &mut Arguments, index: usize, disk: &Disk, boot: Op
         Medium::Ahci => {
             arguments.pair("-device", format!("ahci,id=ahci{index}"));
             format!("ide-hd,bus=ahci{index}.0,drive={node}{boot}")
+        }
+        // The firmware of the `virt` board knows no AHCI.
+        Medium::Cdrom if architecture == Architecture::Aarch64 => {
+            arguments.pair("-device", format!("virtio-scsi-pci,id=scsi{index}"));
+            format!("scsi-cd,bus=scsi{index}.0,drive={node}{boot}")
         }
         Medium::Cdrom => {
             arguments.pair("-device", format!("ahci,id=ahci{index}"));
