@@ -14,6 +14,7 @@ mod cache_disk;
 mod check;
 mod debian_archive;
 mod lab;
+pub mod live_media;
 mod loopback;
 pub mod menu;
 pub mod mirror;
