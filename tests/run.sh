@@ -24,6 +24,11 @@ if [ "$(id -u)" = 0 ] && [ -e /dev/loop-control ] && { modprobe -qa loop erofs o
 else
   echo "tests: the kernel's own view of ext4 and EROFS needs root, loop devices and EROFS: not run"
 fi
+if [ "$(id -u)" = 0 ] && [ -e /dev/loop-control ] && { modprobe -qa loop btrfs xfs; grep -qw btrfs /proc/filesystems && grep -qw xfs /proc/filesystems; } 2>/dev/null; then
+  tests --package disk-formats --test btrfs --test xfs -- --ignored
+else
+  echo "tests: the kernel's own view of btrfs and XFS needs root, loop devices and both: not run"
+fi
 
 tests --package stories --lib -- --test-threads=1
 
