@@ -61,6 +61,9 @@ let
     "kernel".link = config.boot.kernelPackages.kernel.file;
     "kernel-modules".link = "${config.system.build.kernelModules}";
     "kernel-params".text = lib.concatStringsSep " " kernelParams + "\n";
+  } // lib.optionalAttrs (config.system.build ? virtualMachine) {
+    # What `esker vm` makes the machine of, where the command line says nothing.
+    "vm.json".text = builtins.toJSON config.system.build.virtualMachine;
   } // lib.optionalAttrs (config.disko.devices.disk != { }) {
     # What an image of the system is partitioned like.
     "disk-layout.json".text = builtins.toJSON config.system.build.diskLayout;

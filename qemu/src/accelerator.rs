@@ -76,8 +76,10 @@ impl Probe<'_> {
         accelerator
     }
 
-    /// The file that knows about this boot of the host and this architecture.
+    /// The file that knows about this boot of the host and this architecture; none for a QEMU that somebody names, which may
+    /// be another one each time.
     fn remembered_in(&self, memory: &Path) -> Option<PathBuf> {
+        let Emulator::View { .. } = self.emulator else { return None };
         let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(memory.join(format!("accelerator-{}-{}", self.architecture.system(), boot.trim())))
     }

@@ -105,6 +105,12 @@ fn a_machine_with_this_hosts_store_needs_no_image() {
     let (_, changed) = story.pretend(&[], 0);
     let kept = first != 0 && inode(&story.state("state.img")) == first && changed != arguments;
     checks.fact("another system has the same state", kept, changed);
+    story.configure(|text| text.replace("environment.etc.\"story\"", MACHINE));
+    let (output, arguments) = story.pretend(&["--cpus", "5"], 0);
+    for part in ["-m 1536M", "-smp 5", "hostfwd=tcp:127.0.0.1:2202-:2222"] {
+        let name = format!("declared, and the command line has the last word: `{part}`");
+        checks.fact(&name, arguments.contains(part), format!("{arguments}\n{}", said(&output)));
+    }
     let (_, arguments) = story.pretend(&["--ephemeral"], 0);
     let passing = arguments.contains("/.esker/vm/ephemeral-") && !arguments.contains("/.esker/vm/state.img");
     checks.fact("--ephemeral has a disk of its own", passing, &arguments);
@@ -203,6 +209,14 @@ const BESIDE: &str = r#"specialisation.other.configuration = {
     environment.systemPackages = [ pkgs.hello ];
   };
   virtualisation.vmVariant.environment.etc."variant".text = "vm\n";
+  environment.etc."story""#;
+
+/// What only the virtual machine is made of.
+const MACHINE: &str = r#"virtualisation.vmVariant.virtualisation = {
+    memorySize = 1536;
+    cores = 1;
+    forwardPorts = [ { host.port = 2202; guest.port = 2222; } ];
+  };
   environment.etc."story""#;
 
 /// Makes a path in the machine's store, and prints it.

@@ -14,8 +14,6 @@ use crate::emulator::{self, Tools};
 
 type Error = Box<dyn std::error::Error>;
 
-/// How large the disk of a machine with this host's store may become. It costs nothing, the file is sparse.
-const STATE_BYTES: u64 = 16 << 30;
 /// The name of the shared store, as `modules/virtualisation/shared-store.nix` mounts it.
 const STORE_TAG: &str = "esker-store";
 
@@ -26,6 +24,17 @@ pub(crate) enum State {
     Lasting,
     /// Nothing.
     Passing,
+}
+
+/// Where a machine with this host's store keeps what it writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'p> {
+    /// The folder of the disk.
+    pub(crate) folder: &'p Path,
+    /// Whether the disk stays.
+    pub(crate) state: State,
+    /// How large it may become. That costs nothing, the file is sparse.
+    pub(crate) bytes: u64,
 }
 
 /// What a machine starts from.
@@ -48,7 +57,7 @@ impl BootSource {
         session: &Session,
         toplevel: &StorePath,
         tools: &Tools,
-        (folder, state): (&Path, State),
+        Place { folder, state, bytes }: Place<'_>,
     ) -> Result<Self, Error> {
         // Below /tmp whatever TMPDIR says: a socket's name must be short.
         let sockets = tempfile::Builder::new().prefix("esker-files-").tempdir_in("/tmp")?;
@@ -66,7 +75,7 @@ impl BootSource {
         };
         if !image.exists() {
             fs_err::create_dir_all(folder)?;
-            images::state::write_state_disk(&image, STATE_BYTES)?;
+            images::state::write_state_disk(&image, bytes)?;
         }
         let file_server = FileServer {
             usr: tools.usr.clone(),

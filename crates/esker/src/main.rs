@@ -9,6 +9,7 @@ mod emulator;
 mod progress;
 mod report;
 mod table;
+mod vm_settings;
 
 use std::ffi::OsString;
 use std::path::Path;

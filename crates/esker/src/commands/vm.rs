@@ -8,10 +8,11 @@ use qemu::{Accelerator, Architecture, Display, Emulator, Forward, Interface, Mac
 use serde_json::json;
 
 use super::{ConfigurationArguments, Outcome};
-use crate::boot_source::{BootSource, State};
+use crate::boot_source::{BootSource, Place, State};
 use crate::context::Context;
 use crate::disk::Earlier;
 use crate::emulator::{self, Screen, Tools};
+use crate::vm_settings::VmSettings;
 
 /// Build a configuration and boot it in QEMU, on this terminal
 ///
@@ -41,15 +42,15 @@ pub(crate) struct Vm {
     /// Lead a port of the host to one of the machine, such as 8080:80; again for more
     #[arg(long, value_name = "HOST:GUEST", value_parser = parse_forward)]
     forward: Vec<Forward>,
-    /// Memory, such as 2G
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_memory)]
-    memory: MemoryMib,
-    /// Processors
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=255))]
-    cpus: u32,
-    /// Where the machine's screen is shown
-    #[arg(long, value_enum, default_value_t = DisplayArgument::None)]
-    display: DisplayArgument,
+    /// Memory, such as 2G [default: `virtualisation.memorySize`, or 1G]
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    memory: Option<MemoryMib>,
+    /// Processors [default: `virtualisation.cores`, or 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    cpus: Option<u32>,
+    /// Where the machine's screen is shown [default: `virtualisation.graphics`, or none]
+    #[arg(long, value_enum)]
+    display: Option<DisplayArgument>,
     /// Another QEMU than the one of the pinned package set
     #[arg(long, value_name = "PROGRAM")]
     qemu: Option<PathBuf>,
@@ -64,6 +65,15 @@ enum DisplayArgument {
     None,
     /// In a window, beside the serial console on this terminal
     Window,
+}
+
+impl DisplayArgument {
+    fn screen(self) -> Screen {
+        match self {
+            Self::None => Screen::None,
+            Self::Window => Screen::Window,
+        }
+    }
 }
 
 /// Mebibytes, as QEMU counts memory.
@@ -94,17 +104,22 @@ impl Vm {
         let configuration = self.configuration.pinned(context, &session)?;
         let system = self.configuration.system();
         let architecture = Architecture::of_system(&system).ok_or_else(|| format!("no machine for `{system}`"))?;
-        let screen = if self.display == DisplayArgument::Window { Screen::Window } else { Screen::None };
-        let tools = emulator::prepare(&session, &configuration, (architecture, screen), self.qemu.clone())?;
+        let tools = |display: DisplayArgument| {
+            emulator::prepare(&session, &configuration, (architecture, display.screen()), self.qemu.clone())
+        };
         if self.plan {
-            return show_plan(context, &tools);
+            return show_plan(context, &tools(self.display.unwrap_or(DisplayArgument::None))?);
         }
         let built = match self.image {
             true => session.build_system(&configuration, &system)?,
             false => session.build_vm(&configuration, &system)?,
         };
         context.messages(&built.messages);
+        let settings = VmSettings::of(&session, &built.toplevel)?;
+        let tools = tools(self.display(&settings))?;
         let mut forwards = self.forward.clone();
+        forwards
+            .extend(settings.forwards().filter(|declared| self.forward.iter().all(|own| own.host != declared.host)));
         if let Some(host) = self.ssh_port {
             let ports = system::ssh::ports(session.store(), &built.toplevel)?;
             let guest = ports.and_then(|ports| ports.first().copied());
@@ -116,13 +131,16 @@ impl Vm {
         let state = if self.ephemeral { State::Passing } else { State::Lasting };
         let source = match self.image {
             true => BootSource::image(&session, &built.toplevel, &tools, (&folder, state, self.earlier()))?,
-            false => BootSource::shared_store(&session, &built.toplevel, &tools, (&folder, state))?,
+            false => {
+                let place = Place { folder: &folder, state, bytes: settings.disk_mib << 20 };
+                BootSource::shared_store(&session, &built.toplevel, &tools, place)?
+            }
         };
         if let Some(remark) = &source.remark {
             context.say(remark);
         }
         let accelerator = tools.accelerator(&session, architecture);
-        let machine = self.machine(&source, Parts { architecture, accelerator, forwards });
+        let machine = self.machine(&source, Parts { architecture, accelerator, forwards, settings });
         context.say(&describe(&machine));
         Running::interactive(&tools.emulator, &machine, &|| session.is_cancelled())?;
         Ok(ExitCode::SUCCESS)
@@ -137,18 +155,25 @@ impl Vm {
         }
     }
 
-    fn machine(&self, source: &BootSource, Parts { architecture, accelerator, forwards }: Parts) -> Machine {
+    /// Where the screen is shown.
+    fn display(&self, settings: &VmSettings) -> DisplayArgument {
+        let declared = if settings.graphics { DisplayArgument::Window } else { DisplayArgument::None };
+        self.display.unwrap_or(declared)
+    }
+
+    fn machine(&self, source: &BootSource, parts: Parts) -> Machine {
+        let Parts { architecture, accelerator, forwards, settings } = parts;
         Machine {
             architecture,
             accelerator,
-            memory_mib: self.memory,
-            cpus: self.cpus,
+            memory_mib: self.memory.unwrap_or(settings.memory_mib),
+            cpus: self.cpus.unwrap_or(settings.cores),
             firmware: source.firmware.clone(),
             kernel: source.kernel.clone(),
             disks: vec![source.disk.clone()],
             file_server: source.file_server.clone(),
             interfaces: vec![Interface::User { forwards, restricted: false }],
-            display: match self.display {
+            display: match self.display(&settings) {
                 DisplayArgument::None => Display::None,
                 DisplayArgument::Window => Display::Window,
             },
@@ -162,6 +187,7 @@ struct Parts {
     architecture: Architecture,
     accelerator: Accelerator,
     forwards: Vec<Forward>,
+    settings: VmSettings,
 }
 
 fn show_plan(context: &Context, tools: &Tools) -> Outcome {
@@ -209,9 +235,17 @@ mod tests {
     }
 
     fn qemu_arguments(arguments: &[&str]) -> String {
+        qemu_arguments_with(VmSettings::default(), arguments)
+    }
+
+    fn qemu_arguments_with(settings: VmSettings, arguments: &[&str]) -> String {
         let vm = parsed(arguments).unwrap();
-        let parts =
-            Parts { architecture: Architecture::X86_64, accelerator: Accelerator::Tcg, forwards: vm.forward.clone() };
+        let parts = Parts {
+            architecture: Architecture::X86_64,
+            accelerator: Accelerator::Tcg,
+            forwards: vm.forward.clone(),
+            settings,
+        };
         vm.machine(&BootSource::of_disk("/vm/disk.img"), parts).arguments().join(" ")
     }
 
@@ -223,6 +257,19 @@ mod tests {
         }
         let chosen = qemu_arguments(&["--memory", "3G", "--cpus", "4", "--display", "window", "--forward", "8080:80"]);
         for part in ["-m 3072M", "-smp 4", "-display gtk", "hostfwd=tcp:127.0.0.1:8080-:80"] {
+            assert!(chosen.contains(part), "`{part}` is not in {chosen}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_has_the_last_word() {
+        let declared = VmSettings { memory_mib: 4096, cores: 3, graphics: true, ..VmSettings::default() };
+        let plain = qemu_arguments_with(declared.clone(), &[]);
+        for part in ["-m 4096M", "-smp 3", "-display gtk"] {
+            assert!(plain.contains(part), "`{part}` is not in {plain}");
+        }
+        let chosen = qemu_arguments_with(declared, &["--memory", "512M", "--cpus", "1", "--display", "none"]);
+        for part in ["-m 512M", "-smp 1", "-display none"] {
             assert!(chosen.contains(part), "`{part}` is not in {chosen}");
         }
     }
