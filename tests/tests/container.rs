@@ -101,7 +101,8 @@ fn a_tarball_runs_under_systemd_nspawn() {
     let toplevel = report["toplevel"].as_str().expect("the toplevel");
     let mut checks = Checks::new();
     let listed = said(Command::new("sh").args(["-c", "zstd -dc \"$1\" | tar -t", "sh", output])).1;
-    let kernel = listed.lines().find(|line| line.contains("/boot/vmlinuz") || line.contains(".ko"));
+    let is_kernels = |line: &&str| line.contains("/boot/vmlinuz") || line.ends_with(".ko") || line.ends_with(".ko.xz");
+    let kernel = listed.lines().find(is_kernels);
     checks.fact("there is no kernel in it", kernel.is_none(), format!("{kernel:?}"));
     fs_err::create_dir(&place).unwrap();
     let unpack = "zstd -dc \"$1\" | tar -x --numeric-owner -p -C \"$2\"";

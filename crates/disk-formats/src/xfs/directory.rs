@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(form(12), Form::Block);
         assert_eq!(form(90), Form::Block);
         assert!(matches!(form(200), Form::Leaf { .. }));
-        assert!(matches!(form(500), Form::Node { leaves: 1, .. }));
+        assert!(matches!(form(502), Form::Node { leaves: 1, .. }));
         assert!(matches!(form(1_000), Form::Node { leaves: 2, .. }));
     }
 
