@@ -7,6 +7,8 @@
   services.getty.autologinUser = "root";
   services.getty.helpLine = "`esker` and the usual tools are here; the network comes up by itself where there is DHCP.";
   users.users.root.initialHashedPassword = "";
+  # There is nobody else.
+  security.sudo.enable = false;
 
   # Not xfs: its programs bring ICU with them, 25 MB of the image.
   boot.supportedFilesystems = [ "ext4" "vfat" "btrfs" ];

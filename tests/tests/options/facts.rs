@@ -59,7 +59,7 @@ const DISKS: &[Fact] = &[
     ("declared swap with its priority", "swapon --noheadings --show=NAME,PRIO | grep vda | xargs", "/dev/vda3 3"),
     (
         "the store's partition grew to the end of the larger disk",
-        "cd /sys/class/block/vda; echo $(( $(cat size) - $(cat vda4/start) - $(cat vda4/size) < 2048 ))",
+        "cd /sys/class/block/vda; echo $(( $(cat size) - $(cat vda4/start) - $(cat vda4/size) <= 2048 ))",
         "1",
     ),
     (
