@@ -180,8 +180,10 @@ pub(crate) fn append(outer: &mut Command, inner: &Command) {
 pub(crate) fn own_cache(throwaway: &Throwaway) -> PathBuf {
     let cache = throwaway.folder.path().join("cache");
     let shared = place_of(&throwaway.lab, "ESKER_CACHE");
-    let copied = Command::new("cp").args(["-a", "--link"]).arg(shared).arg(&cache).status().expect("cp runs");
-    assert!(copied.success(), "the cache cannot be copied");
+    let copy = |options: &[&str]| Command::new("cp").args(options).arg(&shared).arg(&cache).status().expect("cp runs");
+    // Another filesystem cannot share files with this one.
+    let copied = copy(&["-a", "--link"]).success() || copy(&["-a"]).success();
+    assert!(copied, "the cache cannot be copied");
     cache
 }
 
@@ -199,5 +201,6 @@ pub(crate) fn without_one_package(cache: &Path, mirror: &Mirror) -> String {
 pub(crate) fn place_of(lab: &Lab, variable: &str) -> PathBuf {
     let command = lab.esker();
     let found = command.get_envs().find(|(name, _)| *name == variable).and_then(|(_, value)| value);
-    PathBuf::from(found.unwrap_or_else(|| panic!("{variable} is not set")))
+    // The thing itself: who copied a link to it would change what everybody uses.
+    fs_err::canonicalize(found.unwrap_or_else(|| panic!("{variable} is not set"))).expect("its place")
 }
